@@ -1,0 +1,542 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A local Aurora cluster: the object that tests and the command line work with."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, final
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from . import places, processes, surface
+from .certificates import write_certificates
+from .errors import LabError
+from .failover import fail_over
+from .gate import Gate, Keeper
+from .instance import SUPERUSER, Connection, Instance, rows
+from .programs import Programs
+from .publisher import Member, Publisher, View
+from .replication import ReplicaSet
+from .resolver import Resolver
+from .truth import Failover, History, How, Truth
+
+log = logging.getLogger("aurora_lab")
+
+_WATCH_EVERY = 0.2
+_HBA = f"""\
+hostssl all all 127.0.0.0/8 scram-sha-256
+host all all 127.0.0.0/8 scram-sha-256
+host replication {SUPERUSER} 127.0.0.0/8 scram-sha-256
+"""
+
+
+@final
+class Cluster:
+    """One writer and ``readers`` readers, on loopback, under Aurora's endpoint names.
+
+    ``kind`` chooses the SQL functions; ``gates`` puts a relay before every instance; ``tls`` turns
+    TLS on, with an authority of its own (``ca_file``). ``dns_lag`` and ``topology_lag`` are the
+    seconds for which the cluster's names and functions stay behind a failover. ``bindir`` holds the
+    server programs (default: the newest installed); the data is in a new folder in ``directory``
+    (default: the temporary folder). ``name`` and ``domain`` make the endpoint names.
+    ``resolver`` is the view to add them to: by default that of this process, else a new one.
+
+    Nothing runs before ``up()``, nothing is left after ``down()`` or after the death of this
+    process. Methods may be called from any thread and wait for each other. All raise
+    ``LabError`` if they can't do their work in time.
+    """
+
+    user = "john"
+    password = "pwd"
+    database = "db"
+
+    def __init__(
+        self,
+        readers: int = 2,
+        kind: surface.Kind = "aurora",
+        *,
+        gates: bool = False,
+        tls: bool = False,
+        dns_lag: float = 0.0,
+        topology_lag: float = 0.0,
+        bindir: str | os.PathLike[str] | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        name: str = "database",
+        domain: str = "xyz.us-east-1.rds.amazonaws.com",
+        resolver: Resolver | None = None,
+        port: int = 5432,
+    ) -> None:
+        if not 0 <= readers <= 90:
+            raise LabError(f"readers must be 0 to 90, not {readers}")
+        self.kind = kind
+        self.port = port
+        self.name = name
+        self.domain = domain
+        self.writer_endpoint = f"{name}.cluster-{domain}"
+        self.reader_endpoint = f"{name}.cluster-ro-{domain}"
+        self._readers = readers
+        self._gated = gates
+        self._tls = tls
+        self._lags = {"topology_lag": topology_lag, "dns_lag": dns_lag}
+        self._bindir = bindir
+        self._directory = Path(directory).resolve() if directory is not None else None
+        self._shared_resolver = resolver
+        self._lock = threading.RLock()
+        self._rejoins: list[threading.Thread] = []
+        self._rejoin_errors: list[str] = []
+        self._closing = threading.Event()
+        self._folder: Path | None = None
+        self._keeper: Keeper | None = None
+        self._publisher: Publisher | None = None
+        self._resolver: Resolver | None = None
+        self._replicas: ReplicaSet | None = None
+        self._gates: dict[str, Gate] = {}
+        self._history = History()
+        self._watcher: threading.Thread | None = None
+
+    def __enter__(self) -> Cluster:
+        return self.up()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.down()
+
+    # Life
+
+    def up(self) -> Cluster:
+        """Start everything; on any failure nothing is left running."""
+        with self._lock:
+            if self._folder is not None:
+                raise LabError("the cluster is up already")
+            self._closing.clear()
+            try:
+                self._start()
+            except BaseException:
+                self.down()
+                raise
+        return self
+
+    def down(self) -> None:
+        """Stop everything and remove every trace; nothing happens if it is down."""
+        self._closing.set()
+        with self._lock:
+            folder, self._folder = self._folder, None
+            publisher, self._publisher = self._publisher, None
+            if publisher is not None:
+                publisher.stop()
+            if self._resolver is not None and self._resolver is not self._shared_resolver:
+                self._resolver.close()
+            self._resolver = None
+            keeper, self._keeper = self._keeper, None
+            if (keeper is None or not keeper.finish()) and folder is not None:
+                processes.sweep(folder)
+            if self._replicas is not None:
+                for instance in self._replicas.instances.values():
+                    instance.kill()
+        for thread in [*self._rejoins, *([self._watcher] if self._watcher else [])]:
+            if thread is not threading.current_thread():
+                thread.join(10)
+        self._rejoins.clear()
+
+    def _start(self) -> None:
+        began = time.monotonic()
+        programs = Programs(self._bindir)
+        places.sweep_stale(self._directory, programs)
+        network, lock = places.claim_network(self.port)
+        try:
+            folder = self._folder = places.make_folder(network, self._directory)
+            instances = self._make_instances(folder, network, programs)
+            self._keeper = self._make_keeper(folder, lock, instances)
+        finally:
+            lock.close()
+        self._resolver = self._shared_resolver or Resolver.of_this_process() or Resolver()
+        if self._tls:
+            self._make_certificates(folder, instances, programs)
+        replicas = self._replicas = ReplicaSet(instances)
+        self._history = History()
+        topology = folder / "topology.json"
+        for instance in instances.values():
+            instance.prepare(_HBA)
+        publisher = self._publisher = Publisher(
+            topology,
+            self._resolver,
+            writer_endpoint=self.writer_endpoint,
+            reader_endpoint=self.reader_endpoint,
+            **self._lags,
+        )
+        replicas.writer.create()
+        replicas.writer.configure(primary=None)
+        replicas.writer.start()
+        surface.install(
+            replicas.writer,
+            self.kind,
+            topology,
+            user=self.user,
+            password=self.password,
+            database=self.database,
+        )
+        replicas.build()
+        self._keeper.wait_ready()
+        self._gates = {name: Gate(self._keeper, name) for name in instances if self._gated}
+        publisher.start(self._view())
+        self._watcher = threading.Thread(target=self._watch, name="aurora-lab-watch", daemon=True)
+        self._watcher.start()
+        log.info("%s is up after %.1f s", self.writer_endpoint, time.monotonic() - began)
+
+    def _make_instances(
+        self, folder: Path, network: int, programs: Programs
+    ) -> dict[str, Instance]:
+        password = secrets.token_urlsafe(16)
+        extra = {}
+        if self._tls:
+            extra = {
+                "ssl": "on",
+                "ssl_cert_file": str(folder / "server.pem"),
+                "ssl_key_file": str(folder / "server.key"),
+            }
+        return {
+            f"instance-{n}": Instance(
+                f"instance-{n}",
+                endpoint=f"instance-{n}.{self.domain}",
+                address=places.server_address(network, n),
+                gate_address=places.gate_address(network, n) if self._gated else None,
+                port=self.port,
+                folder=folder / f"instance-{n}",
+                programs=programs,
+                password=password,
+                extra_settings=extra,
+            )
+            for n in range(1, self._readers + 2)
+        }
+
+    def _make_keeper(
+        self, folder: Path, lock: socket.socket, instances: dict[str, Instance]
+    ) -> Keeper:
+        gates = {i.id: (i.gate_address, i.address, i.port) for i in instances.values()}
+        known = {k: (g, a, p) for k, (g, a, p) in gates.items() if g is not None}
+        return Keeper(folder, lock, known)
+
+    def _make_certificates(
+        self, folder: Path, instances: dict[str, Instance], programs: Programs
+    ) -> None:
+        names = [self.writer_endpoint, self.reader_endpoint, f"*.cluster-custom-{self.domain}"]
+        names += [i.endpoint for i in instances.values()]
+        addresses = [a for i in instances.values() for a in (i.address, i.gate_address) if a]
+        write_certificates(folder, names, addresses, programs.give)
+
+    # What there is
+
+    @property
+    def instances(self) -> dict[str, Instance]:
+        """The instances by id; ``instance-1`` is the first writer."""
+        return dict(self._set.instances)
+
+    @property
+    def writer(self) -> Instance:
+        """The instance that is the writer now."""
+        return self._set.writer
+
+    @property
+    def readers(self) -> list[Instance]:
+        """All other instances."""
+        return self._set.readers()
+
+    @property
+    def resolver(self) -> Resolver:
+        """The view in which the endpoint names have addresses."""
+        if self._resolver is None:
+            raise LabError("the cluster is down")
+        return self._resolver
+
+    @property
+    def folder(self) -> Path:
+        """Where the cluster keeps its data, logs and certificates."""
+        if self._folder is None:
+            raise LabError("the cluster is down")
+        return self._folder
+
+    @property
+    def ca_file(self) -> str:
+        """The authority's certificate, for ``sslrootcert``."""
+        if not self._tls:
+            raise LabError("the cluster has no TLS: make it with tls=True")
+        return str(self.folder / "ca.pem")
+
+    @property
+    def keeper_pid(self) -> int | None:
+        """The process that carries the gates and cleans up after us; ``None`` when down."""
+        return self._keeper.pid if self._keeper else None
+
+    def custom_endpoint(self, name: str, members: Iterable[str]) -> str:
+        """Make or change a custom endpoint over these instance ids; return its host name."""
+        ids = tuple(members)
+        for instance_id in ids:
+            self._get(instance_id)
+        endpoint = f"{name}.cluster-custom-{self.domain}"
+        self._out.set_custom(endpoint, ids)
+        return endpoint
+
+    def dsn(self, endpoint: str | None = None, **params: Any) -> str:
+        """Return a conninfo string of the ordinary user; the writer endpoint is the default."""
+        given = {
+            "host": endpoint or self.writer_endpoint,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": self.password,
+            **params,
+        }
+        return make_conninfo(**given)
+
+    def lookup(self, name: str) -> str:
+        """Return the address that one of the endpoint names has now."""
+        return self.resolver.lookup(name)
+
+    def connect(self, instance_id: str, **params: Any) -> Connection:
+        """Open a superuser's connection by address, past gate and resolver, in autocommit mode.
+
+        ``params`` are psycopg's; the database is the cluster's unless ``dbname`` is given.
+        """
+        return self._get(instance_id).connect(**{"dbname": self.database, **params})
+
+    def truth(self) -> Truth:
+        """Return who is writer, what runs, and when each phase of each failover happened."""
+        replicas, publisher = self._set, self._out
+        return Truth(
+            writer=replicas.writer.id,
+            instances=MappingProxyType({i.id: i.state for i in replicas.instances.values()}),
+            topology_writer=publisher.topology_writer,
+            dns_writer=publisher.dns_writer,
+            failovers=self._history.records(),
+        )
+
+    def committed(self, sql: str) -> dict[str, list[tuple[Any, ...]]]:
+        """Run a query on every server that is up, and return its rows by instance id.
+
+        Readers first replay everything that the writer has written.
+        """
+        with self._lock:
+            self._set.catch_up()
+            answers = {}
+            for instance in self._set.instances.values():
+                if instance.state == "up":
+                    with self.connect(instance.id) as connection:
+                        answers[instance.id] = rows(connection, sql)
+            return answers
+
+    def gate(self, instance_id: str) -> Gate:
+        """Return the gate before an instance."""
+        self._get(instance_id)
+        if instance_id not in self._gates:
+            raise LabError("the cluster has no gates: make it with gates=True")
+        return self._gates[instance_id]
+
+    # Faults
+
+    def crash(self, instance_id: str) -> None:
+        """SIGKILL a whole server at once. Nobody is promoted; commits wait for a reader no more."""
+        with self._lock:
+            instance = self._get(instance_id)
+            instance.kill()
+            self._gone(instance)
+
+    def freeze(self, instance_id: str) -> None:
+        """SIGSTOP every process of a server; commits wait for a frozen reader no more."""
+        with self._lock:
+            instance = self._get(instance_id)
+            if instance is not self._set.writer:
+                self._set.expel(instance)
+            instance.freeze()
+
+    def thaw(self, instance_id: str) -> None:
+        """Let a frozen server go on; a reader catches up before commits wait for it again.
+
+        A former writer goes on as what it was: it can't acknowledge a commit, as its readers
+        left it. ``rejoin()`` makes a reader of it.
+        """
+        with self._lock:
+            instance = self._get(instance_id)
+            instance.thaw()
+            # One that was a reader all the time has somebody to follow; a former writer hasn't.
+            if instance is not self._set.writer and instance.primary is not None:
+                self._set.follow([instance])
+
+    def lose_reader(self, instance_id: str) -> None:
+        """Take a reader out of the cluster for good: killed, and not in the topology any more.
+
+        ``rejoin()`` and ``heal()`` bring it back.
+        """
+        with self._lock:
+            instance = self._get(instance_id)
+            if instance is self._set.writer:
+                raise LabError(f"{instance_id} is the writer, not a reader")
+            instance.kill()
+            self._set.removed.add(instance_id)
+            self._gone(instance)
+
+    def failover(
+        self, to: str | None = None, how: How = "planned", rejoin: bool = True
+    ) -> Failover:
+        """Stop the writer, promote a reader at once, and let the other readers follow it.
+
+        The writer is shut down (``planned``), SIGKILLed (``crash``) or SIGSTOPped (``freeze``).
+        ``to`` names the reader to promote; by default it is the one that received most. Returns
+        when commits wait for the other readers again; topology and DNS follow after their lags.
+        With ``rejoin`` a stopped or killed writer becomes a reader in the background, which
+        ``heal()`` and the next ``failover()`` wait for. A frozen one stays so until ``rejoin()``.
+        """
+        if how not in ("planned", "crash", "freeze"):
+            raise LabError(f"how must be planned, crash or freeze, not {how!r}")
+        self._finish_rejoins()
+        with self._lock:
+            if to is not None and self._get(to) is self._set.writer:
+                raise LabError(f"{to} is the writer already")
+            old = self._set.writer
+            number = fail_over(self._set, self._out, self._history, self._view, to=to, how=how)
+            if rejoin and how != "freeze":
+                thread = threading.Thread(
+                    target=self._rejoin_later, args=(old.id,), name="aurora-lab-rejoin", daemon=True
+                )
+                self._rejoins.append(thread)
+                thread.start()
+            return self._history.records()[number]
+
+    # Recovery
+
+    def rejoin(self, instance_id: str) -> None:
+        """Make a reader of a server in any state but the writer's: killed, copied anew, in step."""
+        with self._lock:
+            instance = self._get(instance_id)
+            if instance is self._set.writer:
+                raise LabError(f"{instance_id} is the writer")
+            self._set.rebuild(instance)
+            self._history.returned(instance_id)
+            self._out.announce(self._view())
+
+    def heal(self, within: float = 60.0) -> None:
+        """Undo every fault: gates pass, all run and follow the writer, topology and DNS true.
+
+        Raises ``LabError`` with what is still wrong after ``within`` seconds.
+        """
+        deadline = time.monotonic() + within
+        self._finish_rejoins()
+        with self._lock:
+            for gate in self._gates.values():
+                gate.heal()
+            while True:
+                try:
+                    self._mend()
+                    found = self._problems()
+                except (LabError, psycopg.Error, TimeoutError) as error:
+                    found = [str(error)]
+                if not found:
+                    return
+                if time.monotonic() > deadline:
+                    raise LabError(f"not healthy within {within:g} s: {'; '.join(found)}")
+                time.sleep(0.02)
+
+    def _mend(self) -> None:
+        replicas = self._set
+        writer = replicas.writer
+        if writer.state == "frozen":
+            writer.thaw()
+        elif writer.state == "down":
+            writer.start()
+        for reader in replicas.readers():
+            if reader.state == "frozen" and reader.primary is not None:
+                reader.thaw()
+            if reader.state != "up" or reader.primary is None:
+                self.rejoin(reader.id)
+            elif reader.id not in replicas.following or reader.id not in replicas.in_sync:
+                replicas.follow([reader])
+        replicas.removed.clear()
+        if self._out.current() != (self._view(), self._view()):
+            self._out.publish(self._view())
+
+    def _problems(self) -> list[str]:
+        found = self._set.problems()
+        found += [
+            f"the gate of {n} is {g.state}" for n, g in self._gates.items() if g.state != "pass"
+        ]
+        if not found and self.lookup(self.writer_endpoint) != self.writer.public_address:
+            found.append(f"{self.writer_endpoint} doesn't point to {self.writer.id}")
+        return found
+
+    # Inside
+
+    @property
+    def _set(self) -> ReplicaSet:
+        if self._replicas is None or self._folder is None:
+            raise LabError("the cluster is down")
+        return self._replicas
+
+    @property
+    def _out(self) -> Publisher:
+        if self._publisher is None:
+            raise LabError("the cluster is down")
+        return self._publisher
+
+    def _get(self, instance_id: str) -> Instance:
+        try:
+            return self._set.instances[instance_id]
+        except KeyError:
+            known = ", ".join(self._set.instances)
+            raise LabError(f"no instance {instance_id!r}; there are {known}") from None
+
+    def _view(self) -> View:
+        replicas = self._set
+        members = [
+            Member(i.id, i.resource_id, i.endpoint, i.public_address, i.port, i.down_since)
+            for i in replicas.instances.values()
+            if i.id not in replicas.removed
+        ]
+        return View(replicas.writer.id, tuple(members))
+
+    def _gone(self, instance: Instance) -> None:
+        if instance is not self._set.writer:
+            self._set.expel(instance)
+        self._out.announce(self._view())
+
+    def _rejoin_later(self, instance_id: str) -> None:
+        try:
+            with self._lock:
+                if not self._closing.is_set() and self._set.writer.id != instance_id:
+                    self.rejoin(instance_id)
+        except (LabError, psycopg.Error, TimeoutError, OSError) as error:  # heal() tries again
+            if not self._closing.is_set():
+                log.warning("%s didn't rejoin: %s", instance_id, error)
+
+    def _finish_rejoins(self) -> None:
+        for thread in list(self._rejoins):
+            thread.join(60)
+            self._rejoins.remove(thread)
+
+    def _watch(self) -> None:
+        """Notice readers that died by other hands, so that commits don't wait for them."""
+        while not self._closing.wait(_WATCH_EVERY):
+            if not self._lock.acquire(blocking=False):
+                continue
+            try:
+                for instance in self._set.instances.values():
+                    if instance.state == "down" and instance.down_since is None:
+                        log.warning("%s died", instance.id)
+                        instance.down_since = time.time()
+                        self._gone(instance)
+            except Exception:  # the watch must go on: the next round may succeed
+                if not self._closing.is_set():
+                    log.exception("watching failed")
+            finally:
+                self._lock.release()

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures that give tests a cluster, proven healthy again after each test.
+
+With ``--lab`` (or ``aurora_lab = true`` in the ini file) pytest starts itself anew, once, under
+the resolver view of the lab, so that the endpoint names resolve inside the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from .cluster import Cluster
+from .errors import LabError
+from .resolver import Resolver
+from .waiting import eventually
+
+__all__ = ["eventually"]
+
+_SUFFIX = "us-east-1.rds.amazonaws.com"
+_MARK = "AURORA_LAB_PYTEST"
+_CLUSTERS = pytest.StashKey[dict[str, Cluster]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare ``--lab``, ``--lab-bindir`` and the ini option ``aurora_lab``."""
+    group = parser.getgroup("aurora lab")
+    group.addoption("--lab", action="store_true", help="run under the lab's resolver view")
+    group.addoption("--lab-bindir", help="folder of the server programs of the lab's clusters")
+    parser.addini("aurora_lab", "run under the lab's resolver view", type="bool", default=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Start pytest anew under the resolver view, if it was asked for and isn't there yet."""
+    asked = config.getoption("lab") or config.getini("aurora_lab")
+    if not asked or Resolver.of_this_process() is not None:
+        return
+    resolver = Resolver()
+    try:
+        environment = {**os.environ, **resolver.environment(), _MARK: str(os.getpid())}
+    except LabError as error:
+        resolver.close()
+        raise pytest.UsageError(str(error)) from error
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is not None:
+        # Output is captured from early on: the new process must get the real descriptors.
+        capture.stop_global_capturing()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.chdir(config.invocation_params.dir)
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the clusters, and remove the resolver's folder if this process made it."""
+    for cluster in config.stash.get(_CLUSTERS, {}).values():
+        cluster.down()
+    config.stash[_CLUSTERS] = {}
+    resolver = Resolver.of_this_process()
+    # The process id stays the same when a process starts itself anew.
+    if resolver is not None and os.environ.get(_MARK) == str(os.getpid()):
+        resolver.remove()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Heal every cluster that the test used; a test after which that fails has an error."""
+    try:
+        return (yield)
+    finally:
+        used = getattr(item, "fixturenames", ())
+        for name, cluster in item.config.stash.get(_CLUSTERS, {}).items():
+            if name in used:
+                _heal(item.config, name, cluster)
+
+
+def _heal(config: pytest.Config, name: str, cluster: Cluster) -> None:
+    try:
+        cluster.heal()
+    except LabError:
+        # The next test gets a new one; this one's tear-down reports why.
+        del config.stash[_CLUSTERS][name]
+        cluster.down()
+        raise
+
+
+def _get(config: pytest.Config, name: str) -> Cluster:
+    clusters = config.stash.setdefault(_CLUSTERS, {})
+    if name not in clusters:
+        bindir = config.getoption("lab_bindir")
+        if name == "gated_cluster":
+            cluster = Cluster(gates=True, domain=f"gated.{_SUFFIX}", bindir=bindir)
+        elif name == "multi_az_cluster":
+            cluster = Cluster(kind="multi-az", domain=f"multiaz.{_SUFFIX}", bindir=bindir)
+        elif name == "tls_cluster":
+            cluster = Cluster(tls=True, domain=f"tls.{_SUFFIX}", bindir=bindir)
+        else:
+            cluster = Cluster(bindir=bindir)
+        clusters[name] = cluster.up()
+    return clusters[name]
+
+
+@pytest.fixture(scope="module")
+def aurora_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """An Aurora cluster of one writer and two readers, without gates."""
+    yield _get(request.config, "aurora_cluster")
+
+
+@pytest.fixture(scope="module")
+def gated_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The same with a gate before every instance, in a domain of its own."""
+    yield _get(request.config, "gated_cluster")
+
+
+@pytest.fixture(scope="module")
+def multi_az_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A Multi-AZ DB cluster of one writer and two readers, in a domain of its own."""
+    yield _get(request.config, "multi_az_cluster")
+
+
+@pytest.fixture(scope="module")
+def tls_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """An Aurora cluster that speaks TLS, in a domain of its own."""
+    yield _get(request.config, "tls_cluster")
