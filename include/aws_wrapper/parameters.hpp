@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,6 +36,22 @@ inline void set_parameter(Parameters& parameters, std::string_view name, Paramet
     } else {
         found->second = std::move(value);
     }
+}
+
+/// The value as people read it: "None", "true", "30", "0.5", or the text itself.
+inline std::string to_text(const ParameterValue& value) {
+    struct Visitor {
+        std::string operator()(std::monostate) const { return "None"; }
+        std::string operator()(bool flag) const { return flag ? "true" : "false"; }
+        std::string operator()(std::int64_t number) const { return std::to_string(number); }
+        std::string operator()(double number) const {
+            char digits[32];  // the shortest exact form has at most 24 characters
+            const auto written = std::to_chars(digits, digits + sizeof digits, number);
+            return {digits, written.ptr};
+        }
+        std::string operator()(const std::string& text) const { return text; }
+    };
+    return std::visit(Visitor{}, value);
 }
 
 }  // namespace aws_wrapper
