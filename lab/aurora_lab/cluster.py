@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import socket
 import threading
 import time
 from collections.abc import Iterable
@@ -17,14 +15,13 @@ from typing import Any, final
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from . import places, processes, surface
-from .certificates import write_certificates
+from . import surface
+from .building import Parts, Plan, build
 from .errors import LabError
 from .failover import fail_over
-from .gate import Gate, Keeper
-from .instance import SUPERUSER, Connection, Instance, rows
-from .programs import Programs
-from .publisher import Member, Publisher, View
+from .gate import Gate
+from .instance import Connection, Instance, rows
+from .publisher import Publisher
 from .replication import ReplicaSet
 from .resolver import Resolver
 from .truth import Failover, History, How, Truth
@@ -32,11 +29,6 @@ from .truth import Failover, History, How, Truth
 log = logging.getLogger("aurora_lab")
 
 _WATCH_EVERY = 0.2
-_HBA = f"""\
-hostssl all all 127.0.0.0/8 scram-sha-256
-host all all 127.0.0.0/8 scram-sha-256
-host replication {SUPERUSER} 127.0.0.0/8 scram-sha-256
-"""
 
 
 @final
@@ -77,31 +69,34 @@ class Cluster:
     ) -> None:
         if not 0 <= readers <= 90:
             raise LabError(f"readers must be 0 to 90, not {readers}")
+        self._plan = Plan(
+            readers=readers,
+            kind=kind,
+            gates=gates,
+            tls=tls,
+            dns_lag=dns_lag,
+            topology_lag=topology_lag,
+            bindir=Path(bindir).resolve() if bindir is not None else None,
+            directory=Path(directory).resolve() if directory is not None else None,
+            name=name,
+            domain=domain,
+            port=port,
+            user=self.user,
+            password=self.password,
+            database=self.database,
+        )
         self.kind = kind
+        self.tls = tls
         self.port = port
-        self.name = name
-        self.domain = domain
-        self.writer_endpoint = f"{name}.cluster-{domain}"
-        self.reader_endpoint = f"{name}.cluster-ro-{domain}"
-        self._readers = readers
-        self._gated = gates
-        self._tls = tls
-        self._lags = {"topology_lag": topology_lag, "dns_lag": dns_lag}
-        self._bindir = bindir
-        self._directory = Path(directory).resolve() if directory is not None else None
+        self.writer_endpoint = self._plan.writer_endpoint
+        self.reader_endpoint = self._plan.reader_endpoint
         self._shared_resolver = resolver
         self._lock = threading.RLock()
-        self._rejoins: list[threading.Thread] = []
-        self._rejoin_errors: list[str] = []
-        self._closing = threading.Event()
-        self._folder: Path | None = None
-        self._keeper: Keeper | None = None
-        self._publisher: Publisher | None = None
-        self._resolver: Resolver | None = None
-        self._replicas: ReplicaSet | None = None
-        self._gates: dict[str, Gate] = {}
+        self._parts: Parts | None = None
         self._history = History()
+        self._closing = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._rejoins: list[threading.Thread] = []
 
     def __enter__(self) -> Cluster:
         return self.up()
@@ -119,123 +114,32 @@ class Cluster:
     def up(self) -> Cluster:
         """Start everything; on any failure nothing is left running."""
         with self._lock:
-            if self._folder is not None:
+            if self._parts is not None:
                 raise LabError("the cluster is up already")
+            began = time.monotonic()
             self._closing.clear()
-            try:
-                self._start()
-            except BaseException:
-                self.down()
-                raise
+            self._history = History()
+            shared = self._shared_resolver or Resolver.of_this_process()
+            self._parts = build(self._plan, shared)
+            self._watcher = threading.Thread(
+                target=self._watch, name="aurora-lab-watch", daemon=True
+            )
+            self._watcher.start()
+            log.info("%s is up after %.1f s", self.writer_endpoint, time.monotonic() - began)
         return self
 
     def down(self) -> None:
         """Stop everything and remove every trace; nothing happens if it is down."""
         self._closing.set()
         with self._lock:
-            folder, self._folder = self._folder, None
-            publisher, self._publisher = self._publisher, None
-            if publisher is not None:
-                publisher.stop()
-            if self._resolver is not None and self._resolver is not self._shared_resolver:
-                self._resolver.close()
-            self._resolver = None
-            keeper, self._keeper = self._keeper, None
-            if (keeper is None or not keeper.finish()) and folder is not None:
-                processes.sweep(folder)
-            if self._replicas is not None:
-                for instance in self._replicas.instances.values():
-                    instance.kill()
-        for thread in [*self._rejoins, *([self._watcher] if self._watcher else [])]:
-            if thread is not threading.current_thread():
-                thread.join(10)
+            parts, self._parts = self._parts, None
+            if parts is not None:
+                parts.closing.close()
+        threads = [*self._rejoins, *([self._watcher] if self._watcher else [])]
+        for thread in threads:
+            thread.join(10)
         self._rejoins.clear()
-
-    def _start(self) -> None:
-        began = time.monotonic()
-        programs = Programs(self._bindir)
-        places.sweep_stale(self._directory, programs)
-        network, lock = places.claim_network(self.port)
-        try:
-            folder = self._folder = places.make_folder(network, self._directory)
-            instances = self._make_instances(folder, network, programs)
-            self._keeper = self._make_keeper(folder, lock, instances)
-        finally:
-            lock.close()
-        self._resolver = self._shared_resolver or Resolver.of_this_process() or Resolver()
-        if self._tls:
-            self._make_certificates(folder, instances, programs)
-        replicas = self._replicas = ReplicaSet(instances)
-        self._history = History()
-        topology = folder / "topology.json"
-        for instance in instances.values():
-            instance.prepare(_HBA)
-        publisher = self._publisher = Publisher(
-            topology,
-            self._resolver,
-            writer_endpoint=self.writer_endpoint,
-            reader_endpoint=self.reader_endpoint,
-            **self._lags,
-        )
-        replicas.writer.create()
-        replicas.writer.configure(primary=None)
-        replicas.writer.start()
-        surface.install(
-            replicas.writer,
-            self.kind,
-            topology,
-            user=self.user,
-            password=self.password,
-            database=self.database,
-        )
-        replicas.build()
-        self._keeper.wait_ready()
-        self._gates = {name: Gate(self._keeper, name) for name in instances if self._gated}
-        publisher.start(self._view())
-        self._watcher = threading.Thread(target=self._watch, name="aurora-lab-watch", daemon=True)
-        self._watcher.start()
-        log.info("%s is up after %.1f s", self.writer_endpoint, time.monotonic() - began)
-
-    def _make_instances(
-        self, folder: Path, network: int, programs: Programs
-    ) -> dict[str, Instance]:
-        password = secrets.token_urlsafe(16)
-        extra = {}
-        if self._tls:
-            extra = {
-                "ssl": "on",
-                "ssl_cert_file": str(folder / "server.pem"),
-                "ssl_key_file": str(folder / "server.key"),
-            }
-        return {
-            f"instance-{n}": Instance(
-                f"instance-{n}",
-                endpoint=f"instance-{n}.{self.domain}",
-                address=places.server_address(network, n),
-                gate_address=places.gate_address(network, n) if self._gated else None,
-                port=self.port,
-                folder=folder / f"instance-{n}",
-                programs=programs,
-                password=password,
-                extra_settings=extra,
-            )
-            for n in range(1, self._readers + 2)
-        }
-
-    def _make_keeper(
-        self, folder: Path, lock: socket.socket, instances: dict[str, Instance]
-    ) -> Keeper:
-        gates = {i.id: (i.gate_address, i.address, i.port) for i in instances.values()}
-        known = {k: (g, a, p) for k, (g, a, p) in gates.items() if g is not None}
-        return Keeper(folder, lock, known)
-
-    def _make_certificates(
-        self, folder: Path, instances: dict[str, Instance], programs: Programs
-    ) -> None:
-        names = [self.writer_endpoint, self.reader_endpoint, f"*.cluster-custom-{self.domain}"]
-        names += [i.endpoint for i in instances.values()]
-        addresses = [a for i in instances.values() for a in (i.address, i.gate_address) if a]
-        write_certificates(folder, names, addresses, programs.give)
+        self._watcher = None
 
     # What there is
 
@@ -257,35 +161,31 @@ class Cluster:
     @property
     def resolver(self) -> Resolver:
         """The view in which the endpoint names have addresses."""
-        if self._resolver is None:
-            raise LabError("the cluster is down")
-        return self._resolver
+        return self._up.resolver
 
     @property
     def folder(self) -> Path:
         """Where the cluster keeps its data, logs and certificates."""
-        if self._folder is None:
-            raise LabError("the cluster is down")
-        return self._folder
+        return self._up.folder
 
     @property
     def ca_file(self) -> str:
         """The authority's certificate, for ``sslrootcert``."""
-        if not self._tls:
+        if not self._plan.tls:
             raise LabError("the cluster has no TLS: make it with tls=True")
         return str(self.folder / "ca.pem")
 
     @property
     def keeper_pid(self) -> int | None:
         """The process that carries the gates and cleans up after us; ``None`` when down."""
-        return self._keeper.pid if self._keeper else None
+        return self._parts.keeper.pid if self._parts else None
 
     def custom_endpoint(self, name: str, members: Iterable[str]) -> str:
         """Make or change a custom endpoint over these instance ids; return its host name."""
         ids = tuple(members)
         for instance_id in ids:
             self._get(instance_id)
-        endpoint = f"{name}.cluster-custom-{self.domain}"
+        endpoint = self._plan.custom_endpoint(name)
         self._out.set_custom(endpoint, ids)
         return endpoint
 
@@ -340,9 +240,9 @@ class Cluster:
     def gate(self, instance_id: str) -> Gate:
         """Return the gate before an instance."""
         self._get(instance_id)
-        if instance_id not in self._gates:
+        if not self._plan.gates:
             raise LabError("the cluster has no gates: make it with gates=True")
-        return self._gates[instance_id]
+        return self._up.gates[instance_id]
 
     # Faults
 
@@ -405,7 +305,7 @@ class Cluster:
             if to is not None and self._get(to) is self._set.writer:
                 raise LabError(f"{to} is the writer already")
             old = self._set.writer
-            number = fail_over(self._set, self._out, self._history, self._view, to=to, how=how)
+            number = fail_over(self._set, self._out, self._history, self._up.view, to=to, how=how)
             if rejoin and how != "freeze":
                 thread = threading.Thread(
                     target=self._rejoin_later, args=(old.id,), name="aurora-lab-rejoin", daemon=True
@@ -424,7 +324,7 @@ class Cluster:
                 raise LabError(f"{instance_id} is the writer")
             self._set.rebuild(instance)
             self._history.returned(instance_id)
-            self._out.announce(self._view())
+            self._out.announce(self._up.view())
 
     def heal(self, within: float = 60.0) -> None:
         """Undo every fault: gates pass, all run and follow the writer, topology and DNS true.
@@ -434,7 +334,7 @@ class Cluster:
         deadline = time.monotonic() + within
         self._finish_rejoins()
         with self._lock:
-            for gate in self._gates.values():
+            for gate in self._up.gates.values():
                 gate.heal()
             while True:
                 try:
@@ -463,13 +363,13 @@ class Cluster:
             elif reader.id not in replicas.following or reader.id not in replicas.in_sync:
                 replicas.follow([reader])
         replicas.removed.clear()
-        if self._out.current() != (self._view(), self._view()):
-            self._out.publish(self._view())
+        if self._out.current() != (self._up.view(), self._up.view()):
+            self._out.publish(self._up.view())
 
     def _problems(self) -> list[str]:
         found = self._set.problems()
         found += [
-            f"the gate of {n} is {g.state}" for n, g in self._gates.items() if g.state != "pass"
+            f"the gate of {n} is {g.state}" for n, g in self._up.gates.items() if g.state != "pass"
         ]
         if not found and self.lookup(self.writer_endpoint) != self.writer.public_address:
             found.append(f"{self.writer_endpoint} doesn't point to {self.writer.id}")
@@ -478,16 +378,19 @@ class Cluster:
     # Inside
 
     @property
-    def _set(self) -> ReplicaSet:
-        if self._replicas is None or self._folder is None:
+    def _up(self) -> Parts:
+        parts = self._parts
+        if parts is None:
             raise LabError("the cluster is down")
-        return self._replicas
+        return parts
+
+    @property
+    def _set(self) -> ReplicaSet:
+        return self._up.replicas
 
     @property
     def _out(self) -> Publisher:
-        if self._publisher is None:
-            raise LabError("the cluster is down")
-        return self._publisher
+        return self._up.publisher
 
     def _get(self, instance_id: str) -> Instance:
         try:
@@ -496,19 +399,10 @@ class Cluster:
             known = ", ".join(self._set.instances)
             raise LabError(f"no instance {instance_id!r}; there are {known}") from None
 
-    def _view(self) -> View:
-        replicas = self._set
-        members = [
-            Member(i.id, i.resource_id, i.endpoint, i.public_address, i.port, i.down_since)
-            for i in replicas.instances.values()
-            if i.id not in replicas.removed
-        ]
-        return View(replicas.writer.id, tuple(members))
-
     def _gone(self, instance: Instance) -> None:
         if instance is not self._set.writer:
             self._set.expel(instance)
-        self._out.announce(self._view())
+        self._out.announce(self._up.view())
 
     def _rejoin_later(self, instance_id: str) -> None:
         try:
@@ -520,9 +414,10 @@ class Cluster:
                 log.warning("%s didn't rejoin: %s", instance_id, error)
 
     def _finish_rejoins(self) -> None:
-        for thread in list(self._rejoins):
+        with self._lock:
+            threads, self._rejoins = self._rejoins, []
+        for thread in threads:
             thread.join(60)
-            self._rejoins.remove(thread)
 
     def _watch(self) -> None:
         """Notice readers that died by other hands, so that commits don't wait for them."""

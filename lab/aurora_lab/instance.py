@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,6 +52,18 @@ _SETTINGS: dict[str, str] = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",
 }
+
+
+@dataclass(frozen=True)
+class Member:
+    """An instance as others see it; ``down_since`` is wall-clock seconds, ``None`` when up."""
+
+    id: str
+    resource_id: str
+    endpoint: str
+    address: str
+    port: int
+    down_since: float | None
 
 
 class Instance:
@@ -133,6 +146,17 @@ class Instance:
     def synchronous(self) -> str:
         """Its setting ``synchronous_standby_names``."""
         return self._settings.get("synchronous_standby_names", "")
+
+    def member(self) -> Member:
+        """Return it as the topology and DNS should show it now."""
+        return Member(
+            self.id,
+            self.resource_id,
+            self.endpoint,
+            self.public_address,
+            self.port,
+            self.down_since,
+        )
 
     def prepare(self, hba: str) -> None:
         """Make the folder and its access rules."""

@@ -13,23 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import NAMESPACE_DNS, uuid5
 
+from .instance import Member
 from .resolver import Resolver
 
 log = logging.getLogger("aurora_lab")
 
 _ROTATE_EVERY = 1.0
-
-
-@dataclass(frozen=True)
-class Member:
-    """An instance as others see it; ``down_since`` is wall-clock seconds, ``None`` when up."""
-
-    id: str
-    resource_id: str
-    endpoint: str
-    address: str
-    port: int
-    down_since: float | None
 
 
 @dataclass(frozen=True)
