@@ -12,6 +12,9 @@ namespace aws_wrapper {
 /// How the id of an instance becomes the name and port to connect to. An immutable value.
 class InstanceTemplate {
 public:
+    /// The template that knows nothing: "?" and the dialect's default port.
+    InstanceTemplate() = default;
+
     /// From the property `cluster_instance_host_pattern`: a name or address with exactly one `?`,
     /// optionally followed by ":port"; an IPv6 address with a port needs brackets. Without a port
     /// in the pattern `connect_port` is used (0 = the dialect's default).
@@ -40,9 +43,9 @@ public:
 private:
     InstanceTemplate(std::string pattern, std::uint16_t port, bool has_own_port);
 
-    std::string pattern_;
-    std::uint16_t port_;
-    bool has_own_port_;
+    std::string pattern_{"?"};
+    std::uint16_t port_{0};
+    bool has_own_port_{false};
 };
 
 }  // namespace aws_wrapper

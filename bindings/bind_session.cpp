@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <aws_wrapper/drivers.hpp>
+#include <aws_wrapper/session.hpp>
+
+#include "binding.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace aws_wrapper;
+
+namespace {
+
+double milliseconds(Duration length) {
+    return std::chrono::duration<double, std::milli>(length).count();
+}
+
+double seconds(Duration length) { return std::chrono::duration<double>(length).count(); }
+
+nb::object text_or_none(std::string_view text) {
+    return text.empty() ? nb::object{nb::none()} : nb::str(text.data(), text.size());
+}
+
+nb::dict dict_of_report(const FailoverReport& report) {
+    nb::list attempts;
+    for (const auto& attempt : report.attempts) {
+        nb::dict entry;
+        entry["host"] = attempt.host;
+        entry["result"] = attempt.result;
+        entry["ms"] = milliseconds(attempt.took);
+        attempts.append(entry);
+    }
+    nb::dict result;
+    result["trigger"] = report.trigger;
+    result["sqlstate"] = text_or_none(report.sqlstate.text());
+    result["from_host"] = text_or_none(report.from);
+    result["to_host"] = text_or_none(report.to);
+    result["attempts"] = attempts;
+    result["topology_ms"] = milliseconds(report.found_target);
+    result["connect_ms"] = milliseconds(report.connected);
+    result["adopt_ms"] = milliseconds(report.adopted);
+    result["total_ms"] = milliseconds(report.total);
+    return result;
+}
+
+LinkFacts facts_of(std::string name,
+                   std::string address,
+                   int port,
+                   int descriptor,
+                   nb::object in_recovery,
+                   nb::dict options) {
+    LinkFacts facts;
+    facts.name = std::move(name);
+    facts.address = std::move(address);
+    facts.port = static_cast<std::uint16_t>(port);
+    facts.descriptor = descriptor;
+    if (!in_recovery.is_none()) {
+        facts.in_recovery = nb::cast<bool>(in_recovery);
+    }
+    for (const auto& [key, value] : options) {
+        facts.options.emplace_back(nb::cast<std::string>(key), nb::cast<std::string>(value));
+    }
+    return facts;
+}
+
+Failure failure_of(nb::object sqlstate, std::string message, bool login) {
+    Failure failure;
+    failure.code = login ? Errc::login : sqlstate.is_none() ? Errc::network : Errc::server;
+    if (!sqlstate.is_none()) {
+        failure.sqlstate = SqlState{nb::cast<std::string>(sqlstate)};
+    }
+    failure.message = std::move(message);
+    return failure;
+}
+
+const char* to_string(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::pass: return "pass";
+        case Verdict::moved: return "moved";
+        case Verdict::moved_in_transaction: return "moved_in_transaction";
+        case Verdict::failed: return "failed";
+        case Verdict::opened: break;
+    }
+    return "opened";
+}
+
+// The request as a tuple whose first item is its kind; None when the operation is over.
+nb::object tuple_of(const Request& request) {
+    struct Visitor {
+        nb::object operator()(const std::monostate&) const { return nb::none(); }
+        nb::object operator()(const request::OpenLink& wanted) const {
+            nb::object host = wanted.host ? nb::cast(*wanted.host) : nb::object{nb::none()};
+            return nb::make_tuple("open", host, wanted.address, seconds(wanted.timeout));
+        }
+        nb::object operator()(const request::AskLink& wanted) const {
+            return nb::make_tuple("ask", wanted.sql, seconds(wanted.timeout));
+        }
+        nb::object operator()(const request::DropLink&) const { return nb::make_tuple("drop"); }
+        nb::object operator()(const request::AdoptLink&) const { return nb::make_tuple("adopt"); }
+        nb::object operator()(const request::AwaitTopology&) const {
+            return nb::make_tuple("wait");
+        }
+        nb::object operator()(const request::Pause&) const { return nb::make_tuple("wait"); }
+    };
+    return std::visit(Visitor{}, request);
+}
+
+}  // namespace
+
+void bind_session(nb::module_& module) {
+    nb::class_<Operation>(module, "Operation",
+                          "One opening or recovery, step by step: do what `request` says, answer.")
+        .def_prop_ro(
+            "request", [](const Operation& self) { return tuple_of(self.request()); },
+            "What is wanted now, as a tuple: ('open', host | None, address, timeout_s), "
+            "('ask', sql, timeout_s), ('drop',), ('adopt',), ('wait',); None = over.")
+        .def(
+            "wait",
+            [](Operation& self, double slice) {
+                const auto length = std::chrono::duration<double>(slice);
+                return self.wait(std::chrono::duration_cast<Duration>(length));
+            },
+            "slice"_a, nb::call_guard<nb::gil_scoped_release>(),
+            "Do the waiting of a ('wait',) for at most `slice` seconds, without the interpreter "
+            "lock. True once it is answered.")
+        .def(
+            "opened",
+            [](Operation& self, std::string name, std::string address, int port, int descriptor,
+               nb::object in_recovery, nb::dict options) {
+                self.answer(Opened{facts_of(std::move(name), std::move(address), port, descriptor,
+                                            std::move(in_recovery), std::move(options))});
+            },
+            "name"_a, "address"_a, "port"_a, "descriptor"_a, "in_recovery"_a.none(), "options"_a,
+            "Answer an ('open', ...): the candidate is there.")
+        .def(
+            "open_failed",
+            [](Operation& self, nb::object sqlstate, std::string message, bool login) {
+                self.answer(Opened{
+                    tl::unexpected{failure_of(std::move(sqlstate), std::move(message), login)}});
+            },
+            "sqlstate"_a.none(), "message"_a, "login"_a, "Answer an ('open', ...): it failed.")
+        .def(
+            "asked",
+            [](Operation& self, const nb::list& sets) {
+                std::vector<ResultSet> results;
+                for (const nb::handle set : sets) {
+                    auto& rows = results.emplace_back();
+                    for (const nb::handle row : nb::cast<nb::list>(set)) {
+                        auto& values = rows.emplace_back();
+                        for (const nb::handle value : nb::cast<nb::list>(row)) {
+                            if (value.is_none()) {
+                                values.emplace_back(std::nullopt);
+                            } else {
+                                values.emplace_back(nb::cast<std::string>(value));
+                            }
+                        }
+                    }
+                }
+                self.answer(Asked{std::move(results)});
+            },
+            "sets"_a, "Answer an ('ask', ...): a list of lists of rows of str or None.")
+        .def(
+            "ask_failed",
+            [](Operation& self, nb::object sqlstate, std::string message) {
+                self.answer(Asked{
+                    tl::unexpected{failure_of(std::move(sqlstate), std::move(message), false)}});
+            },
+            "sqlstate"_a.none(), "message"_a, "Answer an ('ask', ...): it failed.")
+        .def(
+            "dropped", [](Operation& self) { self.answer(std::monostate{}); },
+            "Answer a ('drop',).")
+        .def(
+            "adopted", [](Operation& self) { self.answer(Adopted{std::monostate{}}); },
+            "Answer an ('adopt',): the candidate is the link now.")
+        .def(
+            "adopt_failed",
+            [](Operation& self, nb::object sqlstate, std::string message) {
+                self.answer(Adopted{
+                    tl::unexpected{failure_of(std::move(sqlstate), std::move(message), false)}});
+            },
+            "sqlstate"_a.none(), "message"_a, "Answer an ('adopt',): it failed.")
+        .def_prop_ro(
+            "verdict", [](Operation& self) { return to_string(self.verdict()); },
+            "Of an operation that is over: 'pass', 'moved', 'moved_in_transaction', 'failed' or "
+            "'opened'.");
+
+    nb::class_<Session>(module, "Session", "The engine's side of one connection.")
+        .def(
+            "__init__",
+            [](Session* self, const Settings& settings, const std::string& host) {
+                new (self) Session(settings, host, pg_driver());
+            },
+            "settings"_a, "host"_a)
+        .def_prop_ro("idle", &Session::idle, "No plugin is chosen and no call has a deadline.")
+        .def("open", &Session::open, nb::keep_alive<0, 1>(), "Start opening the first link.")
+        .def(
+            "recover",
+            [](Session& self, nb::object sqlstate, std::string message, bool link_broken,
+               bool in_transaction, const std::string& aborted_by) {
+                CallFailure failure;
+                if (!sqlstate.is_none()) {
+                    failure.sqlstate = SqlState{nb::cast<std::string>(sqlstate)};
+                }
+                failure.message = std::move(message);
+                failure.link_broken = link_broken;
+                failure.in_transaction = in_transaction;
+                failure.at = Clock::now();
+                failure.aborted_by = aborted_by;
+                return self.recover(std::move(failure));
+            },
+            "sqlstate"_a.none(), "message"_a, "link_broken"_a, "in_transaction"_a, "aborted_by"_a,
+            nb::keep_alive<0, 1>(), "Start dealing with a call that failed.")
+        .def(
+            "link_adopted",
+            [](Session& self, std::string name, std::string address, int port, int descriptor) {
+                self.link_adopted(facts_of(std::move(name), std::move(address), port, descriptor,
+                                           nb::none(), nb::dict{}));
+            },
+            "name"_a, "address"_a, "port"_a, "descriptor"_a,
+            "The candidate has become the link.")
+        .def("close", &Session::close, "The link is closed. Repeatable.")
+        .def("begin_call", &Session::begin_call, "A call starts that may wait for the server.")
+        .def("end_call", &Session::end_call,
+             "It is over; tells why a monitor ended it, or None.")
+        .def("aborted", &Session::aborted, "Why a monitor shut the link down, or None.")
+        .def_prop_ro(
+            "report", [](const Session& self) { return dict_of_report(self.report()); },
+            "The report of the last failover.")
+        .def_prop_ro("host_id", &Session::host_id, "Id of the host that the link is on.")
+        .def_prop_ro(
+            "topology", [](const Session& self) { return *self.topology(); },
+            "The last known view of the cluster.")
+        .def_prop_ro("dialect", &Session::dialect_name, "The server's dialect, or ''.");
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include <aws_wrapper/conninfo.hpp>
+#include <aws_wrapper/error.hpp>
+#include <aws_wrapper/properties.hpp>
+
+#include "binding.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace aws_wrapper;
+
+Parameters parameters_of(nb::dict given) {
+    Parameters parameters;
+    for (const auto& [key, value] : given) {
+        const auto name = nb::cast<std::string>(key);
+        if (value.is_none()) {
+            parameters.emplace_back(name, std::monostate{});
+        } else if (nb::isinstance<nb::bool_>(value)) {
+            parameters.emplace_back(name, nb::cast<bool>(value));
+        } else if (nb::isinstance<nb::int_>(value)) {
+            parameters.emplace_back(name, nb::cast<std::int64_t>(value));
+        } else if (nb::isinstance<nb::float_>(value)) {
+            parameters.emplace_back(name, nb::cast<double>(value));
+        } else if (nb::isinstance<nb::str>(value)) {
+            parameters.emplace_back(name, nb::cast<std::string>(value));
+        } else {
+            throw Error{Errc::invalid_property,
+                        name + ": a value of this type is not possible; allowed are None, bool, "
+                               "int, float and str"};
+        }
+    }
+    return parameters;
+}
+
+nb::dict dict_of(const Parameters& parameters) {
+    nb::dict result;
+    for (const auto& [name, value] : parameters) {
+        result[name.c_str()] = std::visit(
+            [](const auto& item) -> nb::object {
+                using Item = std::decay_t<decltype(item)>;
+                if constexpr (std::is_same_v<Item, std::monostate>) {
+                    return nb::none();
+                } else {
+                    return nb::cast(item);
+                }
+            },
+            value);
+    }
+    return result;
+}
+
+void bind_settings(nb::module_& module) {
+    nb::class_<Settings>(module, "Settings", "The checked properties of one connection.")
+        .def_prop_ro(
+            "driver_parameters",
+            [](const Settings& self) { return dict_of(self.driver_parameters()); },
+            "What the driver gets.")
+        .def_prop_ro(
+            "transfers_session_state",
+            [](const Settings& self) {
+                return self.boolean(Property::transfer_session_state_on_switch);
+            },
+            "The value of transfer_session_state_on_switch.")
+        .def_prop_ro(
+            "plugins",
+            [](const Settings& self) { return self.list(Property::plugins); },
+            "The value of plugins.");
+
+    module.def(
+        "parse_settings",
+        [](const nb::dict& given) { return Settings::parse(parameters_of(given)); }, "given"_a,
+        "Check the wrapper's properties and split off the driver's parameters.");
+    module.def(
+        "parse_conninfo",
+        [](std::string_view text) { return dict_of(parse_conninfo(text)); }, "conninfo"_a,
+        "Read a libpq connection string or URI; unknown names are kept.");
+    module.def(
+        "masked", [](const nb::dict& given) { return masked(parameters_of(given)); }, "given"_a,
+        "The parameters for a log, secrets as ***.");
+    module.def("nearest_property_name", &nearest_property_name, "unknown"_a,
+               "The name that a mistyped one was probably meant to be, or None.");
+    module.def(
+        "is_property", [](std::string_view name) { return find_property(name) != nullptr; },
+        "name"_a, "True for the wrapper's own properties.");
+    module.def(
+        "property_table",
+        [] {
+            nb::list rows;
+            for (const auto& info : property_table()) {
+                nb::list choices;
+                for (const auto& choice : info.choices) {
+                    choices.append(choice.name);
+                }
+                nb::dict row;
+                row["name"] = info.name;
+                row["type"] = to_string(info.type);
+                row["default"] = info.default_value;
+                row["min"] = info.min;
+                row["max"] = info.max;
+                row["choices"] = choices;
+                row["owner"] = to_string(info.owner);
+                row["effect"] = to_string(info.effect);
+                row["doc"] = info.doc;
+                rows.append(row);
+            }
+            return rows;
+        },
+        "All properties, for the documentation.");
+}

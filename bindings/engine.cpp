@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <aws_wrapper/engine.hpp>
+
+#include "binding.hpp"
+
+namespace nb = nanobind;
+
+NB_MODULE(_engine, module) {
+    module.doc() = "The engine of the AWS Advanced Python Wrapper. Private: use the package.";
+    bind_errors(module);
+    bind_settings(module);
+    bind_topology(module);
+    bind_session(module);
+
+    module.def("release_resources", &aws_wrapper::release_resources,
+               nb::call_guard<nb::gil_scoped_release>(),
+               "Stop all monitors and the engine's thread. Repeatable; the next need starts anew.");
+    module.def("close_engine", &aws_wrapper::close_engine,
+               nb::call_guard<nb::gil_scoped_release>(),
+               "release_resources() for good, at the end of the process.");
+    module.def(
+        "statistics",
+        [] {
+            const auto statistics = aws_wrapper::engine_statistics();
+            nb::list clusters;
+            for (const auto& cluster : statistics.clusters) {
+                nb::dict entry;
+                entry["dialect"] = cluster.dialect;
+                entry["writer"] = cluster.writer;
+                entry["hosts"] = cluster.hosts;
+                entry["connections"] = cluster.connections;
+                for (const auto& [name, value] : cluster.counters) {
+                    entry[name.c_str()] = value;
+                }
+                clusters.append(entry);
+            }
+            nb::dict result;
+            result["threads"] = statistics.threads;
+            result["clusters"] = clusters;
+            return result;
+        },
+        "Counters of the engine: its threads, and for each watched cluster what was done.");
+}

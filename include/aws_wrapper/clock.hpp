@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+namespace aws_wrapper {
+
+/// The monotonic clock of the engine; every deadline and stamp is one of its time points.
+///
+/// Reads std::chrono::steady_clock unless a test has put a VirtualTime in its place. A model of
+/// the standard's TrivialClock, so asio timers can be built on it. Thread-safe, never throws.
+class Clock {
+public:
+    using duration = std::chrono::steady_clock::duration;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<Clock>;
+    static constexpr bool is_steady = true;
+
+    static time_point now() noexcept {
+        if (const auto* source = source_.load(std::memory_order_relaxed); source != nullptr)
+            [[unlikely]] {
+            return time_point{duration{source->load(std::memory_order_relaxed)}};
+        }
+        return time_point{std::chrono::steady_clock::now().time_since_epoch()};
+    }
+
+private:
+    friend class VirtualTime;
+    inline static std::atomic<const std::atomic<rep>*> source_{nullptr};
+};
+
+using Duration = Clock::duration;
+using TimePoint = Clock::time_point;
+using Milliseconds = std::chrono::milliseconds;
+
+/// Test aid: while an instance lives, Clock::now() stands still and moves only by advance().
+/// One at a time, in a process that has no engine thread running.
+class VirtualTime {
+public:
+    VirtualTime() noexcept { Clock::source_.store(&now_, std::memory_order_relaxed); }
+    ~VirtualTime() { Clock::source_.store(nullptr, std::memory_order_relaxed); }
+    VirtualTime(const VirtualTime&) = delete;
+    VirtualTime& operator=(const VirtualTime&) = delete;
+
+    void advance(Duration by) noexcept { now_.fetch_add(by.count(), std::memory_order_relaxed); }
+
+private:
+    std::atomic<Clock::rep> now_{std::chrono::duration_cast<Duration>(std::chrono::hours{1}).count()};
+};
+
+}  // namespace aws_wrapper

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include <aws_wrapper/endpoint.hpp>
+#include <aws_wrapper/error.hpp>
+#include <aws_wrapper/host.hpp>
+#include <aws_wrapper/instance_template.hpp>
+#include <aws_wrapper/result_set.hpp>
+#include <aws_wrapper/sql_state.hpp>
+
+namespace aws_wrapper {
+
+enum class DialectCode : std::uint8_t { pg, rds_pg, aurora_pg, multi_az_pg };
+
+/// What differs between kinds of databases, as data. Every text is a single statement without
+/// ";", with all names and operators qualified, so that no search_path can redirect it. A text
+/// that a dialect has no use for is empty. Everything points to static storage.
+struct Dialect {
+    DialectCode code;
+    std::string_view name;  ///< as in the property `wrapper_dialect`
+    std::uint16_t default_port;
+    std::string_view topology_sql;
+    std::string_view self_id_sql;    ///< first column: the server's own id
+    std::string_view role_sql;       ///< one value: is the server a reader?
+    std::string_view writer_id_sql;  ///< one value: the writer's id; no row on the writer itself
+    std::span<const std::string_view> network_states;  ///< SQLSTATE prefixes
+    std::span<const std::string_view> login_states;
+
+    /// True if the servers of this dialect know each other.
+    bool has_topology() const noexcept { return !topology_sql.empty(); }
+};
+
+const Dialect& dialect(DialectCode code) noexcept;
+
+/// The dialect of a value of `wrapper_dialect`; nothing for "auto" and unknown names.
+std::optional<DialectCode> dialect_by_name(std::string_view name) noexcept;
+
+struct DialectGuess {
+    DialectCode code{DialectCode::pg};
+    bool may_upgrade{true};  ///< false: the guess is final, the server is not asked
+
+    bool operator==(const DialectGuess&) const = default;
+};
+
+/// The dialect that an endpoint's name suggests before any server was asked. Global and shard
+/// group endpoints are final Aurora.
+DialectGuess first_guess(EndpointType type) noexcept;
+
+/// Finds the dialect of a server with as few statements as possible. Does no I/O: it tells the
+/// next statement and is told its outcome. One object per detection, used by one thread.
+///
+/// A guess with a topology of its own is not asked about at first: while confirmed_by_survey() is
+/// true there is no next_query(), and a survey (survey_sql(), read_survey()) of dialect result()
+/// answers the question, too. Tell its outcome to on_survey() or on_failure().
+class DialectDetection {
+public:
+    explicit DialectDetection(DialectGuess guess) noexcept;
+
+    /// The statement to run; nothing when there is no more to ask.
+    std::optional<std::string> next_query() const;
+
+    /// The outcome of next_query().
+    void on_result(const ResultSet& rows);
+
+    /// The server has answered the survey of dialect result().
+    void on_survey() noexcept;
+
+    /// next_query(), or the survey that should have confirmed the guess, failed. An empty state
+    /// and one of the network classes end the detection without an answer: the link is of no more
+    /// use, and confirmed() stays false.
+    void on_failure(SqlState state);
+
+    bool confirmed_by_survey() const noexcept { return step_ == Step::survey; }
+
+    /// True if result() is known and not only guessed.
+    bool confirmed() const noexcept { return step_ == Step::done; }
+
+    /// The best answer so far.
+    DialectCode result() const noexcept { return result_; }
+
+private:
+    enum class Step : std::uint8_t { survey, extensions, aurora, multi_az, done, interrupted };
+
+    void settle(DialectCode code) noexcept;
+    void on_extensions(bool known, bool aurora, bool rds) noexcept;
+
+    DialectCode guess_;
+    DialectCode result_;
+    Step step_;
+    bool rds_tools_{false};
+};
+
+/// What one server says about itself and its cluster at one moment.
+struct Survey {
+    /// The instances of the cluster; at most one has the writer's role, the others are readers.
+    /// Empty for dialects without a topology.
+    std::vector<Host> hosts{};
+    /// The id of the asked server, the same as its Host::id; empty if it doesn't tell. Without a
+    /// topology its "address:port", empty over a Unix socket.
+    std::string self_id{};
+    bool in_recovery{false};
+    /// The topology names the asked server as the writer. Only together with !in_recovery a proof:
+    /// a writer that was replaced may go on to claim it.
+    bool claims_writer{false};
+
+    bool operator==(const Survey&) const = default;
+};
+
+/// All questions of a survey as one text of several statements, for one round trip of the simple
+/// query protocol.
+std::string survey_sql(const Dialect& dialect);
+
+/// Makes a survey of the results of survey_sql(), one per statement and in its order.
+///
+/// Of several writers the most recently updated one counts, the others are left out; a missing
+/// time is "now". Of rows that give the same host the newer one counts. Rows without an id are
+/// left out. A missing writer is no error. Times are compared only in the DateStyle ISO; in any
+/// other they count as missing.
+///
+/// Fails with Errc::invalid_property if hosts were found but `instances` is a bare "?", and with
+/// Errc::server if the results don't have the expected form.
+tl::expected<Survey, Failure> read_survey(const Dialect& dialect,
+                                          const std::vector<ResultSet>& results,
+                                          const InstanceTemplate& instances);
+
+/// What an error of a server or of a link means for failover.
+enum class FailureKind : std::uint8_t {
+    network,    ///< the link is lost, or the server can't go on: another host may help
+    login,      ///< the server refused the user
+    read_only,  ///< a write reached a server that takes none
+    other,
+};
+
+/// Classifies an error on an open link. A broken link decides, whatever the state says.
+///
+/// SQLSTATE classes are JDBC's: 08 but for 08004, 57P01 to 57P03, 58, 99 and F0 are network;
+/// 28P01, 28000 and 08004 login; 25006 is read-only. On Multi-AZ clusters 28000 is network: their
+/// servers refuse users while they change roles.
+FailureKind classify(const Dialect& dialect, SqlState state, bool link_broken) noexcept;
+
+/// Classifies a failed attempt to connect. libpq gives no SQLSTATE for it, so that without one the
+/// message decides: network, unless it says that a password is missing or was refused. Only
+/// English messages are understood.
+FailureKind classify_connect(const Dialect& dialect, SqlState state,
+                             std::string_view message) noexcept;
+
+}  // namespace aws_wrapper

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include <aws_wrapper/clock.hpp>
+#include <aws_wrapper/error.hpp>
+#include <aws_wrapper/host.hpp>
+#include <aws_wrapper/result_set.hpp>
+#include <aws_wrapper/sql_state.hpp>
+#include <aws_wrapper/topology.hpp>
+
+namespace aws_wrapper {
+
+/// What a face knows about a link that its driver just opened, without asking the server.
+struct LinkFacts {
+    std::string name;                   ///< host name that the driver connected to
+    std::string address;                ///< numeric address, empty for a local socket
+    std::uint16_t port{0};
+    int descriptor{-1};                 ///< the driver's socket; duplicated before it is watched
+    std::optional<bool> in_recovery{};  ///< as the server reported it at the start, if it did
+    /// User, password, TLS and so on, by which a monitor can open a link of its own.
+    std::vector<std::pair<std::string, std::string>> options{};
+};
+
+/// Requests: what the engine has its face do, because only the face owns the driver's connection.
+/// At any time a session has at most one link in use and one candidate beside it.
+namespace request {
+
+/// Open a candidate link. Without a host: as the application's parameters say.
+struct OpenLink {
+    std::optional<Host> host{};
+    std::string address{};    ///< of the host, if known
+    Duration timeout{};       ///< zero: only what the application's parameters say
+};
+/// Run a text of one or more statements on the candidate.
+struct AskLink {
+    std::string sql{};
+    Duration timeout{};
+};
+/// Close the candidate.
+struct DropLink {};
+/// Make the candidate the connection's link: bring over the session's state, close the old one.
+struct AdoptLink {};
+/// Wait for a topology newer than a version.
+struct AwaitTopology {
+    std::uint64_t newer_than{0};
+    TimePoint until{};
+};
+/// Wait.
+struct Pause {
+    TimePoint until{};
+};
+
+}  // namespace request
+
+using Request = std::variant<std::monostate,
+                             request::OpenLink,
+                             request::AskLink,
+                             request::DropLink,
+                             request::AdoptLink,
+                             request::AwaitTopology,
+                             request::Pause>;
+
+/// The answers to the requests.
+using Opened = tl::expected<LinkFacts, Failure>;
+using Asked = tl::expected<std::vector<ResultSet>, Failure>;
+using Adopted = tl::expected<std::monostate, Failure>;
+using Answer = std::variant<std::monostate, Opened, Asked, Adopted, TopologyPtr>;
+
+/// A call of the application that ended with an error.
+struct CallFailure {
+    SqlState sqlstate{};        ///< empty if no server spoke
+    std::string message{};
+    bool link_broken{false};    ///< the driver says that the link is of no more use
+    bool in_transaction{false}; ///< a transaction was open before the call
+    TimePoint at{};
+    std::string aborted_by{};   ///< why a monitor ended the call, if one did
+};
+
+/// What became of a connection after an operation.
+enum class Verdict {
+    pass,                   ///< nothing was done: the driver's error (or its result) stands
+    moved,                  ///< on a new link; no transaction was open
+    moved_in_transaction,   ///< on a new link; what became of the open transaction is not known
+    failed,                 ///< no suitable host was reached; the link is of no more use
+    opened,                 ///< the first link is open
+};
+
+/// The side of an operation that its coroutines see: they await what they want done.
+///
+/// `now()` is the time at which the last answer came in; code that uses this clock only is pure,
+/// and can be driven by a test in virtual time.
+class Face {
+public:
+    TimePoint now() const noexcept { return now_; }
+
+    auto open(request::OpenLink wanted) { return ask<Opened>(std::move(wanted)); }
+    auto query(std::string sql, Duration timeout) {
+        request::AskLink wanted;
+        wanted.sql = std::move(sql);
+        wanted.timeout = timeout;
+        return ask<Asked>(std::move(wanted));
+    }
+    auto drop() { return ask<std::monostate>(request::DropLink{}); }
+    auto adopt() { return ask<Adopted>(request::AdoptLink{}); }
+    auto await_topology(std::uint64_t newer_than, TimePoint until) {
+        return ask<TopologyPtr>(request::AwaitTopology{newer_than, until});
+    }
+    auto pause(TimePoint until) { return ask<std::monostate>(request::Pause{until}); }
+
+private:
+    friend class Operation;
+
+    template <typename Reply>
+    struct Awaiter {
+        Face& face;
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> waiting) noexcept { face.waiting_ = waiting; }
+        Reply await_resume() { return std::get<Reply>(std::move(face.answer_)); }
+    };
+
+    template <typename Reply>
+    Awaiter<Reply> ask(Request wanted) {
+        request_ = std::move(wanted);
+        return Awaiter<Reply>{*this};
+    }
+
+    TimePoint now_{};
+    Request request_{};
+    Answer answer_{};
+    std::coroutine_handle<> waiting_{};
+};
+
+}  // namespace aws_wrapper

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <aws_wrapper/face.hpp>
+#include <aws_wrapper/failover_report.hpp>
+#include <aws_wrapper/operation.hpp>
+#include <aws_wrapper/parameters.hpp>
+#include <aws_wrapper/properties.hpp>
+#include <aws_wrapper/topology.hpp>
+
+namespace aws_wrapper {
+
+class Driver;
+
+/// The engine's side of one application connection: its plugins, its cluster, and the watch over
+/// the calls that run on it.
+///
+/// Used by one thread at a time, like the connection itself; nothing in it blocks. A session that
+/// was made before a fork stays usable in the child: it joins the child's own engine at its next
+/// call and leaves the parent's alone.
+class Session {
+public:
+    /// Checks the settings and builds the plugins. Throws Error (Errc::invalid_property) for a
+    /// plugin that doesn't exist. `host` is the name or address that the application gave; empty
+    /// if it gave none (the driver then knows better). `driver` serves the monitors.
+    Session(Settings settings, const std::string& host, std::shared_ptr<Driver> driver);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    /// True if no plugin is chosen and no call has a deadline: the face may forget the session.
+    bool idle() const noexcept;
+
+    const Settings& settings() const noexcept;
+
+    /// Opens the first link; ends with Verdict::opened, or Verdict::pass when the driver's own
+    /// error stands, or Verdict::failed.
+    Operation open();
+
+    /// What to do about a call that failed; ends with any verdict but `opened`.
+    Operation recover(CallFailure failure);
+
+    /// The candidate has become the link: its socket is watched from now on.
+    void link_adopted(const LinkFacts& facts);
+
+    /// The link is closed: nothing is watched any more. Repeatable.
+    void close() noexcept;
+
+    /// Brackets each call that may wait for the server. end_call() tells why a monitor ended the
+    /// call, as text; null if none did. About 60 ns together.
+    void begin_call() noexcept;
+    const char* end_call() noexcept;
+
+    /// Why a monitor shut the link down between calls of the application, or null. Checked before
+    /// a call, so that nothing is sent on a link that is known to be dead.
+    const char* aborted() const noexcept;
+
+    /// The report of the last failover; of the one that runs while an operation is under way.
+    const FailoverReport& report() const noexcept;
+
+    /// Id of the host that the link is on; empty if it is not part of a known cluster.
+    const std::string& host_id() const noexcept;
+    /// The last known view of the cluster; never null, version 0 if there is none.
+    TopologyPtr topology() const;
+    /// Name of the server's dialect ("aurora-pg"), or empty before it is known.
+    std::string dialect_name() const;
+
+private:
+    class State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace aws_wrapper

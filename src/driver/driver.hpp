@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <asio/awaitable.hpp>
+#include <tl/expected.hpp>
+
+#include <aws_wrapper/clock.hpp>
+#include <aws_wrapper/error.hpp>
+#include <aws_wrapper/result_set.hpp>
+
+namespace aws_wrapper {
+
+/// Connection options by the driver's own names (user, password, sslmode, ...).
+using DriverOptions = std::vector<std::pair<std::string, std::string>>;
+
+/// Where a monitoring link goes.
+struct LinkTarget {
+    std::string name;        ///< host name; TLS checks the certificate against it
+    std::string address;     ///< numeric address if already known, else empty
+    std::uint16_t port{0};
+    DriverOptions options;   ///< without host, hostaddr and port
+};
+
+/// One open connection of a monitor. Used by one coroutine at a time, on the engine's thread;
+/// no function blocks. The destructor closes the connection without waiting for the server.
+class Link {
+public:
+    virtual ~Link() = default;
+
+    /// Runs one text that may hold several statements; gives a result for each. After a
+    /// Failure of code `network` or `timed_out` the link is of no more use.
+    virtual asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
+        std::string sql, TimePoint deadline) = 0;
+
+    /// Completes when the server closes the idle link. Not while a query runs.
+    virtual asio::awaitable<void> closed() = 0;
+
+    /// The numeric address of the server.
+    virtual const std::string& address() const noexcept = 0;
+};
+
+/// Opens links. What a database client library has to offer to the monitors.
+class Driver {
+public:
+    virtual ~Driver() = default;
+
+    /// Opens a link before `deadline`, or tells why not (`timed_out`, `login`, `network`, ...).
+    virtual asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
+        LinkTarget target, TimePoint deadline) = 0;
+};
+
+}  // namespace aws_wrapper

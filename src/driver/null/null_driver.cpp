@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver/null/null_driver.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace aws_wrapper {
+
+namespace {
+
+asio::awaitable<void> wait_until(TimePoint when) {
+    Timer timer{co_await asio::this_coro::executor};
+    timer.expires_at(when);
+    asio::error_code error;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
+}
+
+// What a server does with one request, after the time that it takes.
+asio::awaitable<std::optional<Failure>> served(const NullDriver::Server& server,
+                                               TimePoint deadline) {
+    if (server.behaviour == NullDriver::Behaviour::refuses) {
+        co_return Failure{Errc::network, {}, "refused by the script"};
+    }
+    if (server.behaviour == NullDriver::Behaviour::rejects) {
+        co_return Failure{Errc::login, SqlState{"28P01"}, "password authentication failed"};
+    }
+    const auto answer_at = Clock::now() + server.latency;
+    const bool silent = server.behaviour == NullDriver::Behaviour::silent;
+    if (silent || answer_at > deadline) {
+        co_await wait_until(deadline);
+        co_return Failure{Errc::timed_out, {}, "silent by the script"};
+    }
+    if (server.latency.count() > 0) {
+        co_await wait_until(answer_at);
+    }
+    co_return std::nullopt;
+}
+
+}  // namespace
+
+class NullDriver::NullLink final : public Link {
+public:
+    NullLink(NullDriver& driver, LinkTarget target, const asio::any_io_executor& executor)
+        : driver_{driver}, target_{std::move(target)}, closing_{executor, TimePoint::max()} {
+        driver_.links_.emplace(target_.name, this);
+        ++driver_.server(target_.name).open_links;
+    }
+    ~NullLink() override {
+        auto [first, last] = driver_.links_.equal_range(target_.name);
+        const auto self =
+            std::find_if(first, last, [this](const auto& entry) { return entry.second == this; });
+        driver_.links_.erase(self);
+        --driver_.server(target_.name).open_links;
+    }
+
+    asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
+        std::string sql, TimePoint deadline) override {
+        auto& server = driver_.server(target_.name);
+        server.queries.push_back(sql);
+        if (dead_) {
+            co_return tl::unexpected{Failure{Errc::network, {}, "the link is dead"}};
+        }
+        if (auto failure = co_await served(server, deadline)) {
+            co_return tl::unexpected{std::move(*failure)};
+        }
+        if (server.answer) {
+            co_return server.answer(sql);
+        }
+        ResultSet one_row;
+        one_row.push_back(Row{"1"});
+        std::vector<ResultSet> sets;
+        sets.push_back(std::move(one_row));
+        co_return sets;
+    }
+
+    asio::awaitable<void> closed() override {
+        if (!dead_) {
+            asio::error_code error;
+            co_await closing_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        }
+    }
+
+    const std::string& address() const noexcept override {
+        return target_.address.empty() ? target_.name : target_.address;
+    }
+
+    void die() {
+        dead_ = true;
+        closing_.cancel();
+    }
+
+private:
+    NullDriver& driver_;
+    LinkTarget target_;
+    Timer closing_;
+    bool dead_{false};
+};
+
+void NullDriver::kill(const std::string& name) {
+    server(name).behaviour = Behaviour::refuses;
+    auto [first, last] = links_.equal_range(name);
+    for (auto entry = first; entry != last; ++entry) {
+        entry->second->die();
+    }
+}
+
+asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> NullDriver::connect(
+    LinkTarget target, TimePoint deadline) {
+    auto& scripted = server(target.name);
+    ++scripted.connects;
+    if (auto failure = co_await served(scripted, deadline)) {
+        co_return tl::unexpected{std::move(*failure)};
+    }
+    const auto executor = co_await asio::this_coro::executor;
+    std::unique_ptr<Link> link = std::make_unique<NullLink>(*this, std::move(target), executor);
+    co_return link;
+}
+
+}  // namespace aws_wrapper

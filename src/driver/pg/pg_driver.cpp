@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <aws_wrapper/drivers.hpp>
+
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include <asio/ip/tcp.hpp>
+#include <fmt/format.h>
+
+#include "driver/asio_wait.hpp"
+#include "driver/driver.hpp"
+#include "driver/inherited_socket.hpp"
+
+namespace aws_wrapper {
+
+namespace {
+
+using asio::posix::descriptor_base;
+using asio::posix::stream_descriptor;
+
+struct PgConnFinish {
+    void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
+};
+using PgConnPtr = std::unique_ptr<PGconn, PgConnFinish>;
+
+struct PgResultClear {
+    void operator()(PGresult* result) const noexcept { PQclear(result); }
+};
+using PgResultPtr = std::unique_ptr<PGresult, PgResultClear>;
+
+std::string trimmed(const char* text) {
+    std::string result{text == nullptr ? "" : text};
+    while (!result.empty() && result.back() == '\n') {
+        result.pop_back();
+    }
+    return result;
+}
+
+Failure timed_out(std::string_view what) {
+    return Failure{Errc::timed_out, {}, fmt::format("{} did not finish before its deadline", what)};
+}
+
+// libpq closes its socket by itself, so the descriptor must let go of it before that.
+class SocketWatch {
+public:
+    explicit SocketWatch(const asio::any_io_executor& executor) : descriptor_{executor} {}
+    ~SocketWatch() { detach(); }
+    SocketWatch(const SocketWatch&) = delete;
+    SocketWatch& operator=(const SocketWatch&) = delete;
+
+    stream_descriptor& on(PGconn* connection) {
+        const int socket = PQsocket(connection);
+        if (!descriptor_.is_open() || descriptor_.native_handle() != socket) {
+            detach();
+            descriptor_.assign(socket);
+            inherited_.emplace(socket);
+        }
+        return descriptor_;
+    }
+    void detach() {
+        if (descriptor_.is_open()) {
+            descriptor_.release();
+            inherited_.reset();
+        }
+    }
+
+private:
+    stream_descriptor descriptor_;
+    std::optional<InheritedSocket> inherited_;
+};
+
+ResultSet rows_of(const PGresult* result) {
+    ResultSet rows;
+    const int columns = PQnfields(result);
+    for (int row = 0; row < PQntuples(result); ++row) {
+        auto& values = rows.emplace_back();
+        for (int column = 0; column < columns; ++column) {
+            if (PQgetisnull(result, row, column) != 0) {
+                values.emplace_back(std::nullopt);
+            } else {
+                values.emplace_back(PQgetvalue(result, row, column));
+            }
+        }
+    }
+    return rows;
+}
+
+class PgLink final : public Link {
+public:
+    PgLink(PgConnPtr connection, const asio::any_io_executor& executor)
+        : connection_{std::move(connection)}, watch_{executor} {
+        const char* address = PQhostaddr(connection_.get());
+        address_ = address == nullptr ? "" : address;
+        PQsetnonblocking(connection_.get(), 1);
+    }
+    ~PgLink() override { watch_.detach(); }
+
+    const std::string& address() const noexcept override { return address_; }
+
+    asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
+        std::string sql, TimePoint deadline) override {
+        if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
+            co_return tl::unexpected{broken()};
+        }
+        if (auto failure = co_await flush(deadline)) {
+            co_return tl::unexpected{std::move(*failure)};
+        }
+        std::vector<ResultSet> sets;
+        std::optional<Failure> refused;
+        for (;;) {
+            while (PQisBusy(connection_.get()) != 0) {
+                const bool ready = co_await wait_ready(watch_.on(connection_.get()),
+                                                       descriptor_base::wait_read, deadline);
+                if (!ready) {
+                    co_return tl::unexpected{timed_out("the query of a monitor")};
+                }
+                if (PQconsumeInput(connection_.get()) == 0) {
+                    co_return tl::unexpected{broken()};
+                }
+            }
+            const PgResultPtr result{PQgetResult(connection_.get())};
+            if (!result) {
+                break;
+            }
+            const auto status = PQresultStatus(result.get());
+            if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+                sets.push_back(rows_of(result.get()));
+            } else if (!refused) {
+                refused = refusal(result.get());
+            }
+        }
+        if (PQstatus(connection_.get()) == CONNECTION_BAD) {
+            co_return tl::unexpected{broken()};
+        }
+        if (refused) {
+            co_return tl::unexpected{std::move(*refused)};
+        }
+        co_return sets;
+    }
+
+    asio::awaitable<void> closed() override {
+        for (;;) {
+            const bool ready = co_await wait_ready(watch_.on(connection_.get()),
+                                                   descriptor_base::wait_read, TimePoint::max());
+            if (!ready || PQconsumeInput(connection_.get()) == 0) {
+                co_return;
+            }
+        }
+    }
+
+private:
+    Failure broken() const {
+        return Failure{Errc::network, {}, trimmed(PQerrorMessage(connection_.get()))};
+    }
+
+    Failure refusal(const PGresult* result) const {
+        const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+        return Failure{Errc::server, SqlState{state == nullptr ? "" : state},
+                       trimmed(PQresultErrorMessage(result))};
+    }
+
+    asio::awaitable<std::optional<Failure>> flush(TimePoint deadline) {
+        for (;;) {
+            const int unsent = PQflush(connection_.get());
+            if (unsent == 0) {
+                co_return std::nullopt;
+            }
+            if (unsent < 0) {
+                co_return broken();
+            }
+            const bool ready = co_await wait_ready(watch_.on(connection_.get()),
+                                                   descriptor_base::wait_write, deadline);
+            if (!ready) {
+                co_return timed_out("sending the query of a monitor");
+            }
+        }
+    }
+
+    PgConnPtr connection_;
+    SocketWatch watch_;
+    std::string address_;
+};
+
+const std::set<std::string, std::less<>>& known_options() {
+    static const auto known = [] {
+        std::set<std::string, std::less<>> names;
+        PQconninfoOption* defaults = PQconndefaults();
+        for (const auto* option = defaults; option != nullptr && option->keyword != nullptr;
+             ++option) {
+            names.emplace(option->keyword);
+        }
+        PQconninfoFree(defaults);
+        return names;
+    }();
+    return known;
+}
+
+// The connection settings as libpq takes them: two parallel arrays of C strings.
+class ConnectionSettings {
+public:
+    explicit ConnectionSettings(const LinkTarget& target) {
+        add("host", target.name);
+        if (!target.address.empty()) {
+            add("hostaddr", target.address);
+        }
+        if (target.port != 0) {
+            add("port", std::to_string(target.port));
+        }
+        for (const auto& [name, value] : target.options) {
+            if (known_options().contains(name)) {
+                const bool system_roots = name == "sslrootcert" && value == "system";
+                add(name, system_roots ? "/etc/ssl/certs/ca-certificates.crt" : value);
+            }
+        }
+    }
+
+    PgConnPtr start() const {
+        std::vector<const char*> names;
+        std::vector<const char*> values;
+        for (const auto& [name, value] : settings_) {
+            names.push_back(name.c_str());
+            values.push_back(value.c_str());
+        }
+        names.push_back(nullptr);
+        values.push_back(nullptr);
+        return PgConnPtr{PQconnectStartParams(names.data(), values.data(), 0)};
+    }
+
+private:
+    void add(std::string_view name, std::string value) {
+        settings_.emplace_back(name, std::move(value));
+    }
+    std::vector<std::pair<std::string, std::string>> settings_;
+};
+
+// Resolving may take as long as the system's resolver likes; the deadline lets go of it.
+asio::awaitable<tl::expected<std::string, Failure>> resolve(std::string name, TimePoint deadline) {
+    using namespace asio::experimental::awaitable_operators;
+    const auto executor = co_await asio::this_coro::executor;
+    asio::ip::tcp::resolver resolver{executor};
+    Timer timer{executor};
+    timer.expires_at(deadline);
+    asio::error_code error;
+    asio::error_code timer_error;
+    const auto first = co_await (
+        resolver.async_resolve(name, "", asio::redirect_error(asio::use_awaitable, error)) ||
+        timer.async_wait(asio::redirect_error(asio::use_awaitable, timer_error)));
+    if (first.index() == 1) {
+        co_return tl::unexpected{timed_out(fmt::format("resolving {}", name))};
+    }
+    const auto& addresses = std::get<0>(first);
+    if (error || addresses.empty()) {
+        co_return tl::unexpected{
+            Failure{Errc::network, {}, fmt::format("{}: {}", name, error.message())}};
+    }
+    co_return addresses.begin()->endpoint().address().to_string();
+}
+
+// 28xxx and 08004 are refusals of the user; libpq keeps no SQLSTATE for a failed connection, so
+// the server's own words decide (PostgreSQL, src/backend/libpq/auth.c).
+Errc connect_error(std::string_view message) {
+    for (const auto* refusal : {"password authentication failed", "PAM authentication failed",
+                                "no pg_hba.conf entry", "no password supplied"}) {
+        if (message.find(refusal) != std::string_view::npos) {
+            return Errc::login;
+        }
+    }
+    return Errc::network;
+}
+
+class PgDriver final : public Driver {
+public:
+    asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
+        LinkTarget target, TimePoint deadline) override {
+        const auto executor = co_await asio::this_coro::executor;
+        const bool unix_socket = target.name.starts_with('/') || target.name.starts_with('@');
+        if (target.address.empty() && !unix_socket) {
+            auto address = co_await resolve(target.name, deadline);
+            if (!address) {
+                co_return tl::unexpected{std::move(address.error())};
+            }
+            target.address = std::move(*address);
+        }
+        const ConnectionSettings settings{target};
+        auto connection = settings.start();
+        if (!connection || PQstatus(connection.get()) == CONNECTION_BAD) {
+            co_return tl::unexpected{refused(connection.get())};
+        }
+        SocketWatch watch{executor};
+        auto state = PGRES_POLLING_WRITING;
+        while (state != PGRES_POLLING_OK) {
+            if (state == PGRES_POLLING_FAILED) {
+                watch.detach();
+                co_return tl::unexpected{refused(connection.get())};
+            }
+            const auto what = state == PGRES_POLLING_READING ? descriptor_base::wait_read
+                                                             : descriptor_base::wait_write;
+            const bool ready = co_await wait_ready(watch.on(connection.get()), what, deadline);
+            // PQconnectPoll may close this socket and open another one.
+            watch.detach();
+            if (!ready) {
+                co_return tl::unexpected{
+                    timed_out(fmt::format("connecting to {}", target.name))};
+            }
+            state = PQconnectPoll(connection.get());
+        }
+        watch.detach();
+        std::unique_ptr<Link> link = std::make_unique<PgLink>(std::move(connection), executor);
+        co_return link;
+    }
+
+private:
+    static Failure refused(PGconn* connection) {
+        if (connection == nullptr) {
+            return Failure{Errc::network, {}, "out of memory"};
+        }
+        auto message = trimmed(PQerrorMessage(connection));
+        const auto code = connect_error(message);
+        return Failure{code, {}, std::move(message)};
+    }
+};
+
+}  // namespace
+
+std::shared_ptr<Driver> pg_driver() {
+    // Not destroyed at exit: a monitor may still be in it.
+    static const auto* driver = new std::shared_ptr<Driver>{std::make_shared<PgDriver>()};
+    return *driver;
+}
+
+}  // namespace aws_wrapper

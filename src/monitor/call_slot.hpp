@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+#include <aws_wrapper/clock.hpp>
+
+#include "monitor/watch_params.hpp"
+
+namespace aws_wrapper {
+
+/// Why a monitor ended a call.
+enum class AbortReason : std::uint8_t {
+    none,
+    host_unhealthy,   ///< the detection rule of the health monitor was met
+    writer_moved,     ///< the host is silent and the cluster proved another writer
+    call_timed_out,   ///< `socket_timeout` passed
+};
+
+constexpr const char* to_string(AbortReason reason) noexcept {
+    switch (reason) {
+        case AbortReason::host_unhealthy: return "host_unhealthy";
+        case AbortReason::writer_moved: return "writer_moved";
+        case AbortReason::call_timed_out: return "call_timed_out";
+        case AbortReason::none: break;
+    }
+    return "none";
+}
+
+/// An owned duplicate of a link's socket, on which a monitor may call shutdown(). Never the
+/// descriptor of the driver itself, so a number that the driver closed can't be hit.
+class WatchedSocket {
+public:
+    WatchedSocket() noexcept = default;
+    /// Duplicates `descriptor` (negative: none). Throws Error(Errc::unsupported) if it can't.
+    explicit WatchedSocket(int descriptor);
+    ~WatchedSocket();
+    WatchedSocket(WatchedSocket&& other) noexcept : descriptor_{other.release()} {}
+    WatchedSocket& operator=(WatchedSocket&& other) noexcept;
+    WatchedSocket(const WatchedSocket&) = delete;
+    WatchedSocket& operator=(const WatchedSocket&) = delete;
+
+    bool valid() const noexcept { return descriptor_ >= 0; }
+    /// Ends both directions: a thread that is blocked on the link wakes at once.
+    void shut_down() const noexcept;
+
+private:
+    int release() noexcept;
+    int descriptor_{-1};
+};
+
+/// The meeting point of one application connection and the monitor of its host.
+///
+/// The owner brackets each call with begin() and end(); the monitor may end a call that runs.
+/// Both sides go through one atomic word, so either the monitor claims the call and the owner
+/// learns of it in end(), or end() comes first and the monitor finds nothing to claim: a verdict
+/// can't reach the call after the one that it was meant for.
+///
+/// One slot serves one link. Threads: begin() and end() belong to the owner; view() and abort() to
+/// the monitor.
+class CallSlot {
+public:
+    struct View {
+        bool active{false};
+        std::uint64_t call{0};   ///< number of the call; grows by one with each begin()
+        TimePoint started{};
+    };
+
+    /// `socket` is what abort() shuts down, `link_since` when the link was opened.
+    CallSlot(WatchParams params, WatchedSocket socket, TimePoint link_since) noexcept
+        : params_{params}, link_since_{link_since}, socket_{std::move(socket)} {}
+
+    const WatchParams& params() const noexcept { return params_; }
+    TimePoint link_since() const noexcept { return link_since_; }
+
+    void begin(TimePoint now) noexcept {
+        started_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+        const auto call = (word_.load(std::memory_order_relaxed) >> kStateBits) + 1;
+        // Sequentially consistent: pairs with HostSignal, see there.
+        word_.store(call << kStateBits | kActive, std::memory_order_seq_cst);
+    }
+
+    /// Returns why the call was ended by a monitor, or `none`. After anything but `none` the
+    /// link is shut down and the slot has served its time.
+    AbortReason end() noexcept {
+        auto word = word_.load(std::memory_order_relaxed);
+        if ((word & kStateMask) == kActive &&
+            word_.compare_exchange_strong(word, word - kActive + kIdle, std::memory_order_acq_rel))
+            [[likely]] {
+            return AbortReason::none;
+        }
+        return wait_for_abort();
+    }
+
+    /// Why the link was shut down, if a monitor did it.
+    AbortReason aborted() const noexcept { return reason_.load(std::memory_order_acquire); }
+
+    View view() const noexcept {
+        const auto before = word_.load(std::memory_order_seq_cst);
+        const auto started = started_.load(std::memory_order_relaxed);
+        return {(before & kStateMask) == kActive, before >> kStateBits,
+                TimePoint{Duration{started}}};
+    }
+
+    /// Ends call number `call` if it still runs: claims it, shuts the link down, says why.
+    /// Returns whether it did. Never blocks.
+    bool abort(std::uint64_t call, AbortReason reason) noexcept;
+
+private:
+    static constexpr unsigned kStateBits = 2;
+    static constexpr std::uint64_t kStateMask = 3;
+    static constexpr std::uint64_t kIdle = 0;
+    static constexpr std::uint64_t kActive = 1;
+    static constexpr std::uint64_t kClaimed = 2;
+    static constexpr std::uint64_t kAborted = 3;
+
+    AbortReason wait_for_abort() noexcept;
+
+    std::atomic<std::uint64_t> word_{0};
+    std::atomic<Duration::rep> started_{0};
+    WatchParams params_;
+    TimePoint link_since_;
+    WatchedSocket socket_;
+    std::atomic<AbortReason> reason_{AbortReason::none};
+};
+
+}  // namespace aws_wrapper

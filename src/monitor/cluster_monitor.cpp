@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/cluster_monitor.hpp"
+
+#include <algorithm>
+
+#include <asio/post.hpp>
+
+#include "monitor/host_runner.hpp"
+
+namespace aws_wrapper {
+
+std::vector<std::pair<std::string, std::uint64_t>> MonitorCounters::read() const {
+    return {{"links_opened", links_opened},   {"links_refused", links_refused},
+            {"probes", probes},               {"probes_failed", probes_failed},
+            {"surveys", surveys},             {"surveys_failed", surveys_failed},
+            {"calls_aborted", calls_aborted}, {"writer_moves", writer_moves},
+            {"loop_errors", loop_errors}};
+}
+
+ClusterMonitor::ClusterMonitor(asio::io_context& context,
+                               ClusterParams params,
+                               std::shared_ptr<Driver> driver,
+                               DriverOptions options,
+                               std::vector<Host> hosts,
+                               std::function<void(const ClusterMonitor&)> on_unused)
+    : context_{context},
+      params_{std::move(params)},
+      driver_{std::move(driver)},
+      on_unused_{std::move(on_unused)},
+      core_{params_.topology, std::move(hosts)},
+      last_used_{Clock::now()},
+      options_{std::move(options)} {
+    store_.publish(core_.hosts(), last_used_, TimePoint{});
+}
+
+ClusterMonitor::~ClusterMonitor() = default;
+
+bool ClusterMonitor::has_topology() const noexcept { return dialect().has_topology(); }
+
+bool ClusterMonitor::is_same(const ClusterParams& params, const std::vector<Host>& hosts) const {
+    if (params.dialect != params_.dialect || !(params.instances == params_.instances)) {
+        return false;
+    }
+    const auto known = store_.current();
+    return std::ranges::any_of(hosts, [&](const Host& host) {
+        const auto* twin = known->find_by_id(host.id);
+        return twin != nullptr && twin->name == host.name && twin->port == host.port;
+    });
+}
+
+void ClusterMonitor::start() {
+    asio::post(context_, [self = shared_from_this()] { self->sync_runners(); });
+}
+
+void ClusterMonitor::stop() {
+    stopped_.store(true, std::memory_order_release);
+    for (auto& [id, runner] : runners_) {
+        runner->stop();
+    }
+    runners_.clear();
+    store_.close();
+    const std::lock_guard guard{mutex_};
+    for (auto& [id, watch] : watches_) {
+        watch->end();
+    }
+}
+
+void ClusterMonitor::demand_proof(TimePoint since, TimePoint until) {
+    asio::post(context_, [self = shared_from_this(), since, until] {
+        const auto now = Clock::now();
+        self->core_.demand_proof(since, until, now);
+        if (self->core_.panicking(now)) {
+            self->kick_all();
+        } else {
+            // The proof is there already; whoever waits for a newer view gets it again.
+            self->store_.publish(self->core_.hosts(), now, self->core_.writer_proved_at());
+        }
+    });
+}
+
+void ClusterMonitor::note_activity() {
+    asio::post(context_, [self = shared_from_this()] {
+        self->core_.note_activity(Clock::now());
+        self->kick_all();
+    });
+}
+
+void ClusterMonitor::use_options(DriverOptions options) {
+    const std::lock_guard guard{mutex_};
+    options_ = std::move(options);
+}
+
+DriverOptions ClusterMonitor::options() const {
+    const std::lock_guard guard{mutex_};
+    return options_;
+}
+
+std::shared_ptr<HostWatch> ClusterMonitor::watch_of(const std::string& host_id) {
+    const std::lock_guard guard{mutex_};
+    auto& watch = watches_[host_id];
+    if (!watch) {
+        watch = std::make_shared<HostWatch>([weak = weak_from_this(), host_id] {
+            if (auto self = weak.lock()) {
+                auto& context = self->context_;
+                asio::post(context, [self = std::move(self), host_id] { self->kick(host_id); });
+            }
+        });
+    }
+    return watch;
+}
+
+std::shared_ptr<HostWatch> ClusterMonitor::watch(const std::string& host_id,
+                                                 std::shared_ptr<CallSlot> slot) {
+    auto watch = watch_of(host_id);
+    watch->add(std::move(slot));
+    if (stopped()) {
+        watch->end();
+    }
+    asio::post(context_, [self = shared_from_this()] { self->sync_runners(); });
+    return watch;
+}
+
+void ClusterMonitor::learn_address(const std::string& host_id, const std::string& address) {
+    const std::lock_guard guard{mutex_};
+    if (address.empty()) {
+        addresses_.erase(host_id);
+    } else {
+        addresses_[host_id] = address;
+    }
+}
+
+std::string ClusterMonitor::address_of(const std::string& host_id) const {
+    const std::lock_guard guard{mutex_};
+    const auto found = addresses_.find(host_id);
+    return found == addresses_.end() ? std::string{} : found->second;
+}
+
+std::string ClusterMonitor::host_at(const std::string& address, std::uint16_t port) const {
+    const auto topology = store_.current();
+    const std::lock_guard guard{mutex_};
+    for (const auto& host : topology->hosts) {
+        const auto found = addresses_.find(host.id);
+        if (host.port == port && found != addresses_.end() && found->second == address) {
+            return host.id;
+        }
+    }
+    return {};
+}
+
+void ClusterMonitor::sync_runners() {
+    if (stopped()) {
+        return;
+    }
+    const auto& hosts = core_.hosts();
+    for (const auto& host : hosts) {
+        if (runners_.contains(host.id)) {
+            continue;
+        }
+        auto runner = std::make_shared<HostRunner>(*this, host, watch_of(host.id));
+        runners_.emplace(host.id, runner);
+        runner->start();
+    }
+    for (auto entry = runners_.begin(); entry != runners_.end();) {
+        const bool listed = std::ranges::find(hosts, entry->first, &Host::id) != hosts.end();
+        if (!listed && entry->second->watch().size() == 0) {
+            entry->second->stop();
+            entry = runners_.erase(entry);
+        } else {
+            ++entry;
+        }
+    }
+}
+
+void ClusterMonitor::kick(const std::string& host_id) {
+    if (const auto found = runners_.find(host_id); found != runners_.end()) {
+        found->second->kick();
+    }
+}
+
+void ClusterMonitor::kick_all() {
+    for (auto& [id, runner] : runners_) {
+        runner->kick();
+    }
+}
+
+void ClusterMonitor::on_survey(const std::string& host_id,
+                               const Survey& survey,
+                               TimePoint asked_at) {
+    const auto moved_before = core_.writer_moved_at();
+    const bool panicking_before = core_.panicking(Clock::now());
+    const auto outcome = core_.on_survey(host_id, survey, asked_at, Clock::now());
+    if (outcome.publish) {
+        store_.publish(core_.hosts(), asked_at, core_.writer_proved_at());
+        sync_runners();
+    }
+    if (core_.writer_moved_at() != moved_before) {
+        counters_.writer_moves.fetch_add(1, std::memory_order_relaxed);
+        for (auto& [id, runner] : runners_) {
+            runner->writer_moved();
+        }
+    }
+    if (core_.panicking(Clock::now()) != panicking_before) {
+        kick_all();
+    }
+}
+
+void ClusterMonitor::on_unreachable(const std::string& host_id, TimePoint asked_at) {
+    const bool panicking_before = core_.panicking(Clock::now());
+    core_.on_unreachable(host_id, asked_at, Clock::now());
+    if (core_.panicking(Clock::now()) != panicking_before) {
+        kick_all();
+    }
+}
+
+void ClusterMonitor::on_suspicion(const std::string& host_id, bool suspected) {
+    const bool panicking_before = core_.panicking(Clock::now());
+    core_.on_suspicion(host_id, suspected, Clock::now());
+    if (core_.panicking(Clock::now()) != panicking_before) {
+        kick_all();
+    }
+}
+
+std::size_t ClusterMonitor::connections() const {
+    const std::lock_guard guard{mutex_};
+    std::size_t count = 0;
+    for (const auto& [id, watch] : watches_) {
+        count += watch->size();
+    }
+    return count;
+}
+
+bool ClusterMonitor::still_used(TimePoint now) {
+    if (connections() > 0) {
+        last_used_ = now;
+    }
+    return now - last_used_ < params_.dispose_after;
+}
+
+}  // namespace aws_wrapper

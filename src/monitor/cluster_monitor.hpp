@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <asio/io_context.hpp>
+
+#include <aws_wrapper/dialect.hpp>
+#include <aws_wrapper/instance_template.hpp>
+
+#include "driver/driver.hpp"
+#include "monitor/host_watch.hpp"
+#include "monitor/topology_core.hpp"
+#include "monitor/topology_store.hpp"
+
+namespace aws_wrapper {
+
+/// What a cluster is, apart from its hosts of the moment.
+struct ClusterParams {
+    DialectCode dialect{DialectCode::pg};
+    InstanceTemplate instances{InstanceTemplate::derive({}, 0)};
+    TopologyParams topology{};
+    Milliseconds dispose_after{600000};   ///< `monitor_disposal_time_ms`
+    /// Deadline for opening a monitoring connection, where the rules leave a choice.
+    Milliseconds connect_timeout{5000};
+};
+
+/// Counters of one cluster's monitors, since the process started watching it.
+struct MonitorCounters {
+    std::atomic<std::uint64_t> links_opened{0};
+    std::atomic<std::uint64_t> links_refused{0};
+    std::atomic<std::uint64_t> probes{0};
+    std::atomic<std::uint64_t> probes_failed{0};
+    std::atomic<std::uint64_t> surveys{0};
+    std::atomic<std::uint64_t> surveys_failed{0};
+    std::atomic<std::uint64_t> calls_aborted{0};
+    std::atomic<std::uint64_t> writer_moves{0};
+    std::atomic<std::uint64_t> loop_errors{0};   ///< exceptions that restarted a monitor's loop
+
+    /// All of them by name.
+    std::vector<std::pair<std::string, std::uint64_t>> read() const;
+};
+
+class HostRunner;
+
+/// Watches one cluster for all connections of the process: topology, and the health of its hosts.
+///
+/// One coroutine and at most one connection for each host, on the engine's thread. The functions
+/// of this class may be called from any thread; none of them waits for a server.
+class ClusterMonitor : public std::enable_shared_from_this<ClusterMonitor> {
+public:
+    ClusterMonitor(asio::io_context& context,
+                   ClusterParams params,
+                   std::shared_ptr<Driver> driver,
+                   DriverOptions options,
+                   std::vector<Host> hosts,
+                   std::function<void(const ClusterMonitor&)> on_unused);
+    ~ClusterMonitor();
+    ClusterMonitor(const ClusterMonitor&) = delete;
+    ClusterMonitor& operator=(const ClusterMonitor&) = delete;
+
+    const ClusterParams& params() const noexcept { return params_; }
+    const Dialect& dialect() const noexcept { return aws_wrapper::dialect(params_.dialect); }
+    /// False for a plain server, whose single host never changes.
+    bool has_topology() const noexcept;
+    const TopologyStore& topology() const noexcept { return store_; }
+    const MonitorCounters& counters() const noexcept { return counters_; }
+    /// Number of watched connections.
+    std::size_t connections() const;
+
+    /// True if a cluster seen by a new connection is this one.
+    bool is_same(const ClusterParams& params, const std::vector<Host>& hosts) const;
+
+    /// See TopologyCore::demand_proof().
+    void demand_proof(TimePoint since, TimePoint until);
+    void note_activity();
+
+    /// The parameters of a live application connection, for the next links of the monitors.
+    void use_options(DriverOptions options);
+
+    /// Registers a connection on a host; the watch is shared by all connections on that host.
+    std::shared_ptr<HostWatch> watch(const std::string& host_id, std::shared_ptr<CallSlot> slot);
+
+    /// What is known of hosts' numeric addresses.
+    void learn_address(const std::string& host_id, const std::string& address);
+    std::string address_of(const std::string& host_id) const;
+    std::string host_at(const std::string& address, std::uint16_t port) const;
+
+    /// True after stop(): watches have ended and nothing is published any more.
+    bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
+
+    void start();
+    /// Ends all coroutines. On the engine's thread, or while it doesn't run.
+    void stop();
+
+private:
+    friend class HostRunner;
+
+    std::shared_ptr<HostWatch> watch_of(const std::string& host_id);
+    DriverOptions options() const;
+
+    // The rest is called on the engine's thread.
+    void kick(const std::string& host_id);
+    void sync_runners();
+    void kick_all();
+    void on_survey(const std::string& host_id, const Survey& survey, TimePoint asked_at);
+    void on_unreachable(const std::string& host_id, TimePoint asked_at);
+    void on_suspicion(const std::string& host_id, bool suspected);
+    bool still_used(TimePoint now);
+
+    asio::io_context& context_;
+    const ClusterParams params_;
+    const std::shared_ptr<Driver> driver_;
+    std::function<void(const ClusterMonitor&)> on_unused_;
+    MonitorCounters counters_;
+    TopologyStore store_;
+    TopologyCore core_;
+    std::map<std::string, std::shared_ptr<HostRunner>> runners_;
+    TimePoint last_used_;
+    std::atomic<bool> stopped_{false};
+
+    mutable std::mutex mutex_;   ///< guards what follows
+    DriverOptions options_;
+    std::map<std::string, std::shared_ptr<HostWatch>> watches_;
+    std::map<std::string, std::string> addresses_;
+};
+
+}  // namespace aws_wrapper

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/host_watch.hpp"
+
+#include <algorithm>
+
+namespace aws_wrapper {
+
+void HostWatch::add(std::shared_ptr<CallSlot> slot) {
+    const std::lock_guard guard{mutex_};
+    slots_.push_back(std::move(slot));
+}
+
+void HostWatch::remove(const CallSlot& slot) noexcept {
+    const std::lock_guard guard{mutex_};
+    const auto found = std::ranges::find(slots_, &slot, &std::shared_ptr<CallSlot>::get);
+    if (found != slots_.end()) {
+        std::iter_swap(found, slots_.end() - 1);
+        slots_.pop_back();
+    }
+}
+
+std::size_t HostWatch::size() const {
+    const std::lock_guard guard{mutex_};
+    return slots_.size();
+}
+
+HostWatch::Scan HostWatch::scan() const {
+    Scan scan;
+    {
+        const std::lock_guard guard{mutex_};
+        scan.slots = slots_;
+    }
+    for (std::size_t i = 0; i < scan.slots.size(); ++i) {
+        const auto& slot = *scan.slots[i];
+        const auto view = slot.view();
+        scan.calls_begun += view.call;
+        scan.first_attention = std::min(scan.first_attention, slot.params().first_attention());
+        if (view.active) {
+            scan.running.push_back(
+                {i, view.call, view.started, slot.link_since(), slot.params()});
+        }
+    }
+    return scan;
+}
+
+bool HostWatch::wake_up() noexcept {
+    if (ended_.load(std::memory_order_acquire)) {
+        return false;
+    }
+    if (asleep_.exchange(false, std::memory_order_seq_cst)) {
+        wake_();
+    }
+    return true;
+}
+
+void HostWatch::end() noexcept {
+    ended_.store(true, std::memory_order_release);
+    asleep_.store(true, std::memory_order_seq_cst);
+}
+
+}  // namespace aws_wrapper

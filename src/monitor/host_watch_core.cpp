@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/host_watch_core.hpp"
+
+#include <algorithm>
+
+namespace aws_wrapper {
+
+namespace {
+
+constexpr Milliseconds kOpeningBudget{1000};
+constexpr Milliseconds kOpeningPause{500};
+
+void wake_no_later_than(HostWatchCore::Plan& plan, TimePoint when) {
+    plan.wake_at = std::min(plan.wake_at, when);
+}
+
+void probe_within(HostWatchCore::Plan& plan, Duration budget) {
+    plan.budget = plan.probe ? std::min(plan.budget, budget) : budget;
+    plan.probe = true;
+}
+
+bool same_rule(const WatchParams& a, const WatchParams& b) {
+    return a.detection_time == b.detection_time && a.detection_interval == b.detection_interval &&
+           a.detection_count == b.detection_count;
+}
+
+}  // namespace
+
+HostWatchCore::Detection& HostWatchCore::detection_for(const WatchParams& params) {
+    const auto found = std::ranges::find_if(
+        detections_, [&](const Detection& known) { return same_rule(known.params, params); });
+    return found != detections_.end() ? *found
+                                      : detections_.emplace_back(Detection{params, {}, {}});
+}
+
+HostWatchCore::Plan HostWatchCore::plan(TimePoint now,
+                                        std::span<const RunningCall> calls,
+                                        bool link_open) {
+    Plan plan;
+    for (const auto& call : calls) {
+        if (call.params.call_timeout.count() == 0) {
+            continue;
+        }
+        if (const auto due = call.started + call.params.call_timeout; due <= now) {
+            plan.aborts.push_back({call.slot, call.call, AbortReason::call_timed_out});
+        } else {
+            wake_no_later_than(plan, due);
+        }
+    }
+    plan_detection(now, calls, plan);
+    plan_suspicion(now, calls, plan);
+    const bool worried = std::ranges::any_of(calls, [now](const RunningCall& call) {
+        return call.started + call.params.first_attention() <= now;
+    });
+    suspected_ = suspected_ && worried;
+    if (!link_open && !plan.probe) {
+        plan_link(now, calls, plan);
+    }
+    return plan;
+}
+
+void HostWatchCore::plan_detection(TimePoint now,
+                                   std::span<const RunningCall> calls,
+                                   Plan& plan) {
+    std::vector<Detection> still_needed;
+    for (const auto& call : calls) {
+        if (!call.params.detects()) {
+            continue;
+        }
+        if (const auto due = call.started + call.params.detection_time; due > now) {
+            wake_no_later_than(plan, due);
+            continue;
+        }
+        auto& detection = detection_for(call.params);
+        const auto next = detection.last_probe
+                              ? *detection.last_probe + call.params.detection_interval
+                              : now;
+        if (next <= now) {
+            probe_within(plan, probe_budget(call.params));
+        } else {
+            wake_no_later_than(plan, next);
+        }
+        if (std::ranges::none_of(still_needed, [&](const Detection& kept) {
+                return same_rule(kept.params, call.params);
+            })) {
+            still_needed.push_back(detection);
+        }
+    }
+    detections_ = std::move(still_needed);
+}
+
+void HostWatchCore::plan_suspicion(TimePoint now,
+                                   std::span<const RunningCall> calls,
+                                   Plan& plan) const {
+    for (const auto& call : calls) {
+        const auto after = call.params.suspect_after;
+        if (after.count() == 0) {
+            continue;
+        }
+        auto due = call.started + after;
+        if (last_answer_) {
+            due = std::max(due, *last_answer_ + after);
+        }
+        if (suspected_ && last_failure_) {
+            due = *last_failure_ + kSuspicionBudget;
+        }
+        if (due <= now) {
+            probe_within(plan, kSuspicionBudget);
+        } else {
+            wake_no_later_than(plan, due);
+        }
+    }
+}
+
+void HostWatchCore::plan_link(TimePoint now, std::span<const RunningCall> calls, Plan& plan) {
+    for (const auto& call : calls) {
+        const auto attention = call.params.first_attention();
+        if (attention == Milliseconds::max()) {
+            continue;
+        }
+        auto due = call.started + attention / 2;
+        if (last_opening_) {
+            due = std::max(due, *last_opening_ + kOpeningPause);
+        }
+        if (due > now) {
+            wake_no_later_than(plan, due);
+        } else {
+            plan.open_link = true;
+        }
+    }
+    if (plan.open_link) {
+        last_opening_ = now;
+        plan.budget = std::min<Duration>(kOpeningBudget, plan.wake_at - now);
+    }
+}
+
+std::vector<AbortOrder> HostWatchCore::on_probe(TimePoint started,
+                                                TimePoint ended,
+                                                bool answered,
+                                                std::span<const RunningCall> calls) {
+    if (answered) {
+        last_answer_ = started;
+        suspected_ = false;
+    } else {
+        last_failure_ = ended;
+        suspected_ = true;
+    }
+    std::vector<AbortOrder> orders;
+    for (auto& detection : detections_) {
+        const auto& params = detection.params;
+        detection.last_probe = started;
+        if (answered) {
+            detection.first_failure.reset();
+            continue;
+        }
+        if (!detection.first_failure) {
+            detection.first_failure = started;
+        }
+        const auto needed = params.detection_interval * std::max(0, params.detection_count - 1);
+        if (ended - *detection.first_failure < needed) {
+            continue;
+        }
+        for (const auto& call : calls) {
+            if (same_rule(call.params, params) &&
+                call.started + params.detection_time <= started) {
+                orders.push_back({call.slot, call.call, AbortReason::host_unhealthy});
+            }
+        }
+    }
+    return orders;
+}
+
+std::vector<AbortOrder> HostWatchCore::writer_proved_elsewhere(
+    TimePoint since, std::span<const RunningCall> calls) const {
+    std::vector<AbortOrder> orders;
+    for (const auto& call : calls) {
+        if (suspected_ && call.params.follows_writer && call.link_since < since) {
+            orders.push_back({call.slot, call.call, AbortReason::writer_moved});
+        }
+    }
+    return orders;
+}
+
+}  // namespace aws_wrapper

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/runtime.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <thread>
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/post.hpp>
+
+#include <aws_wrapper/error.hpp>
+
+#include "driver/inherited_socket.hpp"
+#include "monitor/process.hpp"
+
+namespace aws_wrapper {
+
+namespace {
+
+constexpr Milliseconds kReleaseBudget{500};
+
+}  // namespace
+
+// The thread that runs the runtime's context, and the state of the process around it. Its only
+// instance is never destroyed: the last thread of the process may still be inside.
+class RuntimeThread {
+public:
+    static RuntimeThread& instance() {
+        static auto* thread = [] {
+            auto* made = new RuntimeThread;
+            ::pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child);
+            return made;
+        }();
+        return *thread;
+    }
+
+    Runtime& started() {
+        const std::lock_guard guard{mutex_};
+        if (closing_) {
+            throw Error{Errc::stopped, "the process is exiting: no connection can be watched"};
+        }
+        if (!thread_.joinable()) {
+            start();
+        }
+        return *runtime_;
+    }
+
+    void release() noexcept {
+        const std::lock_guard guard{mutex_};
+        if (!thread_.joinable()) {
+            return;
+        }
+        asio::post(runtime_->context(), [runtime = runtime_] { runtime->stop_clusters(); });
+        guard_.reset();
+        {
+            std::unique_lock lock{ended_mutex_};
+            const bool drained =
+                ended_changed_.wait_for(lock, kReleaseBudget, [this] { return ended_; });
+            if (!drained) {
+                // Something outlives its cancellation (a name look-up): it is left behind.
+                runtime_->context().stop();
+            }
+        }
+        thread_.join();
+    }
+
+    void close() noexcept {
+        {
+            const std::lock_guard guard{mutex_};
+            closing_ = true;
+        }
+        release();
+    }
+
+    std::vector<std::shared_ptr<ClusterMonitor>> clusters() {
+        const std::lock_guard guard{mutex_};
+        return runtime_ == nullptr ? std::vector<std::shared_ptr<ClusterMonitor>>{}
+                                   : runtime_->clusters();
+    }
+
+    bool closing() noexcept {
+        const std::lock_guard guard{mutex_};
+        return closing_;
+    }
+
+    bool running() noexcept {
+        const std::lock_guard guard{mutex_};
+        return thread_.joinable();
+    }
+
+private:
+    using WorkGuard = asio::executor_work_guard<asio::io_context::executor_type>;
+
+    void start() {
+        if (runtime_ == nullptr) {
+            runtime_ = new Runtime;
+        }
+        runtime_->context().restart();
+        guard_ = std::make_unique<WorkGuard>(runtime_->context().get_executor());
+        ended_ = false;
+        // Signals belong to the application's threads.
+        sigset_t all;
+        sigset_t before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        thread_ = std::thread{[this] { run(); }};
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+
+    void run() {
+        ::pthread_setname_np(::pthread_self(), "aws_wrapper");
+        runtime_->context().run();
+        {
+            const std::lock_guard guard{ended_mutex_};
+            ended_ = true;
+        }
+        ended_changed_.notify_all();
+    }
+
+    // A fork finds the thread standing still, so none of the engine's locks is held by it and
+    // none of its values is half written.
+    static void before_fork() {
+        auto& self = instance();
+        self.mutex_.lock();
+        self.paused_ = self.thread_.joinable();
+        if (self.paused_) {
+            self.runtime_->context().stop();
+            self.thread_.join();
+        }
+    }
+
+    static void after_fork_in_parent() {
+        auto& self = instance();
+        if (self.paused_) {
+            self.start();
+        }
+        self.mutex_.unlock();
+    }
+
+    static void after_fork_in_child() {
+        auto& self = instance();
+        detail::fork_generation.fetch_add(1, std::memory_order_relaxed);
+        InheritedSocket::close_all();
+        // What belonged to the parent is abandoned, not destroyed: see process.hpp.
+        self.runtime_ = nullptr;
+        static_cast<void>(self.guard_.release());
+        self.thread_ = std::thread{};
+        self.paused_ = false;
+        self.mutex_.unlock();
+    }
+
+    std::mutex mutex_;
+    Runtime* runtime_{nullptr};
+    std::unique_ptr<WorkGuard> guard_;
+    std::thread thread_;
+    bool closing_{false};
+    bool paused_{false};
+
+    std::mutex ended_mutex_;
+    std::condition_variable ended_changed_;
+    bool ended_{false};
+};
+
+Runtime& Runtime::started() { return RuntimeThread::instance().started(); }
+void Runtime::release() noexcept { RuntimeThread::instance().release(); }
+void Runtime::close() noexcept { RuntimeThread::instance().close(); }
+bool Runtime::closing() noexcept { return RuntimeThread::instance().closing(); }
+int Runtime::threads() noexcept { return RuntimeThread::instance().running() ? 1 : 0; }
+
+std::vector<std::shared_ptr<ClusterMonitor>> Runtime::watched_clusters() {
+    return RuntimeThread::instance().clusters();
+}
+
+std::shared_ptr<ClusterMonitor> Runtime::find(const std::string& endpoint) {
+    const std::lock_guard guard{mutex_};
+    const auto found = std::ranges::find(endpoints_, endpoint,
+                                         &std::pair<std::string, std::weak_ptr<ClusterMonitor>>::first);
+    if (found == endpoints_.end()) {
+        return nullptr;
+    }
+    auto cluster = found->second.lock();
+    return cluster && !cluster->stopped() ? cluster : nullptr;
+}
+
+std::shared_ptr<ClusterMonitor> Runtime::find_or_create(const std::string& endpoint,
+                                                        ClusterParams params,
+                                                        std::shared_ptr<Driver> driver,
+                                                        DriverOptions options,
+                                                        std::vector<Host> hosts) {
+    const std::lock_guard guard{mutex_};
+    const auto known = std::ranges::find_if(
+        clusters_, [&](const auto& cluster) { return cluster->is_same(params, hosts); });
+    std::shared_ptr<ClusterMonitor> cluster;
+    if (known != clusters_.end()) {
+        cluster = *known;
+        cluster->use_options(std::move(options));
+    } else {
+        cluster = std::make_shared<ClusterMonitor>(
+            context_, std::move(params), std::move(driver), std::move(options), std::move(hosts),
+            [this](const ClusterMonitor& unused) { forget(unused); });
+        clusters_.push_back(cluster);
+        cluster->start();
+    }
+    std::erase_if(endpoints_, [&](const auto& entry) {
+        return entry.first == endpoint || entry.second.expired();
+    });
+    endpoints_.emplace_back(endpoint, cluster);
+    return cluster;
+}
+
+void Runtime::forget(const ClusterMonitor& cluster) {
+    std::shared_ptr<ClusterMonitor> unused;
+    {
+        const std::lock_guard guard{mutex_};
+        const auto found =
+            std::ranges::find(clusters_, &cluster, &std::shared_ptr<ClusterMonitor>::get);
+        if (found == clusters_.end()) {
+            return;
+        }
+        unused = std::move(*found);
+        clusters_.erase(found);
+    }
+    unused->stop();
+}
+
+std::vector<std::shared_ptr<ClusterMonitor>> Runtime::clusters() {
+    const std::lock_guard guard{mutex_};
+    return clusters_;
+}
+
+void Runtime::stop_clusters() {
+    std::vector<std::shared_ptr<ClusterMonitor>> all;
+    {
+        const std::lock_guard guard{mutex_};
+        all.swap(clusters_);
+        endpoints_.clear();
+    }
+    for (const auto& cluster : all) {
+        cluster->stop();
+    }
+}
+
+}  // namespace aws_wrapper

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <asio/io_context.hpp>
+
+#include "monitor/cluster_monitor.hpp"
+
+namespace aws_wrapper {
+
+/// The one background thread of the process, and the clusters that it watches.
+///
+/// Starts with the first cluster to watch. release() stops it and may be called at any time and
+/// again; the next need starts it anew. A fork finds the thread standing still: the parent goes
+/// on, the child begins with nothing, sends nothing on what it inherited, and starts its own
+/// thread when it needs one. All functions may be called from any thread.
+class Runtime {
+public:
+    /// The runtime of this process; starts its thread. Throws Error(Errc::stopped) at exit.
+    static Runtime& started();
+
+    /// Stops all monitors and the thread; waits for it, at most about half a second.
+    static void release() noexcept;
+
+    /// release(), and nothing can be started any more. For the end of the process.
+    static void close() noexcept;
+
+    /// True once close() was called: whoever waits gives up.
+    static bool closing() noexcept;
+
+    /// Number of engine threads that run: 0 or 1.
+    static int threads() noexcept;
+
+    asio::io_context& context() noexcept { return context_; }
+
+    /// The monitor of the cluster that an endpoint was last seen to lead to; null if unknown.
+    std::shared_ptr<ClusterMonitor> find(const std::string& endpoint);
+
+    /// The monitor whose cluster this is (same kind, same instance names, a host in common), else
+    /// a new one. `endpoint` leads to it from now on.
+    std::shared_ptr<ClusterMonitor> find_or_create(const std::string& endpoint,
+                                                   ClusterParams params,
+                                                   std::shared_ptr<Driver> driver,
+                                                   DriverOptions options,
+                                                   std::vector<Host> hosts);
+
+    /// Forgets a cluster that nobody has used for its disposal time.
+    void forget(const ClusterMonitor& cluster);
+
+    /// All clusters that are watched; starts nothing.
+    static std::vector<std::shared_ptr<ClusterMonitor>> watched_clusters();
+
+private:
+    friend class RuntimeThread;
+    Runtime() = default;
+    std::vector<std::shared_ptr<ClusterMonitor>> clusters();
+    void stop_clusters();
+
+    asio::io_context context_{1};
+    std::mutex mutex_;
+    std::vector<std::shared_ptr<ClusterMonitor>> clusters_;
+    std::vector<std::pair<std::string, std::weak_ptr<ClusterMonitor>>> endpoints_;
+};
+
+}  // namespace aws_wrapper

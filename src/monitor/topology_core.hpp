@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <aws_wrapper/clock.hpp>
+#include <aws_wrapper/dialect.hpp>
+#include <aws_wrapper/topology.hpp>
+
+namespace aws_wrapper {
+
+struct TopologyParams {
+    Milliseconds refresh{30000};      ///< `topology_refresh_ms`
+    Milliseconds high_refresh{100};   ///< `cluster_topology_high_refresh_rate_ms`
+
+    bool operator==(const TopologyParams&) const = default;
+};
+
+/// Decides which host of a cluster is asked when, and what the answers prove. Pure.
+///
+/// Regularly only the writer is asked. When the writer is lost, suspected or demanded afresh,
+/// every host is asked side by side at a quick pace, until one proves itself: its own topology
+/// names it the writer, *and* it is not in recovery (right after a failover either alone may be
+/// stale). Nothing is asked while the application rests.
+class TopologyCore {
+public:
+    TopologyCore(TopologyParams params, std::vector<Host> hosts);
+
+    /// Somebody needs a writer that was proved by a question sent at `since` or later, and is
+    /// prepared to wait until `until`.
+    void demand_proof(TimePoint since, TimePoint until, TimePoint now);
+
+    /// The application did something with the cluster.
+    void note_activity(TimePoint now) noexcept { last_activity_ = now; }
+
+    /// A host that runs the application's calls does not answer (or does again).
+    void on_suspicion(std::string_view host_id, bool suspected, TimePoint now);
+
+    struct Outcome {
+        bool publish{false};          ///< hosts() or writer_proved_at() changed
+        bool writer_proved{false};    ///< this answer is the proof
+    };
+    Outcome on_survey(std::string_view host_id,
+                      const Survey& survey,
+                      TimePoint asked_at,
+                      TimePoint now);
+
+    /// A question failed, or a link that was open is gone.
+    void on_unreachable(std::string_view host_id, TimePoint asked_at, TimePoint now);
+
+    /// When `host_id` is to be asked next; TimePoint::max() = not until something happens.
+    TimePoint next_survey(std::string_view host_id, TimePoint now) const;
+
+    /// How long the next question may take, connecting included.
+    Duration survey_budget(TimePoint now) const;
+
+    bool panicking(TimePoint now) const;
+
+    const std::vector<Host>& hosts() const noexcept { return hosts_; }
+    const std::string& writer_id() const noexcept { return writer_id_; }
+    TimePoint writer_proved_at() const noexcept { return proved_at_; }
+    /// When the writer was last seen to have moved from one host to another; TimePoint{} = never.
+    TimePoint writer_moved_at() const noexcept { return moved_at_; }
+
+private:
+    struct Contact {
+        TimePoint asked_at{};
+        TimePoint failed_at{};
+        int failures{0};
+    };
+
+    Duration panic_pace(TimePoint now) const;
+    void writer_lost(TimePoint now);
+    void adopt_hosts(std::vector<Host> hosts, std::string_view writer_id);
+    bool adopt_new_hosts(const std::vector<Host>& hosts);
+
+    TopologyParams params_;
+    std::vector<Host> hosts_;
+    std::string writer_id_;
+    TimePoint proved_at_{};
+    TimePoint moved_at_{};
+    std::optional<TimePoint> panic_since_;
+    std::optional<TimePoint> demand_since_;
+    TimePoint demand_until_{};
+    TimePoint high_rate_until_{};
+    TimePoint last_activity_{};
+    std::string suspect_;
+    std::map<std::string, Contact, std::less<>> contacts_;
+};
+
+}  // namespace aws_wrapper

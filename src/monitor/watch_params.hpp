@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <aws_wrapper/clock.hpp>
+
+namespace aws_wrapper {
+
+/// When a call is worth a look, and when its host counts as dead.
+///
+/// A zero length switches the rule off that it belongs to; by default all are off.
+struct WatchParams {
+    Milliseconds suspect_after{0};         ///< `suspect_after_ms`
+    Milliseconds detection_time{0};        ///< `failure_detection_time_ms` (T)
+    Milliseconds detection_interval{5000}; ///< `failure_detection_interval_ms` (I)
+    int detection_count{3};                ///< `failure_detection_count` (C)
+    Milliseconds call_timeout{0};          ///< `socket_timeout`
+    bool follows_writer{false};            ///< calls are void once another host is the writer
+
+    bool operator==(const WatchParams&) const = default;
+
+    bool detects() const noexcept { return detection_time.count() > 0; }
+
+    /// Age at which a call first needs attention; Milliseconds::max() if it never does.
+    Milliseconds first_attention() const noexcept {
+        auto first = Milliseconds::max();
+        for (const auto length : {suspect_after, detection_time, call_timeout}) {
+            if (length.count() > 0 && length < first) {
+                first = length;
+            }
+        }
+        return first;
+    }
+};
+
+}  // namespace aws_wrapper

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/cluster_seeker.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <aws_wrapper/endpoint.hpp>
+
+#include "monitor/process.hpp"
+#include "monitor/runtime.hpp"
+#include "pipeline/monitoring_options.hpp"
+
+namespace aws_wrapper {
+
+namespace {
+
+// libpq's default (PostgreSQL, src/include/pg_config_manual.h: DEF_PGPORT).
+constexpr std::uint16_t kDefaultPort = 5432;
+
+template <typename T>
+void leak(std::shared_ptr<T> pointer) noexcept {
+    static_cast<void>(new (std::nothrow) std::shared_ptr<T>{std::move(pointer)});
+}
+
+}  // namespace
+
+ClusterSeeker::ClusterSeeker(const Settings& settings,
+                             const std::string& host,
+                             std::shared_ptr<Driver> driver)
+    : settings_{settings},
+      driver_{std::move(driver)},
+      host_{host},
+      query_timeout_{settings.milliseconds(Property::auxiliary_query_timeout_sec)},
+      generation_{fork_generation()} {
+    params_.topology.refresh = settings.milliseconds(Property::topology_refresh_ms);
+    params_.topology.high_refresh =
+        settings.milliseconds(Property::cluster_topology_high_refresh_rate_ms);
+    params_.dispose_after = settings.milliseconds(Property::monitor_disposal_time_ms);
+    params_.connect_timeout = monitoring_connect_timeout(settings);
+}
+
+ClusterSeeker::~ClusterSeeker() { let_go(); }
+
+std::string ClusterSeeker::key(const std::string& name, std::uint16_t port) const {
+    return fmt::format("{}:{} {} {}", name, port == 0 ? kDefaultPort : port,
+                       settings_.text(Property::wrapper_dialect),
+                       settings_.text(Property::cluster_instance_host_pattern));
+}
+
+void ClusterSeeker::recall() {
+    if (joined() || host_.empty()) {
+        return;
+    }
+    if (auto known = Runtime::started().find(key(host_, given_port(settings_)))) {
+        join(std::move(known));
+    }
+}
+
+void ClusterSeeker::join(std::shared_ptr<ClusterMonitor> cluster) {
+    let_go();
+    params_ = cluster->params();
+    hosts_ = cluster->topology().current()->hosts;
+    generation_ = fork_generation();
+    cluster_ = std::move(cluster);
+}
+
+void ClusterSeeker::let_go() noexcept {
+    if (cluster_ && generation_ != fork_generation()) {
+        leak(std::move(cluster_));
+    }
+    cluster_.reset();
+}
+
+void ClusterSeeker::abandon(std::shared_ptr<HostWatch> watch) noexcept {
+    if (watch && watch->belongs_to_parent()) {
+        leak(std::move(watch));
+    }
+}
+
+const std::shared_ptr<ClusterMonitor>& ClusterSeeker::cluster() {
+    const bool alive =
+        cluster_ && generation_ == fork_generation() && !cluster_->stopped();
+    if (!alive) {
+        if (cluster_ && generation_ == fork_generation()) {
+            hosts_ = cluster_->topology().current()->hosts;
+        }
+        join(Runtime::started().find_or_create(key_, params_, driver_, options_, hosts_));
+    }
+    return cluster_;
+}
+
+TopologyPtr ClusterSeeker::topology() const {
+    if (cluster_ && generation_ == fork_generation()) {
+        return cluster_->topology().current();
+    }
+    auto remembered = std::make_shared<Topology>();
+    remembered->hosts = hosts_;
+    return remembered;
+}
+
+TopologyPtr ClusterSeeker::wait_topology(std::uint64_t newer_than, TimePoint until) {
+    const auto& alive = cluster();
+    return alive->topology().wait_newer(newer_than, until);
+}
+
+std::shared_ptr<HostWatch> ClusterSeeker::watch(const std::string& host_id,
+                                                std::shared_ptr<CallSlot> slot) {
+    if (!joined() || host_id.empty()) {
+        return nullptr;
+    }
+    return cluster()->watch(host_id, std::move(slot));
+}
+
+void ClusterSeeker::prepare(const LinkFacts& facts) {
+    key_ = key(host_.empty() ? facts.name : host_, facts.port);
+    options_ = monitoring_options(facts.options, settings_);
+    const auto port = facts.port == 0 ? kDefaultPort : facts.port;
+    params_.instances =
+        settings_.is_given(Property::cluster_instance_host_pattern)
+            ? InstanceTemplate::parse(settings_.text(Property::cluster_instance_host_pattern), port)
+            : InstanceTemplate::derive(facts.name, port);
+}
+
+// A server without a topology is a cluster of one host, named by where it was reached.
+void ClusterSeeker::join_plain_server(const LinkFacts& facts) {
+    Host host;
+    host.id = fmt::format("{}:{}", facts.address.empty() ? facts.name : facts.address, facts.port);
+    host.name = facts.name;
+    host.port = facts.port;
+    hosts_.assign(1, host);
+    join(Runtime::started().find_or_create(key_, params_, driver_, options_, hosts_));
+    cluster_->learn_address(host.id, facts.address);
+}
+
+Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, LinkFacts facts) {
+    prepare(facts);
+    if (auto known = Runtime::started().find(key_)) {
+        known->use_options(options_);
+        join(std::move(known));
+        auto id = cluster_->host_at(facts.address, facts.port);
+        if (!id.empty()) {
+            cluster_->note_activity();
+            co_return id;
+        }
+        if (has_topology()) {
+            auto asked = co_await survey(face);
+            if (!asked) {
+                co_return tl::unexpected{std::move(asked.error())};
+            }
+            cluster_->learn_address(asked->self_id, facts.address);
+            co_return asked->self_id;
+        }
+        // Another server answers at the endpoint now: what was known of it is void.
+    }
+    auto detected = co_await detect(face, facts);
+    if (!detected) {
+        co_return tl::unexpected{std::move(detected.error())};
+    }
+    if (detected->hosts.empty()) {
+        join_plain_server(facts);
+        co_return hosts_.front().id;
+    }
+    hosts_ = detected->hosts;
+    join(Runtime::started().find_or_create(key_, params_, driver_, options_, hosts_));
+    cluster_->learn_address(detected->self_id, facts.address);
+    co_return detected->self_id;
+}
+
+Task<tl::expected<Survey, Failure>> ClusterSeeker::survey(Face& face) {
+    auto sql = survey_sql(dialect());
+    auto sets = co_await face.query(std::move(sql), query_timeout_);
+    if (!sets) {
+        co_return tl::unexpected{std::move(sets.error())};
+    }
+    co_return read_survey(dialect(), *sets, params_.instances);
+}
+
+// Returns the survey of a server with a topology, or an empty one of a plain server.
+Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const LinkFacts& facts) {
+    const auto given = dialect_by_name(settings_.text(Property::wrapper_dialect));
+    auto guess = first_guess(classify_endpoint(facts.name).type);
+    if (given) {
+        guess.code = *given;
+        guess.may_upgrade = false;
+    }
+    DialectDetection detection{guess};
+    for (;;) {
+        params_.dialect = detection.result();
+        const bool survey_now = detection.confirmed_by_survey() || detection.confirmed();
+        if (survey_now) {
+            if (!dialect().has_topology()) {
+                co_return Survey{};
+            }
+            auto asked = co_await survey(face);
+            if (asked || detection.confirmed()) {
+                co_return asked;
+            }
+            if (asked.error().code == Errc::network || asked.error().code == Errc::timed_out) {
+                co_return asked;
+            }
+            detection.on_failure(asked.error().sqlstate);
+            continue;
+        }
+        auto sql = detection.next_query();
+        if (!sql) {
+            co_return tl::unexpected{
+                Failure{Errc::network, {}, "the link was lost while the server was identified"}};
+        }
+        auto sets = co_await face.query(std::move(*sql), query_timeout_);
+        if (sets && !sets->empty()) {
+            detection.on_result(sets->front());
+        } else {
+            detection.on_failure(sets ? SqlState{} : sets.error().sqlstate);
+        }
+    }
+}
+
+Task<tl::expected<bool, Failure>> ClusterSeeker::ask_role(Face& face) {
+    auto sets = co_await face.query(std::string{dialect().role_sql}, query_timeout_);
+    if (!sets) {
+        co_return tl::unexpected{std::move(sets.error())};
+    }
+    if (sets->size() != 1 || sets->front().size() != 1 || !sets->front().front().at(0)) {
+        co_return tl::unexpected{Failure{Errc::server, {}, "the role query gave no single value"}};
+    }
+    co_return is_true(*sets->front().front().at(0));
+}
+
+}  // namespace aws_wrapper

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include <aws_wrapper/dialect.hpp>
+#include <aws_wrapper/face.hpp>
+#include <aws_wrapper/properties.hpp>
+#include <aws_wrapper/task.hpp>
+
+#include "monitor/cluster_monitor.hpp"
+
+namespace aws_wrapper {
+
+/// Finds out, for one connection, which cluster its server belongs to, and keeps hold of it.
+///
+/// Warm, nothing is asked: the endpoint is known, and so is the address that the driver reached.
+/// Cold, the server tells its dialect, its instances and its own id; that is the cluster's
+/// identity, so that two clusters can't share a monitor by accident. When the engine was released
+/// or the process forked, the cluster is joined again from what the connection remembers.
+class ClusterSeeker {
+public:
+    ClusterSeeker(const Settings& settings, const std::string& host, std::shared_ptr<Driver> driver);
+    ~ClusterSeeker();
+    ClusterSeeker(const ClusterSeeker&) = delete;
+    ClusterSeeker& operator=(const ClusterSeeker&) = delete;
+
+    /// Joins the cluster that the application's endpoint led to before, if it is being watched.
+    void recall();
+
+    /// The id of the server at the other end of the candidate link; joins its cluster.
+    Task<tl::expected<std::string, Failure>> identify(Face& face, LinkFacts facts);
+
+    /// Asks the candidate whether it is in recovery.
+    Task<tl::expected<bool, Failure>> ask_role(Face& face);
+
+    bool has_topology() const noexcept { return joined() && cluster_->has_topology(); }
+    TopologyPtr topology() const;
+    const Dialect& dialect() const noexcept { return aws_wrapper::dialect(params_.dialect); }
+    std::string dialect_name() const {
+        return joined() ? std::string{dialect().name} : std::string{};
+    }
+
+    /// The joined cluster, alive in this process; throws Error(Errc::stopped) at exit. Only after
+    /// something was joined.
+    const std::shared_ptr<ClusterMonitor>& cluster();
+
+    /// Registers a connection; null if there is nothing to watch it by.
+    std::shared_ptr<HostWatch> watch(const std::string& host_id, std::shared_ptr<CallSlot> slot);
+
+    TopologyPtr wait_topology(std::uint64_t newer_than, TimePoint until);
+
+    /// Lets go of something that may belong to the parent of a fork: there it is never destroyed.
+    static void abandon(std::shared_ptr<HostWatch> watch) noexcept;
+
+private:
+    bool joined() const noexcept { return cluster_ != nullptr; }
+    std::string key(const std::string& name, std::uint16_t port) const;
+    void join(std::shared_ptr<ClusterMonitor> cluster);
+    void let_go() noexcept;
+    void join_plain_server(const LinkFacts& facts);
+    void prepare(const LinkFacts& facts);
+    Task<tl::expected<Survey, Failure>> survey(Face& face);
+    Task<tl::expected<Survey, Failure>> detect(Face& face, const LinkFacts& facts);
+
+    const Settings& settings_;
+    const std::shared_ptr<Driver> driver_;
+    const std::string host_;
+    Duration query_timeout_;
+    ClusterParams params_;
+    std::string key_;
+    DriverOptions options_;
+    std::vector<Host> hosts_;
+    std::shared_ptr<ClusterMonitor> cluster_;
+    std::uint64_t generation_;
+};
+
+}  // namespace aws_wrapper

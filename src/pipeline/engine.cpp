@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <aws_wrapper/engine.hpp>
+
+#include "monitor/runtime.hpp"
+
+namespace aws_wrapper {
+
+void release_resources() noexcept { Runtime::release(); }
+
+void close_engine() noexcept { Runtime::close(); }
+
+EngineStatistics engine_statistics() {
+    EngineStatistics statistics;
+    statistics.threads = Runtime::threads();
+    for (const auto& cluster : Runtime::watched_clusters()) {
+        auto& entry = statistics.clusters.emplace_back();
+        const auto topology = cluster->topology().current();
+        entry.dialect = cluster->dialect().name;
+        entry.writer = topology->writer() == nullptr ? std::string{} : topology->writer()->id;
+        entry.hosts = topology->hosts.size();
+        entry.connections = cluster->connections();
+        entry.counters = cluster->counters().read();
+    }
+    return statistics;
+}
+
+}  // namespace aws_wrapper

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <aws_wrapper/clock.hpp>
+#include <aws_wrapper/properties.hpp>
+
+#include "driver/driver.hpp"
+
+namespace aws_wrapper {
+
+/// The options of the monitors' links: those of a live connection of the application, without
+/// what restricts the choice of the server (a monitor must reach readers too) or names one, with
+/// the `monitoring-` overrides in place.
+DriverOptions monitoring_options(
+    const std::vector<std::pair<std::string, std::string>>& of_link, const Settings& settings);
+
+/// `monitoring-connect_timeout`, else 5 s.
+Milliseconds monitoring_connect_timeout(const Settings& settings);
+
+/// The port among the driver's parameters; 0 if none is given.
+std::uint16_t given_port(const Settings& settings);
+
+/// A boolean of a server, in any of its spellings.
+bool is_true(std::string_view text) noexcept;
+
+}  // namespace aws_wrapper

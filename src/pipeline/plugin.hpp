@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <aws_wrapper/dialect.hpp>
+#include <aws_wrapper/endpoint.hpp>
+#include <aws_wrapper/face.hpp>
+#include <aws_wrapper/failover_report.hpp>
+#include <aws_wrapper/operation.hpp>
+#include <aws_wrapper/properties.hpp>
+#include <aws_wrapper/task.hpp>
+
+#include "monitor/watch_params.hpp"
+
+namespace aws_wrapper {
+
+/// Where a link is to go: to a host of the cluster, or (without one) where the application said.
+struct OpenRequest {
+    std::optional<Host> host{};
+    Duration timeout{};   ///< zero: only what the application's parameters say
+};
+
+/// A candidate link that is open, and what is known of its server.
+struct OpenedLink {
+    LinkFacts facts{};
+    std::string host_id{};   ///< empty if the server is not part of a known cluster
+    HostRole role{HostRole::unknown};
+};
+
+using OpenResult = tl::expected<OpenedLink, Failure>;
+using OpenNext = std::function<Task<OpenResult>(OpenRequest)>;
+
+/// What a plugin may ask of the connection that it belongs to.
+class Services {
+public:
+    virtual ~Services() = default;
+
+    virtual const Settings& settings() const = 0;
+    /// The kind of the host name that the application gave.
+    virtual EndpointType endpoint_type() const = 0;
+    /// Id of the host that the connection's link is on; empty if unknown.
+    virtual const std::string& current_host() const = 0;
+    /// True if the server told of a cluster whose writer can move.
+    virtual bool has_topology() const = 0;
+    virtual TopologyPtr topology() const = 0;
+    /// See TopologyCore::demand_proof(); a newer topology answers it.
+    virtual void demand_proof(TimePoint since, TimePoint until) = 0;
+    virtual std::string address_of(const Host& host) = 0;
+    virtual FailureKind classify(const CallFailure& failure) const = 0;
+    /// Opens a candidate by the inner part of the chain, without the plugins outside of it.
+    virtual Task<OpenResult> open_directly(Face& face, OpenRequest request) = 0;
+    /// A random index below `count`.
+    virtual std::size_t choose(std::size_t count) = 0;
+    /// The report of the failover that runs.
+    virtual FailoverReport& report() = 0;
+};
+
+/// A behaviour of a connection. One instance for each connection and plugin; used by the
+/// connection's thread only.
+class Plugin {
+public:
+    virtual ~Plugin() = default;
+
+    /// Wraps the opening of the connection's first link. On a failure no candidate is left open.
+    virtual Task<OpenResult> open(Face& face, OpenRequest request, OpenNext next);
+
+    /// A call ended with an error, before anybody else has seen it. Returns what became of the
+    /// connection; anything but Verdict::pass replaces the driver's error.
+    virtual Task<Verdict> call_failed(Face& face, const CallFailure& failure);
+
+    /// Adds what this plugin wants watched while calls run.
+    virtual void watch(WatchParams& params) const;
+};
+
+/// How a plugin is made, and where it stands in the chain.
+struct PluginInfo {
+    std::string_view name;
+    std::string_view alias;        ///< upstream's other name for it, or empty
+    int order;                     ///< smaller = further outside
+    std::unique_ptr<Plugin> (*make)(Services& services);
+};
+
+/// All plugins that there are.
+std::span<const PluginInfo> builtin_plugins();
+
+}  // namespace aws_wrapper

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <aws_wrapper/session.hpp>
+
+#include <algorithm>
+#include <array>
+#include <random>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <aws_wrapper/conninfo.hpp>
+#include <aws_wrapper/dialect.hpp>
+#include <aws_wrapper/endpoint.hpp>
+
+#include "monitor/runtime.hpp"
+#include "pipeline/cluster_seeker.hpp"
+#include "pipeline/plugin.hpp"
+
+namespace aws_wrapper {
+
+namespace {
+
+const PluginInfo& find_plugin(const std::string& name) {
+    const auto all = builtin_plugins();
+    const auto found = std::ranges::find_if(
+        all, [&](const PluginInfo& info) { return info.name == name || info.alias == name; });
+    if (found == all.end()) {
+        std::vector<std::string_view> names;
+        for (const auto& info : all) {
+            names.push_back(info.name);
+            names.push_back(info.alias);
+        }
+        throw Error{Errc::invalid_property,
+                    fmt::format("plugins: there is no plugin '{}'; there are: {}", name,
+                                fmt::join(names, ", "))};
+    }
+    return *found;
+}
+
+std::vector<const PluginInfo*> chosen_plugins(const Settings& settings) {
+    std::vector<const PluginInfo*> chosen;
+    for (const auto& name : settings.list(Property::plugins)) {
+        const auto* info = &find_plugin(name);
+        if (std::ranges::find(chosen, info) == chosen.end()) {
+            chosen.push_back(info);
+        }
+    }
+    std::ranges::stable_sort(chosen, {}, &PluginInfo::order);
+    return chosen;
+}
+
+}  // namespace
+
+class Session::State final : public Services {
+public:
+    State(Settings settings, const std::string& host, std::shared_ptr<Driver> driver)
+        : settings_{std::move(settings)},
+          endpoint_{classify_endpoint(host)},
+          seeker_{settings_, host, std::move(driver)} {
+        for (const auto* info : chosen_plugins(settings_)) {
+            plugins_.push_back(info->make(*this));
+        }
+        for (const auto& plugin : plugins_) {
+            plugin->watch(watch_params_);
+        }
+        watch_params_.call_timeout = settings_.milliseconds(Property::socket_timeout);
+    }
+
+    // Services
+
+    const Settings& settings() const override { return settings_; }
+    EndpointType endpoint_type() const override { return endpoint_.type; }
+    const std::string& current_host() const override { return host_id_; }
+    bool has_topology() const override { return seeker_.has_topology(); }
+    TopologyPtr topology() const override { return seeker_.topology(); }
+    FailoverReport& report() override { return report_; }
+
+    void demand_proof(TimePoint since, TimePoint until) override {
+        seeker_.cluster()->demand_proof(since, until);
+    }
+
+    std::string address_of(const Host& host) override {
+        return seeker_.cluster()->address_of(host.id);
+    }
+
+    FailureKind classify(const CallFailure& failure) const override {
+        return aws_wrapper::classify(seeker_.dialect(), failure.sqlstate, failure.link_broken);
+    }
+
+    Task<OpenResult> open_directly(Face& face, OpenRequest request) override {
+        request::OpenLink wanted;
+        wanted.timeout = request.timeout;
+        if (request.host) {
+            wanted.address = address_of(*request.host);
+            wanted.host = request.host;
+        }
+        auto facts = co_await face.open(std::move(wanted));
+        if (!facts) {
+            if (request.host) {
+                // Its address may have changed; the next attempt asks for the name again.
+                seeker_.cluster()->learn_address(request.host->id, {});
+            }
+            co_return tl::unexpected{std::move(facts.error())};
+        }
+        OpenedLink opened;
+        opened.facts = std::move(*facts);
+        if (request.host) {
+            opened.host_id = request.host->id;
+        } else {
+            auto found = co_await seeker_.identify(face, opened.facts);
+            if (!found) {
+                co_await face.drop();
+                co_return tl::unexpected{std::move(found.error())};
+            }
+            opened.host_id = std::move(*found);
+        }
+        if (!has_topology()) {
+            co_return opened;
+        }
+        auto in_recovery = opened.facts.in_recovery;
+        if (!in_recovery && request.host) {
+            auto asked = co_await seeker_.ask_role(face);
+            if (!asked) {
+                co_await face.drop();
+                co_return tl::unexpected{std::move(asked.error())};
+            }
+            in_recovery = *asked;
+        }
+        if (in_recovery) {
+            opened.role = *in_recovery ? HostRole::reader : HostRole::writer;
+        }
+        pending_host_ = opened.host_id;
+        co_return opened;
+    }
+
+    std::size_t choose(std::size_t count) override {
+        return std::uniform_int_distribution<std::size_t>{0, count - 1}(random_);
+    }
+
+    // The operations
+
+    Operation open() {
+        return Operation{[this](Face& face) { return run_open(face); }, topology_wait()};
+    }
+
+    Operation recover(CallFailure failure) {
+        return Operation{
+            [this, &failure](Face& face) { return run_recover(face, std::move(failure)); },
+            topology_wait()};
+    }
+
+    // The watch over calls
+
+    void link_adopted(const LinkFacts& facts) {
+        disarm();
+        host_id_ = pending_host_;
+        if (watch_params_.first_attention() == Milliseconds::max()) {
+            return;
+        }
+        slot_ = std::make_shared<CallSlot>(watch_params_, WatchedSocket{facts.descriptor},
+                                           Clock::now());
+        arm();
+    }
+
+    void begin_call() noexcept {
+        if (!slot_) {
+            return;
+        }
+        slot_->begin(Clock::now());
+        if (!watch_->call_began()) [[unlikely]] {
+            arm_anew();
+        }
+    }
+
+    const char* end_call() noexcept {
+        if (!slot_) {
+            return nullptr;
+        }
+        const auto reason = slot_->end();
+        return reason == AbortReason::none ? nullptr : to_string(reason);
+    }
+
+    const char* aborted() const noexcept {
+        if (!slot_ || slot_->aborted() == AbortReason::none) {
+            return nullptr;
+        }
+        return to_string(slot_->aborted());
+    }
+
+    void disarm() noexcept {
+        if (watch_ && !watch_->ended()) {
+            watch_->remove(*slot_);
+        } else if (watch_) {
+            seeker_.abandon(std::move(watch_));
+        }
+        watch_.reset();
+        slot_.reset();
+    }
+
+    bool idle() const noexcept {
+        return plugins_.empty() && watch_params_.first_attention() == Milliseconds::max();
+    }
+
+    const ClusterSeeker& seeker() const noexcept { return seeker_; }
+
+private:
+    Task<Verdict> run_open(Face& face) {
+        seeker_.recall();
+        OpenRequest as_given;
+        auto opened = co_await open_through(face, 0, std::move(as_given));
+        if (!opened) {
+            co_return opened.error().code == Errc::failover_failed ? Verdict::failed
+                                                                   : Verdict::pass;
+        }
+        const auto adopted = co_await face.adopt();
+        co_return adopted ? Verdict::opened : Verdict::pass;
+    }
+
+    Task<OpenResult> open_through(Face& face, std::size_t plugin, OpenRequest request) {
+        if (plugin == plugins_.size()) {
+            co_return co_await open_directly(face, std::move(request));
+        }
+        OpenNext next = [this, &face, plugin](OpenRequest inner) {
+            return open_through(face, plugin + 1, std::move(inner));
+        };
+        co_return co_await plugins_[plugin]->open(face, std::move(request), std::move(next));
+    }
+
+    Task<Verdict> run_recover(Face& face, CallFailure failure) {
+        for (const auto& plugin : plugins_) {
+            const auto verdict = co_await plugin->call_failed(face, failure);
+            if (verdict != Verdict::pass) {
+                co_return verdict;
+            }
+        }
+        co_return Verdict::pass;
+    }
+
+    Operation::TopologyWait topology_wait() {
+        return [this](std::uint64_t newer_than, TimePoint until) {
+            return seeker_.wait_topology(newer_than, until);
+        };
+    }
+
+    void arm() {
+        watch_ = seeker_.watch(host_id_, slot_);
+        if (!watch_) {
+            slot_.reset();
+        }
+    }
+
+    // The engine was released, or this is a forked child: join the engine of now.
+    void arm_anew() noexcept {
+        seeker_.abandon(std::move(watch_));
+        watch_.reset();
+        try {
+            arm();
+        } catch (const Error&) {
+            // Errc::stopped: the process exits, nobody watches any more.
+            slot_.reset();
+        }
+        if (watch_) {
+            watch_->call_began();
+        }
+    }
+
+    Settings settings_;
+    Endpoint endpoint_;
+    ClusterSeeker seeker_;
+    std::vector<std::unique_ptr<Plugin>> plugins_;
+    WatchParams watch_params_;
+    FailoverReport report_;
+    std::string host_id_;
+    std::string pending_host_;
+    std::shared_ptr<CallSlot> slot_;
+    std::shared_ptr<HostWatch> watch_;
+    std::minstd_rand random_{std::random_device{}()};
+};
+
+Session::Session(Settings settings, const std::string& host, std::shared_ptr<Driver> driver)
+    : state_{std::make_unique<State>(std::move(settings), host, std::move(driver))} {}
+
+Session::~Session() { close(); }
+
+bool Session::idle() const noexcept { return state_->idle(); }
+const Settings& Session::settings() const noexcept { return state_->settings(); }
+Operation Session::open() { return state_->open(); }
+Operation Session::recover(CallFailure failure) { return state_->recover(std::move(failure)); }
+void Session::link_adopted(const LinkFacts& facts) { state_->link_adopted(facts); }
+void Session::close() noexcept { state_->disarm(); }
+void Session::begin_call() noexcept { state_->begin_call(); }
+const char* Session::end_call() noexcept { return state_->end_call(); }
+const char* Session::aborted() const noexcept { return state_->aborted(); }
+const FailoverReport& Session::report() const noexcept { return state_->report(); }
+const std::string& Session::host_id() const noexcept { return state_->current_host(); }
+TopologyPtr Session::topology() const { return state_->topology(); }
+std::string Session::dialect_name() const { return state_->seeker().dialect_name(); }
+
+}  // namespace aws_wrapper

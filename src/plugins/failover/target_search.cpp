@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/failover/target_search.hpp"
+
+#include <algorithm>
+
+namespace aws_wrapper {
+
+namespace {
+
+// A host that proved itself a moment ago answers at once or is gone again.
+constexpr Milliseconds kWriterTimeout{5000};
+constexpr Milliseconds kFirstReaderTimeout{2000};
+constexpr Milliseconds kPauseAfterMiss{50};
+// The demand is repeated, in case the monitors were released and started anew meanwhile.
+constexpr Milliseconds kDemandEvery{1000};
+
+OpenResult out_of_time(const std::string& stage) {
+    return tl::unexpected{Failure{Errc::failover_failed, {}, stage}};
+}
+
+}  // namespace
+
+Task<OpenResult> TargetSearch::find(Face& face, std::string avoid, TimePoint deadline) {
+    if (mode_ == FailoverMode::strict_writer) {
+        co_return co_await find_writer(face, std::move(avoid), deadline);
+    }
+    co_return co_await find_reader(face, std::move(avoid), deadline);
+}
+
+Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePoint deadline) {
+    auto since = face.now();
+    auto topology = services_.topology();
+    bool known = topology->writer() != nullptr && topology->writer()->id != avoid &&
+                 topology->writer_proved_at != TimePoint{};
+    for (;;) {
+        const auto waiting_since = face.now();
+        while (!known) {
+            if (face.now() >= deadline) {
+                co_return out_of_time("no writer was proved by any host of the cluster");
+            }
+            services_.demand_proof(since, deadline);
+            const auto until = std::min<TimePoint>(deadline, face.now() + kDemandEvery);
+            topology = co_await face.await_topology(topology->version, until);
+            known = topology->writer() != nullptr && topology->writer_proved_at >= since;
+        }
+        services_.report().found_target += face.now() - waiting_since;
+
+        const Duration remaining = deadline - face.now();
+        const Host writer = *topology->writer();
+        auto opened = co_await attempt(face, writer, HostRole::writer,
+                                       std::min<Duration>(kWriterTimeout, remaining));
+        if (opened) {
+            co_return opened;
+        }
+        if (face.now() >= deadline) {
+            co_return out_of_time("the writer could not be reached: " + opened.error().message);
+        }
+        since = face.now();
+        known = false;
+        const auto pause_until = std::min<TimePoint>(deadline, face.now() + kPauseAfterMiss);
+        co_await face.pause(pause_until);
+    }
+}
+
+Task<OpenResult> TargetSearch::find_reader(Face& face, std::string avoid, TimePoint deadline) {
+    services_.demand_proof(face.now(), deadline);
+    const auto full_timeout =
+        services_.settings().milliseconds(Property::failover_reader_connect_timeout_sec);
+    auto timeout = std::min(kFirstReaderTimeout, full_timeout);
+    std::string last = "the topology lists no suitable host";
+    for (;;) {
+        const auto topology = services_.topology();
+        const auto candidates = round(*topology, avoid);
+        for (const auto& host : candidates) {
+            const Duration remaining = deadline - face.now();
+            if (remaining <= Duration{0}) {
+                break;
+            }
+            const auto wanted =
+                mode_ == FailoverMode::strict_reader ? HostRole::reader : HostRole::unknown;
+            auto opened =
+                co_await attempt(face, host, wanted, std::min<Duration>(timeout, remaining));
+            if (opened) {
+                co_return opened;
+            }
+            last = opened.error().message;
+        }
+        if (face.now() >= deadline) {
+            co_return out_of_time("no reader could be reached: " + last);
+        }
+        timeout = full_timeout;
+        const auto until = std::min<TimePoint>(deadline, face.now() + kPauseAfterMiss);
+        co_await face.pause(until);
+    }
+}
+
+// The order of one round: readers as the strategy says, the host just left at their end, and the
+// writer last (it may have become a reader, so even strict readers ask it, and check).
+std::vector<Host> TargetSearch::round(const Topology& topology, const std::string& avoid) {
+    std::vector<Host> readers;
+    std::vector<Host> last;
+    for (const auto& host : topology.hosts) {
+        (host.role == HostRole::writer ? last : readers).push_back(host);
+    }
+    const auto& strategy =
+        services_.settings().text(Property::failover_reader_host_selector_strategy);
+    if (strategy == "highest_weight") {
+        std::ranges::stable_sort(readers, std::ranges::greater{}, &Host::weight);
+    } else {
+        for (std::size_t left = readers.size(); left > 1; --left) {
+            std::swap(readers[services_.choose(left)], readers[left - 1]);
+        }
+    }
+    std::ranges::stable_partition(readers, [&](const Host& host) { return host.id != avoid; });
+    readers.insert(readers.end(), last.begin(), last.end());
+    return readers;
+}
+
+Task<OpenResult> TargetSearch::attempt(Face& face,
+                                       Host host,
+                                       HostRole wanted,
+                                       Duration timeout) {
+    const auto started = face.now();
+    const std::string name = host_and_port(host);
+    OpenRequest request;
+    request.host = std::move(host);
+    request.timeout = timeout;
+    auto opened = co_await services_.open_directly(face, std::move(request));
+    if (opened && wanted != HostRole::unknown && opened->role != wanted) {
+        co_await face.drop();
+        opened = tl::unexpected{Failure{
+            Errc::failover_failed, {},
+            name + " is a " + to_string(opened->role) + ", wanted is a " + to_string(wanted)}};
+    }
+    const auto took = face.now() - started;
+    services_.report().connected += took;
+    services_.report().attempts.push_back(
+        {name, opened ? "connected" : opened.error().message, took});
+    co_return opened;
+}
+
+}  // namespace aws_wrapper

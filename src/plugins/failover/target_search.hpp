@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pipeline/plugin.hpp"
+
+namespace aws_wrapper {
+
+enum class FailoverMode { strict_writer, strict_reader, reader_or_writer };
+
+/// Finds and opens the link that a failover moves to. Pure: all it does goes through its Face.
+///
+/// The writer's way: wait until the cluster has proved a writer by a question asked after the
+/// trouble began, open it, check its role, again until the deadline. A writer that is known and is
+/// not the host just left is tried at once, since its role is checked anyway. The readers' way:
+/// rounds over the readers, then (unless only readers will do) the writer.
+class TargetSearch {
+public:
+    TargetSearch(Services& services, FailoverMode mode) : services_{services}, mode_{mode} {}
+
+    /// By the connection's mode. `avoid` is the id of the host that failed, or empty.
+    Task<OpenResult> find(Face& face, std::string avoid, TimePoint deadline);
+
+    Task<OpenResult> find_writer(Face& face, std::string avoid, TimePoint deadline);
+    Task<OpenResult> find_reader(Face& face, std::string avoid, TimePoint deadline);
+
+private:
+    Task<OpenResult> attempt(Face& face, Host host, HostRole wanted, Duration timeout);
+    std::vector<Host> round(const Topology& topology, const std::string& avoid);
+
+    Services& services_;
+    FailoverMode mode_;
+};
+
+}  // namespace aws_wrapper

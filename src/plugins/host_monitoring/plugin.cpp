@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/host_monitoring/info.hpp"
+
+namespace aws_wrapper {
+
+namespace {
+
+class HostMonitoring final : public Plugin {
+public:
+    explicit HostMonitoring(Services& services) : services_{services} {}
+
+    void watch(WatchParams& params) const override {
+        const auto& settings = services_.settings();
+        if (!settings.boolean(Property::failure_detection_enabled)) {
+            return;
+        }
+        params.detection_time = settings.milliseconds(Property::failure_detection_time_ms);
+        params.detection_interval = settings.milliseconds(Property::failure_detection_interval_ms);
+        params.detection_count =
+            static_cast<int>(settings.integer(Property::failure_detection_count));
+        params.suspect_after = settings.milliseconds(Property::suspect_after_ms);
+    }
+
+private:
+    Services& services_;
+};
+
+}  // namespace
+
+std::unique_ptr<Plugin> make_host_monitoring(Services& services) {
+    return std::make_unique<HostMonitoring>(services);
+}
+
+}  // namespace aws_wrapper
