@@ -64,6 +64,7 @@ TEST(InstanceTemplate, IsNotResolvableWhenItIsABareQuestionMark) {
     EXPECT_FALSE(InstanceTemplate::derive("db.my-domain.com", 5432).resolvable());
     EXPECT_FALSE(InstanceTemplate::derive("10.0.0.1", 5432).resolvable());
     EXPECT_FALSE(InstanceTemplate::parse("?", 5432).resolvable());
+    EXPECT_FALSE(InstanceTemplate{}.resolvable());
     EXPECT_TRUE(InstanceTemplate::parse("?.d", 5432).resolvable());
 }
 

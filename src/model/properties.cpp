@@ -210,17 +210,20 @@ std::string folded(std::string_view name) {
 
 // Levenshtein's distance, one row at a time.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
+    std::vector<std::size_t> above(b.size());
+    std::iota(above.begin(), above.end(), std::size_t{1});
+    std::size_t distance = b.size();
     for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0]++;
+        std::size_t diagonal = i;
+        distance = i + 1;
         for (std::size_t j = 0; j < b.size(); ++j) {
             const std::size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
+            diagonal = above[j];
+            distance = std::min({substituted, distance + 1, above[j] + 1});
+            above[j] = distance;
         }
     }
-    return row.back();
+    return distance;
 }
 
 bool hides_value(std::string_view name) {
