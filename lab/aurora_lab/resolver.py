@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names as the clients of the lab see them: one hosts file for nss_wrapper."""
+"""Names as the clients of the lab see them: one hosts file, and a library that reads it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import fcntl
 import glob
 import itertools
 import json
+import logging
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,24 +20,45 @@ from pathlib import Path
 from .errors import LabError
 from .processes import alive
 
+log = logging.getLogger("aurora_lab")
+
+_SOURCE = Path(__file__).with_name("names.c")
 _MARK = "AURORA_LAB_RESOLVER"
 _tags = itertools.count(1)
 
 
-def wrapper_library() -> str:
-    """Return what to put in ``LD_PRELOAD``. Raises ``LabError`` without libnss-wrapper."""
-    found = ctypes.util.find_library("nss_wrapper")
-    if found is None:
-        # Debian keeps it out of the linker's cache when there is only the unversioned file.
-        for path in ("/usr/lib/*/libnss_wrapper.so*", "/usr/lib*/libnss_wrapper.so*"):
-            for candidate in sorted(glob.glob(path)):
-                return candidate
-        raise LabError("libnss_wrapper.so is missing: install the package libnss-wrapper")
-    return found
+def _preloadable(folder: Path) -> str:
+    """Return the library that makes a process read the hosts file in ``folder``.
+
+    Our own, compiled in about 0.1 s, wherever there is a compiler. Else libnss-wrapper, which
+    may crash a process that looks names up in several threads while the file changes. Raises
+    ``LabError`` without both.
+    """
+    library = folder / "names.so"
+    if library.exists():
+        return str(library)
+    compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), None)
+    if compiler is not None:
+        new = folder / f"names.{os.getpid()}.so"
+        command = [*compiler.split(), "-O2", "-fPIC", "-shared", "-o", str(new), str(_SOURCE)]
+        done = subprocess.run(
+            [*command, "-ldl"], check=False, capture_output=True, text=True, timeout=60
+        )
+        if done.returncode == 0:
+            os.replace(new, library)
+            return str(library)
+        log.warning("%s failed: %s", " ".join(command), done.stderr.strip())
+    wrapper = ctypes.util.find_library("nss_wrapper")
+    # Debian's linker cache doesn't always know the unversioned file.
+    wrapper = wrapper or next(iter(sorted(glob.glob("/usr/lib*/**/libnss_wrapper.so*"))), None)
+    if wrapper is None:
+        raise LabError("names need a C compiler, or the package libnss-wrapper")
+    log.warning("no C compiler: with libnss-wrapper, programs with threads may crash")
+    return wrapper
 
 
 class Resolver:
-    """A hosts file that maps endpoint names to addresses, for ``NSS_WRAPPER_HOSTS``.
+    """A hosts file that maps endpoint names to addresses, named by ``NSS_WRAPPER_HOSTS``.
 
     Several clusters, in several processes, may put their names in one file. Every change
     replaces the file as a whole, and a process under ``environment()`` sees it in its next
@@ -64,9 +87,9 @@ class Resolver:
     def environment(self) -> dict[str, str]:
         """Return the variables that put a new process under this view.
 
-        Raises ``LabError`` without libnss-wrapper.
+        Raises ``LabError`` without a C compiler and libnss-wrapper.
         """
-        preload = [wrapper_library()]
+        preload = [_preloadable(self.folder)]
         preload += [
             p for p in os.environ.get("LD_PRELOAD", "").split(":") if p and p not in preload
         ]
