@@ -8,6 +8,7 @@
 #include <aws_wrapper/session.hpp>
 
 #include "binding.hpp"
+#include "interpreter_lock.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -122,9 +123,10 @@ void bind_session(nb::module_& module) {
             "wait",
             [](Operation& self, double slice) {
                 const auto length = std::chrono::duration<double>(slice);
-                return self.wait(std::chrono::duration_cast<Duration>(length));
+                return without_lock(
+                    [&] { return self.wait(std::chrono::duration_cast<Duration>(length)); });
             },
-            "slice"_a, nb::call_guard<nb::gil_scoped_release>(),
+            "slice"_a,
             "Do the waiting of a ('wait',) for at most `slice` seconds, without the interpreter "
             "lock. True once it is answered.")
         .def(
@@ -223,10 +225,11 @@ void bind_session(nb::module_& module) {
             "name"_a, "address"_a, "port"_a, "descriptor"_a,
             "The candidate has become the link.")
         .def("close", &Session::close, "The link is closed. Repeatable.")
-        .def("begin_call", &Session::begin_call, "A call starts that may wait for the server.")
+        .def("begin_call", &Session::begin_call,
+             "A call starts that may wait for the server. Tells why a monitor has shut the link "
+             "down already, or None.")
         .def("end_call", &Session::end_call,
              "It is over; tells why a monitor ended it, or None.")
-        .def("aborted", &Session::aborted, "Why a monitor shut the link down, or None.")
         .def_prop_ro(
             "report", [](const Session& self) { return dict_of_report(self.report()); },
             "The report of the last failover.")
@@ -234,5 +237,6 @@ void bind_session(nb::module_& module) {
         .def_prop_ro(
             "topology", [](const Session& self) { return *self.topology(); },
             "The last known view of the cluster.")
+        .def_prop_ro("notice", &Session::notice, "What keeps it from being protected, or ''.")
         .def_prop_ro("dialect", &Session::dialect_name, "The server's dialect, or ''.");
 }

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <thread>
+
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -7,8 +10,25 @@
 #include <aws_wrapper/engine.hpp>
 
 #include "binding.hpp"
+#include "interpreter_lock.hpp"
 
 namespace nb = nanobind;
+
+namespace {
+
+constexpr std::chrono::milliseconds kLetOutWithin{2000};
+
+void close_engine() {
+    interpreter_exits.store(true);
+    nb::gil_scoped_release released;
+    aws_wrapper::close_engine();
+    const auto until = std::chrono::steady_clock::now() + kLetOutWithin;
+    while (threads_without_lock.load() > 0 && std::chrono::steady_clock::now() < until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+}
+
+}  // namespace
 
 NB_MODULE(_engine, module) {
     module.doc() = "The engine of the AWS Advanced Python Wrapper. Private: use the package.";
@@ -20,9 +40,9 @@ NB_MODULE(_engine, module) {
     module.def("release_resources", &aws_wrapper::release_resources,
                nb::call_guard<nb::gil_scoped_release>(),
                "Stop all monitors and the engine's thread. Repeatable; the next need starts anew.");
-    module.def("close_engine", &aws_wrapper::close_engine,
-               nb::call_guard<nb::gil_scoped_release>(),
+    module.def("close_engine", &close_engine,
                "release_resources() for good, at the end of the process.");
+    module.attr("__version__") = AWS_WRAPPER_VERSION;
     module.def(
         "statistics",
         [] {

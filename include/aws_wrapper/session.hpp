@@ -50,14 +50,11 @@ public:
     /// The link is closed: nothing is watched any more. Repeatable.
     void close() noexcept;
 
-    /// Brackets each call that may wait for the server. end_call() tells why a monitor ended the
-    /// call, as text; null if none did. About 60 ns together.
-    void begin_call() noexcept;
+    /// Brackets each call that may wait for the server; about 60 ns together. end_call() tells why
+    /// a monitor ended the call, as text; null if none did. begin_call() tells why a monitor has
+    /// shut the link down as the call before ended; then nothing is to be sent.
+    const char* begin_call() noexcept;
     const char* end_call() noexcept;
-
-    /// Why a monitor shut the link down between calls of the application, or null. Checked before
-    /// a call, so that nothing is sent on a link that is known to be dead.
-    const char* aborted() const noexcept;
 
     /// The report of the last failover; of the one that runs while an operation is under way.
     const FailoverReport& report() const noexcept;
@@ -66,6 +63,8 @@ public:
     const std::string& host_id() const noexcept;
     /// The last known view of the cluster; never null, version 0 if there is none.
     TopologyPtr topology() const;
+    /// What keeps the connection from being protected, for a warning; empty if nothing does.
+    const std::string& notice() const noexcept;
     /// Name of the server's dialect ("aurora-pg"), or empty before it is known.
     std::string dialect_name() const;
 

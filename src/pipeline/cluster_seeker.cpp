@@ -187,19 +187,23 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
     DialectDetection detection{guess};
     for (;;) {
         params_.dialect = detection.result();
-        const bool survey_now = detection.confirmed_by_survey() || detection.confirmed();
-        if (survey_now) {
-            if (!dialect().has_topology()) {
+        if (detection.confirmed() && !dialect().has_topology()) {
+            co_return Survey{};
+        }
+        if (detection.confirmed() || detection.confirmed_by_survey()) {
+            auto asked = co_await survey(face);
+            if (asked) {
+                co_return asked;
+            }
+            if (asked.error().code == Errc::invalid_property) {
+                notice_ = asked.error().message;
                 co_return Survey{};
             }
-            auto asked = co_await survey(face);
-            if (asked || detection.confirmed()) {
-                co_return asked;
-            }
-            if (asked.error().code == Errc::network || asked.error().code == Errc::timed_out) {
-                co_return asked;
-            }
+            const bool final_answer = detection.confirmed();
             detection.on_failure(asked.error().sqlstate);
+            if (final_answer || detection.confirmed()) {
+                co_return asked;
+            }
             continue;
         }
         auto sql = detection.next_query();

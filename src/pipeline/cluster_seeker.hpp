@@ -45,6 +45,9 @@ public:
         return joined() ? std::string{dialect().name} : std::string{};
     }
 
+    /// Why a server that has a cluster is treated as a single one; empty if nothing is wrong.
+    const std::string& notice() const noexcept { return notice_; }
+
     /// The joined cluster, alive in this process; throws Error(Errc::stopped) at exit. Only after
     /// something was joined.
     const std::shared_ptr<ClusterMonitor>& cluster();
@@ -73,6 +76,7 @@ private:
     Duration query_timeout_;
     ClusterParams params_;
     std::string key_;
+    std::string notice_;
     DriverOptions options_;
     std::vector<Host> hosts_;
     std::shared_ptr<ClusterMonitor> cluster_;

@@ -162,14 +162,16 @@ public:
         arm();
     }
 
-    void begin_call() noexcept {
+    const char* begin_call() noexcept {
         if (!slot_) {
-            return;
+            return nullptr;
         }
+        const auto aborted = slot_->aborted();
         slot_->begin(Clock::now());
         if (!watch_->call_began()) [[unlikely]] {
             arm_anew();
         }
+        return aborted == AbortReason::none ? nullptr : to_string(aborted);
     }
 
     const char* end_call() noexcept {
@@ -178,13 +180,6 @@ public:
         }
         const auto reason = slot_->end();
         return reason == AbortReason::none ? nullptr : to_string(reason);
-    }
-
-    const char* aborted() const noexcept {
-        if (!slot_ || slot_->aborted() == AbortReason::none) {
-            return nullptr;
-        }
-        return to_string(slot_->aborted());
     }
 
     void disarm() noexcept {
@@ -288,12 +283,12 @@ Operation Session::open() { return state_->open(); }
 Operation Session::recover(CallFailure failure) { return state_->recover(std::move(failure)); }
 void Session::link_adopted(const LinkFacts& facts) { state_->link_adopted(facts); }
 void Session::close() noexcept { state_->disarm(); }
-void Session::begin_call() noexcept { state_->begin_call(); }
+const char* Session::begin_call() noexcept { return state_->begin_call(); }
 const char* Session::end_call() noexcept { return state_->end_call(); }
-const char* Session::aborted() const noexcept { return state_->aborted(); }
 const FailoverReport& Session::report() const noexcept { return state_->report(); }
 const std::string& Session::host_id() const noexcept { return state_->current_host(); }
 TopologyPtr Session::topology() const { return state_->topology(); }
+const std::string& Session::notice() const noexcept { return state_->seeker().notice(); }
 std::string Session::dialect_name() const { return state_->seeker().dialect_name(); }
 
 }  // namespace aws_wrapper

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The class that all connections of the wrapper share, whatever their driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ._engine import Topology
+from .errors import AwsWrapperError, FailoverReport, UnsupportedOperationError
+
+
+class AwsWrapperConnection:
+    """A driver's connection that survives its server.
+
+    Never made by itself: what :meth:`connect` returns is an instance of the driver's own
+    connection class *and* of this one.
+    """
+
+    @staticmethod
+    def connect(
+        target: Callable[..., Any] | None = None, conninfo: str = "", /, **kwargs: Any
+    ) -> Any:
+        """Open a connection by a driver's connect function.
+
+        ``target`` is ``psycopg.Connection.connect``, ``psycopg.connect``, or the ``connect`` of
+        your own subclass of ``psycopg.Connection``. ``conninfo`` and ``kwargs`` hold the driver's
+        parameters and the wrapper's properties, mixed.
+
+        Raises :class:`AwsWrapperError` for a target or a property that is not possible (nothing
+        was sent then), and what the driver raises.
+        """
+        if target is None:
+            raise AwsWrapperError(
+                "the target driver is required: pass the driver's connect function as the first "
+                "argument, for example psycopg.Connection.connect"
+            )
+        if not callable(target):
+            raise AwsWrapperError(
+                f"the target driver must be the driver's connect function, not {target!r}"
+            )
+        connection_class = getattr(target, "__self__", None)
+        if isinstance(connection_class, type) and _is_psycopg(connection_class):
+            from .psycopg import face_of
+
+            return face_of(connection_class).connect(conninfo, **kwargs)
+        raise UnsupportedOperationError(
+            f"connections by {target!r} are not supported; supported are psycopg.Connection.connect "
+            "and the connect of its subclasses"
+        )
+
+    @property
+    def target_connection(self) -> Any:
+        """The driver's connection: this object itself."""
+        return self
+
+    @property
+    def is_closed(self) -> bool:
+        """True if the connection is closed. Asks no server."""
+        raise NotImplementedError
+
+    @property
+    def current_host(self) -> str | None:
+        """Id of the host that the connection is on, or None if it is not known."""
+        raise NotImplementedError
+
+    @property
+    def topology(self) -> Topology | None:
+        """The last known view of the cluster, or None if there is none. Asks no server."""
+        raise NotImplementedError
+
+    @property
+    def failover_report(self) -> FailoverReport | None:
+        """The report of the connection's last failover, or None."""
+        raise NotImplementedError
+
+    def invalidate(self) -> None:
+        """Close the connection, without telling a server that may not answer."""
+        raise NotImplementedError
+
+    def release_resources(self) -> None:
+        """Nothing to do: a connection holds nothing that its ``close()`` does not release."""
+
+
+def _is_psycopg(connection_class: type) -> bool:
+    return any(
+        base.__name__ == "Connection" and base.__module__ == "psycopg"
+        for base in connection_class.__mro__
+    )

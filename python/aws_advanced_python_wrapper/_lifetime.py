@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine's life within the interpreter's: it ends before the interpreter does."""
+
+from __future__ import annotations
+
+import atexit
+from typing import Any
+
+from . import _engine
+
+# Runs before the interpreter begins to take threads away, and lets waiting threads go first.
+atexit.register(_engine.close_engine)
+
+
+def release_resources() -> None:
+    """Stop all monitors and the engine's thread.
+
+    Optional and repeatable: connections stay usable, the next one that needs the engine starts it
+    again, and the interpreter's exit does the same by itself. Takes at most about half a second.
+    """
+    _engine.release_resources()
+
+
+def statistics() -> dict[str, Any]:
+    """What the engine is doing, for diagnosis.
+
+    ``threads`` is the number of engine threads (0 or 1); ``clusters`` has for each watched cluster
+    its dialect, its writer, the number of its hosts and of our connections to them, and counters:
+    links opened and refused, probes, surveys, calls aborted, moves of the writer, loop errors.
+    """
+    return _engine.statistics()

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turning the package's log on."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+_FORMAT = (
+    "%(asctime)s.%(msecs)03d %(name)-12s:%(funcName)s [%(levelname)-8s] - %(threadName)s - "
+    "%(message)s"
+)
+
+
+def set_logger(
+    name: str = "aws_advanced_python_wrapper",
+    level: int = logging.DEBUG,
+    format_string: str | None = None,
+) -> None:
+    """Send a logger's records to standard output.
+
+    Does nothing if the logger already has a stream handler.
+    """
+    logger = logging.getLogger(name)
+    if any(isinstance(handler, logging.StreamHandler) for handler in logger.handlers):
+        return
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setLevel(level)
+    handler.setFormatter(logging.Formatter(format_string or _FORMAT))
+    logger.setLevel(level)
+    logger.addHandler(handler)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings a psycopg session from one server to another."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from psycopg import pq
+from psycopg._connection_base import BaseConnection
+from psycopg._preparing import PrepareManager
+
+from ._psycopg_link import ask
+
+if TYPE_CHECKING:
+    import psycopg
+
+# The settings that servers report to their clients (PostgreSQL, src/backend/utils/misc/
+# guc_tables.c: GUC_REPORT) and that a session may change.
+_REPORTED_SETTINGS = (
+    b"client_encoding",
+    b"DateStyle",
+    b"IntervalStyle",
+    b"TimeZone",
+    b"application_name",
+    b"standard_conforming_strings",
+    b"default_transaction_read_only",
+    b"search_path",
+)
+
+
+def replay_settings(old: pq.abc.PGconn, new: pq.abc.PGconn, timeout: float) -> None:
+    """Set on the new link what the server reported of the old one and the new one doesn't have."""
+    escaping = pq.Escaping(new)
+    statements = []
+    for name in _REPORTED_SETTINGS:
+        value = old.parameter_status(name)
+        if value is not None and value != new.parameter_status(name):
+            literal = escaping.escape_literal(value)
+            statements.append(f"SELECT pg_catalog.set_config('{name.decode()}', "
+                              f"{bytes(literal).decode()}, false)")
+    if statements:
+        ask(new, "; ".join(statements), timeout)
+
+
+def put_link(connection: psycopg.Connection[Any], pgconn: pq.abc.PGconn) -> None:
+    """Make ``pgconn`` the link of a connection whose old one is lost.
+
+    The connection's own state (autocommit, isolation level, adapters, row factory, handlers)
+    stays; what belonged to the old server's session is reset.
+    """
+    weak = ref(connection)
+    pgconn.notice_handler = partial(BaseConnection._notice_handler, weak)
+    pgconn.notify_handler = partial(BaseConnection._notify_handler, weak)
+    prepared = PrepareManager()
+    prepared.prepare_threshold = connection._prepared.prepare_threshold
+    prepared.prepared_max = connection._prepared.prepared_max
+    connection._prepared = prepared
+    connection._pipeline = None
+    connection._tpc = None
+    connection._num_transactions = 0
+    connection.pgconn = pgconn
