@@ -8,10 +8,11 @@ import contextlib
 import socket
 import struct
 import time
-from typing import Literal
+from typing import Literal, TypeAlias
 
 GateState = Literal["pass", "freeze", "drop", "refuse"]
 
+_Queue: TypeAlias = "asyncio.Queue[tuple[float, bytes]]"
 _CHUNK = 65536
 _BACKLOG = 128
 _RESET = struct.pack("ii", 1, 0)
@@ -35,6 +36,7 @@ class Relay:
         self._acceptor: asyncio.Task[None] | None = None
         self._links: set[_Link] = set()
         self._fillers: list[socket.socket] = []
+        self._own: set[tuple[str, int]] = set()
         self._changed = asyncio.Event()
 
     async def open(self) -> None:
@@ -85,7 +87,8 @@ class Relay:
             except OSError:
                 await asyncio.sleep(0.05)  # out of file descriptors, or the client is gone again
                 continue
-            if peer in [filler.getsockname() for filler in self._fillers]:
+            if peer in self._own:
+                self._own.discard(peer)
                 client.close()
                 continue
             link = _Link(self, client, self._target)
@@ -122,6 +125,7 @@ class Relay:
             if not done:
                 connecting.cancel()
                 return
+            self._own.add(filler.getsockname())
 
     def _empty_backlog(self) -> None:
         assert self._listener is not None
@@ -158,14 +162,7 @@ class _Link:
                 await self._relay.leave("freeze")
                 raise ConnectionResetError
             await asyncio.get_running_loop().sock_connect(self._server, target)
-            up = asyncio.create_task(self._pump(self._client, self._server))
-            down = asyncio.create_task(self._pump(self._server, self._client))
-            try:
-                await asyncio.gather(up, down)
-            finally:
-                up.cancel()
-                down.cancel()
-                await asyncio.gather(up, down, return_exceptions=True)
+            await self._carry()
         except (OSError, asyncio.CancelledError):
             # One side ended badly, or we were told to reset: the other side shall notice.
             for side in (self._client, self._server):
@@ -175,29 +172,29 @@ class _Link:
             self._client.close()
             self._server.close()
 
-    async def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        """Carry bytes one way until the source ends, then tell the sink."""
-        loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=256)
-        writer = asyncio.create_task(self._write(queue, sink))
+    async def _carry(self) -> None:
+        tasks = []
+        for source, sink in ((self._client, self._server), (self._server, self._client)):
+            queue: _Queue = asyncio.Queue(maxsize=256)
+            tasks.append(asyncio.create_task(self._read(source, queue)))
+            tasks.append(asyncio.create_task(self._write(queue, sink)))
         try:
-            while True:
-                await self._relay.leave("drop")
-                reading = asyncio.ensure_future(loop.sock_recv(source, _CHUNK))
-                await asyncio.wait({reading, writer}, return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done():
-                    reading.cancel()
-                    await writer  # it ended first, so by an error: raise that
-                    return
-                chunk = reading.result()
-                await queue.put((time.monotonic() + self._relay.delay, chunk))
-                if not chunk:
-                    await writer
-                    return
+            await asyncio.gather(*tasks)
         finally:
-            writer.cancel()
+            # All must have let go of the sockets before their numbers can be used again.
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _write(self, queue: asyncio.Queue[tuple[float, bytes]], sink: socket.socket) -> None:
+    async def _read(self, source: socket.socket, queue: _Queue) -> None:
+        loop = asyncio.get_running_loop()
+        chunk = b"?"
+        while chunk:
+            await self._relay.leave("drop")
+            chunk = await loop.sock_recv(source, _CHUNK)
+            await queue.put((time.monotonic() + self._relay.delay, chunk))
+
+    async def _write(self, queue: _Queue, sink: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             due, chunk = await queue.get()
