@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -68,12 +69,11 @@ class Keeper:
 
     def finish(self, within: float = 15.0) -> bool:
         """Let it remove the cluster and end; tell whether it did within that many seconds."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         with self._exchange:
-            try:
+            with contextlib.suppress(OSError):  # it ended before: the caller cleans up instead
                 self._process.stdin.close()
-            except OSError:
-                pass  # it ended before: the caller cleans up instead
             try:
                 done = self._process.wait(within) == 0
             except subprocess.TimeoutExpired:

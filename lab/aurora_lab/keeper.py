@@ -9,6 +9,7 @@ order to kill every server, remove the cluster's folder and end.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -72,10 +73,8 @@ async def _obey(relays: dict[str, Relay], gone: asyncio.Event) -> None:
 
 
 def _reply(error: str) -> None:
-    try:
+    with contextlib.suppress(OSError):  # the owner is gone, which the input tells as well
         os.write(1, json.dumps({"error": error}).encode() + b"\n")
-    except OSError:
-        pass  # the owner is gone, which the input tells as well
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import pytest
 
@@ -55,6 +55,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give a worker of pytest-xdist a view of its own: its clusters have the same names."""
+    if hasattr(config, "workerinput") and Resolver.of_this_process() is not None:
+        Resolver().adopt()
+        os.environ[_MARK] = str(os.getpid())
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the clusters, and remove the resolver's folder if this process made it."""
     for cluster in config.stash.get(_CLUSTERS, {}).values():
@@ -75,16 +82,16 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
         used = getattr(item, "fixturenames", ())
         for name, cluster in item.config.stash.get(_CLUSTERS, {}).items():
             if name in used:
-                _heal(item.config, name, cluster)
+                _heal(cluster)
 
 
-def _heal(config: pytest.Config, name: str, cluster: Cluster) -> None:
+def _heal(cluster: Cluster) -> None:
     try:
         cluster.heal()
     except LabError:
-        # The next test gets a new one; this one's tear-down reports why.
-        del config.stash[_CLUSTERS][name]
+        # This test's tear-down reports why; the next test gets new servers.
         cluster.down()
+        cluster.up()
         raise
 
 
@@ -105,24 +112,24 @@ def _get(config: pytest.Config, name: str) -> Cluster:
 
 
 @pytest.fixture(scope="module")
-def aurora_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def aurora_cluster(request: pytest.FixtureRequest) -> Cluster:
     """An Aurora cluster of one writer and two readers, without gates."""
-    yield _get(request.config, "aurora_cluster")
+    return _get(request.config, "aurora_cluster")
 
 
 @pytest.fixture(scope="module")
-def gated_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def gated_cluster(request: pytest.FixtureRequest) -> Cluster:
     """The same with a gate before every instance, in a domain of its own."""
-    yield _get(request.config, "gated_cluster")
+    return _get(request.config, "gated_cluster")
 
 
 @pytest.fixture(scope="module")
-def multi_az_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def multi_az_cluster(request: pytest.FixtureRequest) -> Cluster:
     """A Multi-AZ DB cluster of one writer and two readers, in a domain of its own."""
-    yield _get(request.config, "multi_az_cluster")
+    return _get(request.config, "multi_az_cluster")
 
 
 @pytest.fixture(scope="module")
-def tls_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def tls_cluster(request: pytest.FixtureRequest) -> Cluster:
     """An Aurora cluster that speaks TLS, in a domain of its own."""
-    yield _get(request.config, "tls_cluster")
+    return _get(request.config, "tls_cluster")

@@ -109,7 +109,8 @@ class Relay:
     async def _fill_backlog(self) -> None:
         # Linux drops a SYN without an answer when the accept queue is full: make it short and
         # fill it. The accept task may still take one connection, so stop it first.
-        assert self._listener is not None and self._acceptor is not None
+        assert self._listener is not None
+        assert self._acceptor is not None
         self._acceptor.cancel()
         with contextlib.suppress(asyncio.CancelledError):  # it is what was asked for
             await self._acceptor

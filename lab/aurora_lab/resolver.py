@@ -99,6 +99,11 @@ class Resolver:
             _MARK: str(self.folder),
         }
 
+    def adopt(self) -> None:
+        """Move this process, which runs under some view already, to this one."""
+        os.environ["NSS_WRAPPER_HOSTS"] = str(self.path)
+        os.environ[_MARK] = str(self.folder)
+
     def new_tag(self) -> str:
         """Return a key under which one cluster of this process keeps its names."""
         return f"{os.getpid()}.{next(_tags)}"

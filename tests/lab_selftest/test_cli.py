@@ -62,6 +62,7 @@ def up() -> Iterator[dict[str, Any]]:
 
 
 def test_up_run_failover_down(up: dict[str, Any]) -> None:
+    assert up["writer"] == "instance-1"
     assert lab("run", "--", sys.executable, "-c", APP, code=7).stdout == "instance-1\n"
     assert "instance-1 -> instance-2 (crash)" in lab("failover", "--crash").stdout
     lab("heal")

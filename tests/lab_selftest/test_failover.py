@@ -82,7 +82,8 @@ def test_reader_endpoint_rotates_over_the_readers_only(aurora_cluster: Cluster) 
 def test_lags_dns_and_functions_stay_behind(lagging: Cluster) -> None:
     old = lagging.writer
     record = lagging.failover(how="freeze")
-    assert record.new is not None and record.promoted is not None
+    assert record.new is not None
+    assert record.promoted is not None
     new = lagging.instances[record.new]
     assert socket.gethostbyname(lagging.writer_endpoint) == old.address
     assert socket.gethostbyname(new.endpoint) == new.address
@@ -95,7 +96,8 @@ def test_lags_dns_and_functions_stay_behind(lagging: Cluster) -> None:
     done = eventually(
         lambda: [f for f in lagging.truth().failovers if f.dns_published is not None], within=5
     )[-1]
-    assert done.topology_published is not None and done.dns_published is not None
+    assert done.topology_published is not None
+    assert done.dns_published is not None
     assert LAG <= done.topology_published - record.promoted < LAG + 0.5
     assert 2 * LAG <= done.dns_published - record.promoted < 2 * LAG + 0.5
     lagging.heal()

@@ -146,7 +146,7 @@ def test_two_clusters_share_one_resolver() -> None:
             with psycopg.connect(cluster.dsn()) as connection:
                 row = connection.execute("SELECT host(inet_server_addr())").fetchone()
                 assert row == (cluster.writer.address,)
-    with pytest.raises(OSError):
+    with pytest.raises(socket.gaierror):
         socket.gethostbyname(one.writer_endpoint)
 
 

@@ -48,7 +48,8 @@ def test_every_change_is_seen_at_once(resolver: Resolver) -> None:
         text=True,
         env={**resolver.environment(), "PYTHONPATH": ":".join(sys.path)},
     ) as child:
-        assert child.stdin is not None and child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout is not None
         for n in range(1, 40):
             resolver.put(tag, {NAME: f"127.0.250.{n}"})
             for spelling in (NAME, NAME.upper(), NAME + "."):

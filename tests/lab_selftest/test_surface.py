@@ -95,7 +95,8 @@ def test_aurora_statements_on_every_node(aurora_cluster: Cluster) -> None:
         assert rows.keys() == cluster.instances.keys()
         for name, (is_writer, cpu, lag, updated) in rows.items():
             assert is_writer == (name == writer.id)
-            assert isinstance(cpu, float) and isinstance(lag, float)
+            assert isinstance(cpu, float)
+            assert isinstance(lag, float)
             assert (updated is None) == (name == node.id)
             assert updated is None or isinstance(updated, datetime.datetime)
 
