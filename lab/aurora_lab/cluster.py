@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, final
@@ -113,7 +114,7 @@ class Cluster:
 
     def up(self) -> Cluster:
         """Start everything; on any failure nothing is left running."""
-        with self._lock:
+        with self._working():
             if self._parts is not None:
                 raise LabError("the cluster is up already")
             began = time.monotonic()
@@ -248,14 +249,14 @@ class Cluster:
 
     def crash(self, instance_id: str) -> None:
         """SIGKILL a whole server at once. Nobody is promoted; commits wait for a reader no more."""
-        with self._lock:
+        with self._working():
             instance = self._get(instance_id)
             instance.kill()
             self._gone(instance)
 
     def freeze(self, instance_id: str) -> None:
         """SIGSTOP every process of a server; commits wait for a frozen reader no more."""
-        with self._lock:
+        with self._working():
             instance = self._get(instance_id)
             if instance is not self._set.writer:
                 self._set.expel(instance)
@@ -267,7 +268,7 @@ class Cluster:
         A former writer goes on as what it was: it can't acknowledge a commit, as its readers
         left it. ``rejoin()`` makes a reader of it.
         """
-        with self._lock:
+        with self._working():
             instance = self._get(instance_id)
             instance.thaw()
             # One that was a reader all the time has somebody to follow; a former writer hasn't.
@@ -279,7 +280,7 @@ class Cluster:
 
         ``rejoin()`` and ``heal()`` bring it back.
         """
-        with self._lock:
+        with self._working():
             instance = self._get(instance_id)
             if instance is self._set.writer:
                 raise LabError(f"{instance_id} is the writer, not a reader")
@@ -301,7 +302,7 @@ class Cluster:
         if how not in ("planned", "crash", "freeze"):
             raise LabError(f"how must be planned, crash or freeze, not {how!r}")
         self._finish_rejoins()
-        with self._lock:
+        with self._working():
             if to is not None and self._get(to) is self._set.writer:
                 raise LabError(f"{to} is the writer already")
             old = self._set.writer
@@ -318,7 +319,7 @@ class Cluster:
 
     def rejoin(self, instance_id: str) -> None:
         """Make a reader of a server in any state but the writer's: killed, copied anew, in step."""
-        with self._lock:
+        with self._working():
             instance = self._get(instance_id)
             if instance is self._set.writer:
                 raise LabError(f"{instance_id} is the writer")
@@ -376,6 +377,15 @@ class Cluster:
         return found
 
     # Inside
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """Keep other calls out, and tell every failure as a ``LabError``."""
+        with self._lock:
+            try:
+                yield
+            except (psycopg.Error, OSError) as error:  # a TimeoutError is an OSError
+                raise LabError(f"{type(error).__name__}: {error}") from error
 
     @property
     def _up(self) -> Parts:

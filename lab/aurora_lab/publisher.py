@@ -71,6 +71,7 @@ class Publisher:
         self._writer_endpoint = writer_endpoint
         self._reader_endpoint = reader_endpoint
         self._lags = (topology_lag, dns_lag)
+        self._written: Mapping[str, str] = {}
         self._custom: dict[str, tuple[str, ...]] = {}
         self._jobs: list[_Job] = []
         self._turn = 0
@@ -194,7 +195,10 @@ class Publisher:
         view = self._resolved
         if view is None:
             return
-        self._resolver.put(self._tag, self._names(view))
+        names = self._names(view)
+        if names != self._written:
+            self._resolver.put(self._tag, names)
+            self._written = names
 
     def _names(self, view: View) -> Mapping[str, str]:
         writer = view.address_of(view.writer)
