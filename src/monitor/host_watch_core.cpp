@@ -19,6 +19,14 @@ void probe_within(HostWatchCore::Plan& plan, Duration budget) {
     plan.probe = true;
 }
 
+// Does any call run for so long that somebody should look at its host?
+bool any_needs_attention(TimePoint now, std::span<const RunningCall> calls) {
+    return std::ranges::any_of(calls, [now](const RunningCall& call) {
+        const auto attention = call.params.first_attention();
+        return attention != Milliseconds::max() && call.started + attention <= now;
+    });
+}
+
 bool same_rule(const WatchParams& a, const WatchParams& b) {
     return a.detection_time == b.detection_time && a.detection_interval == b.detection_interval &&
            a.detection_count == b.detection_count;
@@ -47,12 +55,9 @@ HostWatchCore::Plan HostWatchCore::plan(TimePoint now,
             wake_no_later_than(plan, due);
         }
     }
+    suspected_ = suspected_ && any_needs_attention(now, calls);
     plan_detection(now, calls, plan);
     plan_suspicion(now, calls, plan);
-    const bool worried = std::ranges::any_of(calls, [now](const RunningCall& call) {
-        return call.started + call.params.first_attention() <= now;
-    });
-    suspected_ = suspected_ && worried;
     if (!link_open && !plan.probe) {
         plan_link(now, calls, plan);
     }
@@ -143,7 +148,7 @@ std::vector<AbortOrder> HostWatchCore::on_probe(TimePoint started,
         suspected_ = false;
     } else {
         last_failure_ = ended;
-        suspected_ = true;
+        suspected_ = any_needs_attention(ended, calls);
     }
     std::vector<AbortOrder> orders;
     for (auto& detection : detections_) {

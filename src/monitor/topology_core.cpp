@@ -30,9 +30,20 @@ TopologyCore::TopologyCore(TopologyParams params, std::vector<Host> hosts)
     }
 }
 
-void TopologyCore::writer_lost(TimePoint now) {
+void TopologyCore::panic(TimePoint now) {
     if (!panic_since_) {
         panic_since_ = now;
+    }
+}
+
+void TopologyCore::writer_lost(TimePoint now) {
+    lost_ = true;
+    panic(now);
+}
+
+void TopologyCore::calm_down() {
+    if (!demand_since_ && !lost_ && suspect_.empty()) {
+        panic_since_.reset();
     }
 }
 
@@ -41,9 +52,12 @@ void TopologyCore::demand_proof(TimePoint since, TimePoint until, TimePoint now)
     if (proved_at_ >= since) {
         return;
     }
-    demand_since_ = std::max(demand_since_.value_or(since), since);
     demand_until_ = std::max(demand_until_, until);
-    writer_lost(now);
+    panic(now);
+    if (demand_since_ && *demand_since_ >= since) {
+        return;  // the same need again, or an older one
+    }
+    demand_since_ = since;
     for (auto& [id, contact] : contacts_) {
         contact.failures = 0;
     }
@@ -53,12 +67,10 @@ void TopologyCore::on_suspicion(std::string_view host_id, bool suspected, TimePo
     if (suspected && host_id == writer_id_) {
         suspect_ = host_id;
         note_activity(now);
-        writer_lost(now);
+        panic(now);
     } else if (!suspected && host_id == suspect_) {
         suspect_.clear();
-        if (!demand_since_) {
-            panic_since_.reset();
-        }
+        calm_down();
     }
 }
 
@@ -83,17 +95,17 @@ TopologyCore::Outcome TopologyCore::on_survey(std::string_view host_id,
         high_rate_until_ = now + kHighRatePeriod;
         if (!writer_id_.empty()) {
             moved_at_ = now;
+            role_lost_at_[writer_id_] = now;
         }
     }
     adopt_hosts(survey.hosts, survey.self_id);
     proved_at_ = asked_at;
+    lost_ = false;
     suspect_.clear();
     if (demand_since_ && asked_at >= *demand_since_) {
         demand_since_.reset();
     }
-    if (!demand_since_) {
-        panic_since_.reset();
-    }
+    calm_down();
     return {.publish = true, .writer_proved = true};
 }
 
@@ -105,6 +117,11 @@ void TopologyCore::on_unreachable(std::string_view host_id, TimePoint asked_at, 
     if (host_id == writer_id_) {
         writer_lost(now);
     }
+}
+
+TimePoint TopologyCore::writer_role_lost_at(std::string_view host_id) const {
+    const auto found = role_lost_at_.find(host_id);
+    return found == role_lost_at_.end() ? TimePoint{} : found->second;
 }
 
 bool TopologyCore::panicking(TimePoint now) const {

@@ -65,6 +65,8 @@ public:
     TimePoint writer_proved_at() const noexcept { return proved_at_; }
     /// When the writer was last seen to have moved from one host to another; TimePoint{} = never.
     TimePoint writer_moved_at() const noexcept { return moved_at_; }
+    /// When that host was last seen to have lost the writer's role; TimePoint{} = never.
+    TimePoint writer_role_lost_at(std::string_view host_id) const;
 
 private:
     struct Contact {
@@ -74,7 +76,9 @@ private:
     };
 
     Duration panic_pace(TimePoint now) const;
+    void panic(TimePoint now);
     void writer_lost(TimePoint now);
+    void calm_down();
     void adopt_hosts(std::vector<Host> hosts, std::string_view writer_id);
     bool adopt_new_hosts(const std::vector<Host>& hosts);
 
@@ -88,7 +92,9 @@ private:
     TimePoint demand_until_{};
     TimePoint high_rate_until_{};
     TimePoint last_activity_{};
+    bool lost_{false};   ///< the writer could not be asked, or was none any more
     std::string suspect_;
+    std::map<std::string, TimePoint, std::less<>> role_lost_at_;
     std::map<std::string, Contact, std::less<>> contacts_;
 };
 

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/topology_core.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace aws_wrapper {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+
+const TimePoint t0{1h};
+constexpr auto kNever = TimePoint::max();
+
+Host host(const std::string& id, HostRole role = HostRole::reader) {
+    Host made;
+    made.id = id;
+    made.name = id + ".example";
+    made.port = 5432;
+    made.role = role;
+    return made;
+}
+
+std::vector<Host> hosts_with_writer(const std::string& writer,
+                                    const std::vector<std::string>& ids = {"a", "b", "c"}) {
+    std::vector<Host> hosts;
+    for (const auto& id : ids) {
+        hosts.push_back(host(id, id == writer ? HostRole::writer : HostRole::reader));
+    }
+    return hosts;
+}
+
+Survey told_by(const std::string& self, const std::string& writer, bool in_recovery) {
+    Survey survey;
+    survey.hosts = hosts_with_writer(writer);
+    survey.self_id = self;
+    survey.in_recovery = in_recovery;
+    survey.claims_writer = self == writer;
+    return survey;
+}
+
+Survey proof_of(const std::string& id) { return told_by(id, id, false); }
+
+class TopologyCoreTest : public ::testing::Test {
+protected:
+    TopologyCoreTest() { core_.note_activity(t0); }
+
+    void prove(const std::string& id, TimePoint at) { core_.on_survey(id, proof_of(id), at, at); }
+    std::vector<TimePoint> next_surveys(TimePoint now) const {
+        return {core_.next_survey("a", now), core_.next_survey("b", now),
+                core_.next_survey("c", now)};
+    }
+    // Long ago, so that no period after a move runs any more.
+    void all_is_well() { prove("a", t0); }
+
+    TopologyCore core_{TopologyParams{}, hosts_with_writer("a")};
+};
+
+TEST_F(TopologyCoreTest, AsksOnlyTheWriterWhileAllIsWell) {
+    all_is_well();
+    core_.note_activity(t0 + 1s);
+    EXPECT_THAT(next_surveys(t0 + 1s), ElementsAre(t0 + 30s, kNever, kNever));
+    EXPECT_FALSE(core_.panicking(t0 + 1s));
+}
+
+TEST_F(TopologyCoreTest, TheFirstQuestionIsDueAtOnce) {
+    EXPECT_LE(core_.next_survey("a", t0), t0);
+    EXPECT_EQ(core_.next_survey("b", t0), kNever);
+}
+
+TEST_F(TopologyCoreTest, AsksNobodyWhileTheApplicationRests) {
+    prove("a", t0 + 1s);
+    EXPECT_THAT(next_surveys(t0 + 1h), ElementsAre(kNever, kNever, kNever));
+    core_.note_activity(t0 + 1h);
+    EXPECT_LE(core_.next_survey("a", t0 + 1h), t0 + 1h);
+}
+
+TEST_F(TopologyCoreTest, AsksTheWriterOftenForAWhileAfterAMove) {
+    all_is_well();
+    prove("b", t0 + 1s);
+    EXPECT_EQ(core_.next_survey("b", t0 + 1s), t0 + 1100ms);
+    prove("b", t0 + 30900ms);
+    EXPECT_EQ(core_.next_survey("b", t0 + 30900ms), t0 + 31s);
+    prove("b", t0 + 31s);
+    core_.note_activity(t0 + 31s);
+    EXPECT_EQ(core_.next_survey("b", t0 + 31s), t0 + 61s);
+}
+
+TEST_F(TopologyCoreTest, AsksEveryHostOnceTheWriterCanNotBeReached) {
+    all_is_well();
+    core_.on_unreachable("a", t0 + 2s, t0 + 2s);
+    EXPECT_TRUE(core_.panicking(t0 + 2s));
+    EXPECT_LE(core_.next_survey("b", t0 + 2s), t0 + 2s);
+    EXPECT_LE(core_.next_survey("c", t0 + 2s), t0 + 2s);
+}
+
+TEST_F(TopologyCoreTest, ALostReaderIsNoReasonToAskAnybody) {
+    all_is_well();
+    core_.on_unreachable("b", t0 + 2s, t0 + 2s);
+    EXPECT_FALSE(core_.panicking(t0 + 2s));
+}
+
+TEST_F(TopologyCoreTest, ThePaceOfThePanicFollowsTheLengthOfTheOutage) {
+    all_is_well();
+    core_.on_unreachable("a", t0, t0);
+    const auto pace_after = [&](Duration outage) {
+        const auto now = t0 + outage;
+        core_.on_survey("b", told_by("b", "a", true), now, now);
+        return core_.next_survey("b", now) - now;
+    };
+    EXPECT_EQ(pace_after(1ms), 10ms);
+    EXPECT_EQ(pace_after(1s), 20ms);
+    EXPECT_EQ(pace_after(4s), 80ms);
+    EXPECT_EQ(pace_after(50s), 100ms);
+}
+
+TEST_F(TopologyCoreTest, AHostThatFailsIsAskedMoreAndMoreSeldom) {
+    all_is_well();
+    std::vector<Duration> pauses;
+    auto now = t0;
+    for (int i = 0; i < 8; ++i) {
+        core_.note_activity(now);
+        core_.on_unreachable("a", now, now);
+        pauses.push_back(core_.next_survey("a", now) - now);
+        now += pauses.back();
+    }
+    EXPECT_THAT(pauses, ElementsAre(50ms, 100ms, 200ms, 400ms, 800ms, 1s, 1s, 1s));
+    core_.on_survey("a", told_by("a", "b", true), now, now);
+    EXPECT_LE(core_.next_survey("a", now), now + 100ms) << "an answer ends the pauses";
+}
+
+TEST_F(TopologyCoreTest, AProofNeedsTheTopologyAndTheEndOfRecovery) {
+    all_is_well();
+    core_.on_unreachable("a", t0 + 1s, t0 + 1s);
+    const auto claims_only = core_.on_survey("b", told_by("b", "b", true), t0 + 2s, t0 + 2s);
+    EXPECT_FALSE(claims_only.writer_proved);
+    const auto writable_only = core_.on_survey("b", told_by("b", "a", false), t0 + 2s, t0 + 2s);
+    EXPECT_FALSE(writable_only.writer_proved);
+    EXPECT_EQ(core_.writer_id(), "a");
+    const auto both = core_.on_survey("b", proof_of("b"), t0 + 3s, t0 + 3s);
+    EXPECT_TRUE(both.writer_proved);
+    EXPECT_TRUE(both.publish);
+    EXPECT_EQ(core_.writer_id(), "b");
+    EXPECT_EQ(core_.writer_proved_at(), t0 + 3s);
+}
+
+// spec/02 test 18.
+TEST_F(TopologyCoreTest, AnOldWriterThatStillClaimsTheRoleInRecoveryIsNotBelieved) {
+    all_is_well();
+    prove("b", t0 + 1s);
+    core_.on_survey("a", told_by("a", "a", true), t0 + 2s, t0 + 2s);
+    EXPECT_EQ(core_.writer_id(), "b");
+    EXPECT_EQ(core_.hosts()[1].role, HostRole::writer);
+    EXPECT_FALSE(core_.panicking(t0 + 2s));
+}
+
+TEST_F(TopologyCoreTest, AnAnswerAskedForBeforeAnotherProofIsTooLate) {
+    all_is_well();
+    prove("b", t0 + 2s);
+    const auto late = core_.on_survey("a", proof_of("a"), t0 + 1s, t0 + 3s);
+    EXPECT_FALSE(late.publish);
+    EXPECT_FALSE(late.writer_proved);
+    EXPECT_EQ(core_.writer_id(), "b");
+}
+
+TEST_F(TopologyCoreTest, AMoveIsDatedByItsProofAndOnlyTheLoserIsMarked) {
+    EXPECT_EQ(core_.writer_moved_at(), TimePoint{});
+    all_is_well();
+    EXPECT_EQ(core_.writer_moved_at(), TimePoint{}) << "the first proof is no move";
+    core_.on_survey("b", proof_of("b"), t0 + 1s, t0 + 2s);
+    EXPECT_EQ(core_.writer_moved_at(), t0 + 2s);
+    EXPECT_EQ(core_.writer_role_lost_at("a"), t0 + 2s);
+    EXPECT_EQ(core_.writer_role_lost_at("b"), TimePoint{});
+    EXPECT_EQ(core_.writer_role_lost_at("c"), TimePoint{});
+}
+
+TEST_F(TopologyCoreTest, AWriterThatIsNoneAnyMoreStartsTheSearch) {
+    all_is_well();
+    core_.on_survey("a", told_by("a", "b", true), t0 + 1s, t0 + 1s);
+    EXPECT_TRUE(core_.panicking(t0 + 1s));
+    EXPECT_EQ(core_.writer_id(), "a") << "hearsay proves nothing";
+}
+
+TEST_F(TopologyCoreTest, AProofEndsTheSearch) {
+    all_is_well();
+    core_.on_unreachable("a", t0 + 1s, t0 + 1s);
+    prove("b", t0 + 2s);
+    EXPECT_FALSE(core_.panicking(t0 + 2s));
+    EXPECT_EQ(core_.next_survey("a", t0 + 2s), kNever);
+}
+
+TEST_F(TopologyCoreTest, ADemandIsAnsweredOnlyByAQuestionAskedAfterIt) {
+    all_is_well();
+    core_.demand_proof(t0 + 1s, t0 + 10s, t0 + 1s);
+    EXPECT_TRUE(core_.panicking(t0 + 1s));
+    core_.on_survey("a", proof_of("a"), t0 + 900ms, t0 + 1100ms);
+    EXPECT_TRUE(core_.panicking(t0 + 1100ms)) << "that question was on its way before";
+    core_.on_survey("a", proof_of("a"), t0 + 1100ms, t0 + 1200ms);
+    EXPECT_FALSE(core_.panicking(t0 + 1200ms));
+}
+
+TEST_F(TopologyCoreTest, ADemandThatIsAlreadyAnsweredAsksNobody) {
+    prove("a", t0 + 5s);
+    core_.demand_proof(t0 + 4s, t0 + 10s, t0 + 6s);
+    EXPECT_FALSE(core_.panicking(t0 + 6s));
+}
+
+TEST_F(TopologyCoreTest, ADemandIsServedEvenIfNothingElseHappens) {
+    all_is_well();
+    core_.demand_proof(t0 + 1s, t0 + 300s, t0 + 1s);
+    EXPECT_TRUE(core_.panicking(t0 + 299s));
+    EXPECT_FALSE(core_.panicking(t0 + 301s)) << "nobody waits any more, and nobody is active";
+}
+
+TEST_F(TopologyCoreTest, AFreshDemandTriesFailingHostsAtOnceButARepeatedOneDoesNot) {
+    all_is_well();
+    for (int i = 0; i < 6; ++i) {
+        core_.on_unreachable("b", t0 + 1s, t0 + 1s);
+    }
+    core_.demand_proof(t0 + 1s, t0 + 100s, t0 + 1s);
+    EXPECT_EQ(core_.next_survey("b", t0 + 1s), t0 + 1010ms);
+    for (int i = 0; i < 6; ++i) {
+        core_.on_unreachable("b", t0 + 2s, t0 + 2s);
+    }
+    core_.demand_proof(t0 + 1s, t0 + 100s, t0 + 2s);
+    EXPECT_EQ(core_.next_survey("b", t0 + 2s), t0 + 3s);
+}
+
+TEST_F(TopologyCoreTest, ASuspectedWriterStartsTheSearchAndAnAnswerOfItsEndsIt) {
+    all_is_well();
+    core_.on_suspicion("a", true, t0 + 1s);
+    EXPECT_TRUE(core_.panicking(t0 + 1s));
+    core_.on_suspicion("a", false, t0 + 2s);
+    EXPECT_FALSE(core_.panicking(t0 + 2s));
+}
+
+TEST_F(TopologyCoreTest, ASuspectedReaderStartsNothing) {
+    all_is_well();
+    core_.on_suspicion("b", true, t0 + 1s);
+    EXPECT_FALSE(core_.panicking(t0 + 1s));
+}
+
+TEST_F(TopologyCoreTest, TheEndOfASuspicionDoesNotEndTheSearchForALostWriter) {
+    all_is_well();
+    core_.on_unreachable("a", t0 + 1s, t0 + 1s);
+    core_.on_suspicion("a", true, t0 + 2s);
+    core_.on_suspicion("a", false, t0 + 3s);  // the call was given up
+    EXPECT_TRUE(core_.panicking(t0 + 3s));
+}
+
+TEST_F(TopologyCoreTest, TheEndOfASuspicionDoesNotEndTheSearchThatIsDemanded) {
+    all_is_well();
+    core_.on_suspicion("a", true, t0 + 1s);
+    core_.demand_proof(t0 + 1s, t0 + 60s, t0 + 1s);
+    core_.on_suspicion("a", false, t0 + 2s);
+    EXPECT_TRUE(core_.panicking(t0 + 2s));
+}
+
+TEST_F(TopologyCoreTest, TheSearchRestsWithTheApplicationAndWakesWithIt) {
+    all_is_well();
+    core_.on_unreachable("a", t0 + 1s, t0 + 1s);
+    EXPECT_TRUE(core_.panicking(t0 + 59s));
+    EXPECT_FALSE(core_.panicking(t0 + 60s));
+    EXPECT_EQ(core_.next_survey("b", t0 + 60s), kNever);
+    core_.note_activity(t0 + 2h);
+    EXPECT_TRUE(core_.panicking(t0 + 2h));
+}
+
+TEST_F(TopologyCoreTest, HostsThatAReaderKnowsOfAreAddedAsReaders) {
+    all_is_well();
+    auto survey = told_by("b", "d", true);
+    survey.hosts.push_back(host("d", HostRole::writer));
+    const auto outcome = core_.on_survey("b", survey, t0 + 1s, t0 + 1s);
+    EXPECT_TRUE(outcome.publish);
+    ASSERT_EQ(core_.hosts().size(), 4U);
+    EXPECT_EQ(core_.hosts()[3].id, "d");
+    EXPECT_EQ(core_.hosts()[3].role, HostRole::reader) << "it has proved nothing yet";
+    EXPECT_FALSE(core_.on_survey("b", survey, t0 + 2s, t0 + 2s).publish);
+}
+
+TEST_F(TopologyCoreTest, TheProvedWriterDecidesWhichHostsThereAre) {
+    auto survey = proof_of("a");
+    survey.hosts = hosts_with_writer("a", {"a", "d"});
+    core_.on_survey("a", survey, t0, t0);
+    ASSERT_EQ(core_.hosts().size(), 2U);
+    EXPECT_EQ(core_.hosts()[0].role, HostRole::writer);
+    EXPECT_EQ(core_.hosts()[1].id, "d");
+}
+
+TEST_F(TopologyCoreTest, QuestionsAreGivenLessTimeDuringASearch) {
+    all_is_well();
+    EXPECT_EQ(core_.survey_budget(t0), 5s);
+    core_.on_unreachable("a", t0, t0);
+    EXPECT_EQ(core_.survey_budget(t0), 1s);
+}
+
+TEST(TopologyCore, WithoutAKnownWriterADemandFindsIt) {
+    TopologyCore core{TopologyParams{}, hosts_with_writer("")};
+    core.note_activity(t0);
+    EXPECT_EQ(core.next_survey("a", t0), kNever);
+    core.demand_proof(t0, t0 + 1min, t0);
+    EXPECT_LE(core.next_survey("a", t0), t0);
+    core.on_survey("b", proof_of("b"), t0, t0);
+    EXPECT_EQ(core.writer_id(), "b");
+    EXPECT_EQ(core.writer_moved_at(), TimePoint{}) << "it was known to be nowhere else";
+}
+
+}  // namespace
+}  // namespace aws_wrapper
