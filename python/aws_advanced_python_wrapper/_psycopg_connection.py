@@ -164,7 +164,15 @@ class PsycopgFace(AwsWrapperConnection):
         )
         _Recovery(self, session).run(operation)
         verdict = operation.verdict
+        if aborted_by == "call_timed_out":
+            timed_out = FACE_ERRORS["QueryTimeoutError"](
+                "the call took longer than socket_timeout and was given up", original_error=error
+            )
+            timed_out.__cause__ = error
+            error = timed_out
         if verdict == "pass":
+            if aborted_by == "call_timed_out":
+                raise error
             return
         self._report = FailoverReport.from_engine(session.report)
         logger.info("failover %s: %s", verdict, self._report)

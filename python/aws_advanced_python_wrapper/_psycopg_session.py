@@ -57,7 +57,13 @@ def put_link(connection: psycopg.Connection[Any], pgconn: pq.abc.PGconn) -> None
     prepared.prepare_threshold = connection._prepared.prepare_threshold
     prepared.prepared_max = connection._prepared.prepared_max
     connection._prepared = prepared
-    connection._pipeline = None
+    pipeline = connection._pipeline
+    if pipeline is not None:
+        # Its block goes on, on the new link; what was queued is lost with the old one.
+        pipeline.command_queue.clear()
+        pipeline.result_queue.clear()
+        pipeline.pgconn = pgconn
+        pgconn.enter_pipeline_mode()
     connection._tpc = None
     connection._num_transactions = 0
     connection.pgconn = pgconn

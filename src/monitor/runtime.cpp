@@ -185,6 +185,19 @@ std::shared_ptr<ClusterMonitor> Runtime::find(const std::string& endpoint) {
     return cluster && !cluster->stopped() ? cluster : nullptr;
 }
 
+std::shared_ptr<ClusterMonitor> Runtime::find_by_host(const std::string& name,
+                                                      std::uint16_t port,
+                                                      const InstanceTemplate& instances) {
+    const std::lock_guard guard{mutex_};
+    const auto found = std::ranges::find_if(clusters_, [&](const auto& cluster) {
+        const auto topology = cluster->topology().current();
+        const auto* host = topology->find_by_name(name);
+        return !cluster->stopped() && cluster->params().instances == instances &&
+               host != nullptr && host->port == port;
+    });
+    return found == clusters_.end() ? nullptr : *found;
+}
+
 std::shared_ptr<ClusterMonitor> Runtime::find_or_create(const std::string& endpoint,
                                                         ClusterParams params,
                                                         std::shared_ptr<Driver> driver,

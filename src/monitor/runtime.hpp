@@ -41,6 +41,11 @@ public:
     /// The monitor of the cluster that an endpoint was last seen to lead to; null if unknown.
     std::shared_ptr<ClusterMonitor> find(const std::string& endpoint);
 
+    /// The monitor of the cluster, of these instance names, that has a host of that name.
+    std::shared_ptr<ClusterMonitor> find_by_host(const std::string& name,
+                                                 std::uint16_t port,
+                                                 const InstanceTemplate& instances);
+
     /// The monitor whose cluster this is (same kind, same instance names, a host in common), else
     /// a new one. `endpoint` leads to it from now on.
     std::shared_ptr<ClusterMonitor> find_or_create(const std::string& endpoint,

@@ -52,9 +52,31 @@ void ClusterSeeker::recall() {
     if (joined() || host_.empty()) {
         return;
     }
-    if (auto known = Runtime::started().find(key(host_, given_port(settings_)))) {
+    const auto given = given_port(settings_);
+    const auto port = given == 0 ? kDefaultPort : given;
+    if (auto known = known_cluster(key(host_, port), host_, port)) {
         join(std::move(known));
     }
+}
+
+// By the endpoint, or as a host of a cluster that another endpoint led to.
+std::shared_ptr<ClusterMonitor> ClusterSeeker::known_cluster(const std::string& endpoint,
+                                                             const std::string& name,
+                                                             std::uint16_t port) const {
+    auto& runtime = Runtime::started();
+    if (auto known = runtime.find(endpoint)) {
+        return known;
+    }
+    auto known = runtime.find_by_host(name, port, instances(name, port));
+    const auto wanted = dialect_by_name(settings_.text(Property::wrapper_dialect));
+    return known && wanted && *wanted != known->params().dialect ? nullptr : known;
+}
+
+InstanceTemplate ClusterSeeker::instances(const std::string& name, std::uint16_t port) const {
+    return settings_.is_given(Property::cluster_instance_host_pattern)
+               ? InstanceTemplate::parse(settings_.text(Property::cluster_instance_host_pattern),
+                                         port)
+               : InstanceTemplate::derive(name, port);
 }
 
 void ClusterSeeker::join(std::shared_ptr<ClusterMonitor> cluster) {
@@ -115,11 +137,7 @@ std::shared_ptr<HostWatch> ClusterSeeker::watch(const std::string& host_id,
 void ClusterSeeker::prepare(const LinkFacts& facts) {
     key_ = key(host_.empty() ? facts.name : host_, facts.port);
     options_ = monitoring_options(facts.options, settings_);
-    const auto port = facts.port == 0 ? kDefaultPort : facts.port;
-    params_.instances =
-        settings_.is_given(Property::cluster_instance_host_pattern)
-            ? InstanceTemplate::parse(settings_.text(Property::cluster_instance_host_pattern), port)
-            : InstanceTemplate::derive(facts.name, port);
+    params_.instances = instances(facts.name, facts.port == 0 ? kDefaultPort : facts.port);
 }
 
 // A server without a topology is a cluster of one host, named by where it was reached.
@@ -135,7 +153,7 @@ void ClusterSeeker::join_plain_server(const LinkFacts& facts) {
 
 Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, LinkFacts facts) {
     prepare(facts);
-    if (auto known = Runtime::started().find(key_)) {
+    if (auto known = known_cluster(key_, facts.name, facts.port)) {
         known->use_options(options_);
         join(std::move(known));
         auto id = cluster_->host_at(facts.address, facts.port);

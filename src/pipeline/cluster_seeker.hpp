@@ -63,6 +63,10 @@ public:
 private:
     bool joined() const noexcept { return cluster_ != nullptr; }
     std::string key(const std::string& name, std::uint16_t port) const;
+    std::shared_ptr<ClusterMonitor> known_cluster(const std::string& endpoint,
+                                                  const std::string& name,
+                                                  std::uint16_t port) const;
+    InstanceTemplate instances(const std::string& name, std::uint16_t port) const;
     void join(std::shared_ptr<ClusterMonitor> cluster);
     void let_go() noexcept;
     void join_plain_server(const LinkFacts& facts);

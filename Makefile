@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every target sets up what it needs by itself; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+SOURCES := $(shell git ls-files -co --exclude-standard include src bindings cmake python lab CMakeLists.txt pyproject.toml VERSION constraints.txt tools 2>/dev/null)
+TEST_REQUIREMENTS := 'psycopg[binary]' psycopg-pool SQLAlchemy alembic cryptography pytest anyio pproxy \
+	dnspython mypy ruff matplotlib clang-format clang-tidy
+PYTHONS := 3.10 3.12 3.13
+say = @printf '\n== %s\n' "$(1)"
+
+.PHONY: help
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+.venv/system.stamp: tools/install-system-packages
+	tools/install-system-packages
+	@mkdir -p $(@D) && touch $@
+
+.venv/installed.stamp: .venv/system.stamp $(SOURCES)
+	$(call say,Installing into $(VENV))
+	tools/install-package $(VENV) $(PYTHON) $(TEST_REQUIREMENTS)
+	@touch $@
+
+.PHONY: setup
+setup: .venv/installed.stamp  ## Install system packages, and the project into .venv
+
+.PHONY: demo
+demo: setup  ## Watch an application live through four faults, beside the bare driver
+	$(RUN) lab/demo
+
+.PHONY: test
+test: lint test-cpp test-sanitizers test-python test-versions  ## All checks and tests; 20 minutes
+
+.PHONY: lint
+lint: setup  ## Format, static analysis, types
+	$(call say,Lint)
+	git ls-files '*.cpp' '*.hpp' | xargs $(VENV)/bin/clang-format --dry-run --Werror
+	$(VENV)/bin/ruff check python lab tests bench tools
+	$(VENV)/bin/ruff format --check python lab tests bench tools
+	$(VENV)/bin/mypy
+	$(RUN) tools/check_layers.py
+
+.PHONY: tidy
+tidy: build/dev/build.ninja  ## clang-tidy over the engine
+	$(call say,clang-tidy)
+	git ls-files 'src/*.cpp' | grep -v _test.cpp | xargs -P 2 -n 4 $(VENV)/bin/clang-tidy --quiet -p build/dev
+
+build/%/build.ninja: .venv/system.stamp
+	cmake --preset $*
+
+.PHONY: test-cpp
+test-cpp: build/dev/build.ninja  ## The engine's tests, without Python
+	$(call say,C++ tests)
+	cmake --build --preset dev
+	ctest --preset dev
+
+.PHONY: test-sanitizers
+test-sanitizers: build/asan/build.ninja build/tsan/build.ninja  ## The same under ASan, UBSan and TSan
+	$(call say,C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer)
+	cmake --build --preset asan
+	ctest --preset asan
+	$(call say,C++ tests under ThreadSanitizer)
+	cmake --build --preset tsan
+	ctest --preset tsan
+
+.PHONY: test-python
+test-python: setup  ## The Python tests, on the lab
+	$(call say,Python tests)
+	$(RUN) -m pytest
+
+.PHONY: test-versions
+test-versions: setup  ## Smoke and lab tests on other Pythons, and on the oldest supported drivers
+	for version in $(PYTHONS); do tools/test-version $$version; done
+	tools/test-version 3.10 oldest
+
+PSYCOPG_TESTS ?= ../shared/conformance/psycopg
+.PHONY: conformance
+conformance: setup  ## psycopg's own tests with our class: PSYCOPG_TESTS=folder of its sources
+	$(call say,Conformance)
+	$(RUN) tests/conformance/run.py $(PSYCOPG_TESTS)
+
+.PHONY: bench
+bench: setup  ## Measure: QUICK=1 for two minutes
+	$(RUN) -m bench $(if $(QUICK),--quick)
+
+.PHONY: soak
+soak: setup  ## The long forms of the storms, with a report
+	$(RUN) -m pytest tests/storms --storm=long
+
+.PHONY: clean
+clean:  ## Remove what was built
+	rm -rf build $(VENV) .venvs

@@ -1,0 +1,389 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an application sees when its server is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from aurora_lab import Cluster, eventually
+from conftest import Background, Connect, busy
+
+from aws_advanced_python_wrapper import errors
+
+WHERE = "SELECT pg_catalog.aurora_db_instance_identifier(), pg_catalog.pg_is_in_recovery()"
+
+
+def where(connection: psycopg.Connection[Any]) -> tuple[str, bool]:
+    row = connection.execute(WHERE).fetchone()
+    assert row is not None
+    return row
+
+
+@pytest.fixture
+def table(aurora_cluster: Cluster) -> str:
+    name = "failover_rows"
+    with aurora_cluster.connect(aurora_cluster.writer.id, dbname=aurora_cluster.database) as admin:
+        admin.execute(f"DROP TABLE IF EXISTS {name}")
+        admin.execute(f"CREATE TABLE {name} (id int PRIMARY KEY)")
+        admin.execute(f"GRANT ALL ON {name} TO {aurora_cluster.user}")
+    return name
+
+
+@pytest.mark.parametrize("how", ["crash", "planned"])
+def test_idle_connection_after_the_writer_is_lost_moves_to_the_new_writer(
+    aurora_cluster: Cluster, connect: Connect, how: str
+) -> None:
+    connection = connect(autocommit=True)
+    old = where(connection)[0]
+
+    aurora_cluster.failover(how=how)
+
+    with pytest.raises(errors.FailoverSuccessError) as caught:
+        connection.execute("SELECT 1")
+    assert isinstance(caught.value, psycopg.OperationalError)
+    assert isinstance(caught.value.__cause__, psycopg.OperationalError)
+    new, reader = where(connection)
+    assert new == aurora_cluster.truth().writer != old
+    assert not reader
+    assert connection.current_host == new
+    report = caught.value.failover_report
+    assert report is not None
+    assert (report.from_host, report.to_host) == (old, new)
+    assert report.attempts[-1].result == "connected"
+    assert report.total_ms >= report.connect_ms > 0
+
+
+def test_running_statement_hears_of_the_crash(aurora_cluster: Cluster, connect: Connect) -> None:
+    connection = connect(autocommit=True)
+    call = Background(lambda: connection.execute("SELECT pg_sleep(60)"))
+    eventually(busy(aurora_cluster, "pg_sleep(60)"), within=10)
+
+    aurora_cluster.failover(how="crash")
+
+    assert isinstance(call.raised(), errors.FailoverSuccessError)
+    assert not where(connection)[1]
+
+
+def test_open_transaction_is_reported_as_unknown_and_is_gone(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect()
+    connection.execute(f"INSERT INTO {table} VALUES (1)")
+
+    aurora_cluster.failover(how="crash")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        connection.execute(f"INSERT INTO {table} VALUES (2)")
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert connection.autocommit is False
+    assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    connection.rollback()
+
+
+def test_transaction_begun_by_sql_under_autocommit_counts(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(autocommit=True)
+    connection.execute("BEGIN")
+
+    aurora_cluster.failover(how="crash")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        connection.execute("SELECT 1")
+
+
+def test_first_statement_of_a_transaction_is_no_open_transaction(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect()
+    where(connection)
+    connection.commit()
+
+    aurora_cluster.failover(how="crash")
+
+    with pytest.raises(errors.FailoverSuccessError):
+        connection.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_transaction_end_that_is_lost_is_unknown(
+    aurora_cluster: Cluster, connect: Connect, table: str, end: str
+) -> None:
+    connection = connect()
+    connection.execute(f"INSERT INTO {table} VALUES (1)")
+
+    aurora_cluster.failover(how="crash")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        getattr(connection, end)()
+    assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+def test_transaction_block_leaves_with_the_failover_error_and_the_next_one_works(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect()
+
+    def doomed() -> None:
+        with connection.transaction(), connection.transaction():
+            connection.execute(f"INSERT INTO {table} VALUES (1)")
+            aurora_cluster.failover(how="crash")
+            connection.execute(f"INSERT INTO {table} VALUES (2)")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        doomed()
+    with connection.transaction():
+        connection.execute(f"INSERT INTO {table} VALUES (3)")
+    assert connection.execute(f"SELECT id FROM {table}").fetchall() == [(3,)]
+
+
+def test_session_state_is_brought_over(aurora_cluster: Cluster, connect: Connect) -> None:
+    connection = connect(autocommit=True)
+    connection.execute("SET TimeZone = 'Asia/Tokyo'")
+    connection.execute("SET application_name = 'quo''ted'")
+    connection.autocommit = False
+    connection.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
+    connection.read_only = True
+    connection.deferrable = True
+
+    aurora_cluster.failover(how="crash")
+
+    with pytest.raises(errors.FailoverSuccessError):
+        connection.execute("SELECT 1")
+    shown = [
+        connection.execute(f"SHOW {name}").fetchone()
+        for name in (
+            "TimeZone",
+            "application_name",
+            "transaction_isolation",
+            "transaction_read_only",
+            "transaction_deferrable",
+        )
+    ]
+    assert shown == [("Asia/Tokyo",), ("quo'ted",), ("serializable",), ("on",), ("on",)]
+
+
+def test_session_state_stays_behind_if_asked_for(aurora_cluster: Cluster, connect: Connect) -> None:
+    connection = connect(autocommit=True, transfer_session_state_on_switch=False)
+    connection.execute("SET TimeZone = 'Asia/Tokyo'")
+
+    aurora_cluster.failover(how="crash")
+
+    with pytest.raises(errors.FailoverSuccessError):
+        connection.execute("SELECT 1")
+    assert connection.execute("SHOW TimeZone").fetchone() != ("Asia/Tokyo",)
+
+
+def test_cursor_prepared_statement_and_handlers_live_on(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(autocommit=True)
+    notices: list[str | None] = []
+    connection.add_notice_handler(lambda diag: notices.append(diag.message_primary))
+    cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
+    for _ in range(7):
+        cursor.execute("SELECT %s::int AS n", [1])
+
+    aurora_cluster.failover(how="crash")
+
+    with pytest.raises(errors.FailoverSuccessError):
+        cursor.execute("SELECT %s::int AS n", [1])
+    assert cursor.execute("SELECT %s::int AS n", [2]).fetchone() == {"n": 2}
+    connection.execute("DO $$ BEGIN RAISE NOTICE 'hello'; END $$")
+    assert notices == ["hello"]
+
+
+def test_executemany_copy_pipeline_and_server_side_cursor_are_covered(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    def executemany(connection: psycopg.Connection[Any]) -> None:
+        connection.cursor().executemany(f"INSERT INTO {table} VALUES (%s)", [(1,), (2,)])
+
+    def copy(connection: psycopg.Connection[Any]) -> None:
+        with connection.cursor().copy(f"COPY {table} FROM STDIN") as rows:
+            rows.write_row((1,))
+
+    def pipeline(connection: psycopg.Connection[Any]) -> None:
+        with connection.pipeline():
+            connection.execute(f"INSERT INTO {table} VALUES (1)")
+            connection.execute(f"INSERT INTO {table} VALUES (2)")
+
+    def server_side(connection: psycopg.Connection[Any]) -> None:
+        with connection.cursor("named") as cursor:
+            cursor.execute(f"SELECT * FROM {table}")
+
+    for work in (executemany, copy, pipeline, server_side):
+        connection = connect()
+        where(connection)
+        connection.commit()
+        aurora_cluster.failover(how="crash")
+        with pytest.raises(errors.FailoverError) as caught:
+            work(connection)
+        assert not isinstance(caught.value, errors.FailoverFailedError), work.__name__
+        assert not where(connection)[1], work.__name__
+        connection.rollback()
+        work(connection)
+        connection.rollback()
+        aurora_cluster.heal()
+
+
+def test_second_and_later_failovers_work_like_the_first(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(autocommit=True)
+    for _ in range(4):
+        where(connection)
+        aurora_cluster.failover(how="crash")
+        with pytest.raises(errors.FailoverSuccessError):
+            connection.execute("SELECT 1")
+        assert where(connection) == (aurora_cluster.truth().writer, False)
+        aurora_cluster.heal()
+
+
+def test_killed_backend_is_replaced_on_the_same_writer(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(autocommit=True)
+    with aurora_cluster.connect(aurora_cluster.writer.id) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+
+    with pytest.raises(errors.FailoverSuccessError) as caught:
+        connection.execute("SELECT 1")
+    report = caught.value.failover_report
+    assert report is not None
+    assert report.from_host == report.to_host == aurora_cluster.writer.id
+
+
+def test_write_on_a_reader_moves_a_strict_writer_connection(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    reader = aurora_cluster.readers[0]
+    connection = connect(reader.endpoint, autocommit=True)
+    assert where(connection) == (reader.id, True)
+
+    with pytest.raises(errors.FailoverSuccessError) as caught:
+        connection.execute(f"INSERT INTO {table} VALUES (1)")
+    assert isinstance(caught.value.__cause__, psycopg.errors.ReadOnlySqlTransaction)
+    assert where(connection) == (aurora_cluster.writer.id, False)
+
+
+def test_write_on_a_reader_is_the_drivers_error_in_other_modes(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    reader = aurora_cluster.readers[0]
+    connection = connect(reader.endpoint, autocommit=True, failover_mode="reader-or-writer")
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        connection.execute(f"INSERT INTO {table} VALUES (1)")
+    assert where(connection) == (reader.id, True)
+
+
+def test_lost_reader_of_the_reader_endpoint_is_replaced_by_another_reader(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(aurora_cluster.reader_endpoint, autocommit=True)
+    lost = where(connection)[0]
+
+    aurora_cluster.lose_reader(lost)
+
+    with pytest.raises(errors.FailoverSuccessError):
+        connection.execute("SELECT 1")
+    found, in_recovery = where(connection)
+    assert found != lost
+    assert in_recovery
+
+
+def test_strict_reader_never_takes_the_writer(aurora_cluster: Cluster, connect: Connect) -> None:
+    connection = connect(
+        aurora_cluster.reader_endpoint,
+        autocommit=True,
+        failover_mode="strict_reader",
+        failover_timeout_sec=1,
+    )
+    for reader in aurora_cluster.readers:
+        aurora_cluster.lose_reader(reader.id)
+
+    with pytest.raises(errors.FailoverFailedError) as caught:
+        connection.execute("SELECT 1")
+    assert connection.closed
+    assert "wanted is a reader" in str(caught.value)
+
+
+def test_reader_or_writer_falls_back_on_the_writer(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(aurora_cluster.reader_endpoint, autocommit=True)
+    for reader in aurora_cluster.readers:
+        aurora_cluster.lose_reader(reader.id)
+
+    with pytest.raises(errors.FailoverSuccessError):
+        connection.execute("SELECT 1")
+    assert where(connection) == (aurora_cluster.writer.id, False)
+
+
+def test_no_host_left_fails_within_the_budget_and_closes(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(autocommit=True, failover_timeout_sec=1)
+    for instance in aurora_cluster.instances.values():
+        aurora_cluster.crash(instance.id)
+
+    with pytest.raises(errors.FailoverFailedError) as caught:
+        connection.execute("SELECT 1")
+    report = caught.value.failover_report
+    assert report is not None
+    assert 1000 <= report.total_ms < 1500
+    assert connection.closed
+    with pytest.raises(psycopg.OperationalError, match="connection is closed"):
+        connection.execute("SELECT 1")
+
+
+def test_error_of_the_statement_leaves_as_the_drivers_own_object(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect(autocommit=True)
+    connection.execute(f"INSERT INTO {table} VALUES (1)")
+    with pytest.raises(psycopg.errors.UniqueViolation) as caught:
+        connection.execute(f"INSERT INTO {table} VALUES (1)")
+    assert type(caught.value) is psycopg.errors.UniqueViolation
+    assert caught.value.__cause__ is None
+    assert where(connection) == (aurora_cluster.writer.id, False)
+
+
+def test_disabled_failover_leaves_the_drivers_error(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(autocommit=True, enable_failover=False)
+    aurora_cluster.failover(how="crash")
+    with pytest.raises(psycopg.OperationalError) as caught:
+        connection.execute("SELECT 1")
+    assert not isinstance(caught.value, errors.Error)
+
+
+def test_closed_connection_stays_closed(aurora_cluster: Cluster, connect: Connect) -> None:
+    connection = connect()
+    connection.close()
+    with pytest.raises(psycopg.OperationalError, match="connection is closed"):
+        connection.execute("SELECT 1")
+    assert connection.closed
+
+
+def test_connect_while_the_writer_is_down_goes_elsewhere_if_asked_for(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connect()  # the cluster is known from here on
+    down = aurora_cluster.writer.id
+    endpoint = aurora_cluster.instances[down].endpoint
+    with pytest.raises(psycopg.OperationalError):
+        aurora_cluster.failover(how="crash", rejoin=False)
+        connect(endpoint)
+
+    connection = connect(aurora_cluster.instances[down].endpoint, enable_connect_failover=True)
+    assert where(connection) == (aurora_cluster.writer.id, False)
+
+
+def test_unknown_host_of_the_driver_is_not_touched(connect: Connect) -> None:
+    with pytest.raises(psycopg.OperationalError) as caught:
+        connect("nowhere.invalid")
+    assert not isinstance(caught.value, errors.Error)
