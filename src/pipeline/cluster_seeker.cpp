@@ -141,7 +141,8 @@ void ClusterSeeker::prepare(const LinkFacts& facts) {
 }
 
 // A server without a topology is a cluster of one host, named by where it was reached.
-void ClusterSeeker::join_plain_server(const LinkFacts& facts) {
+std::string ClusterSeeker::join_plain_server(const LinkFacts& facts) {
+    prepare(facts);
     Host host;
     host.id = fmt::format("{}:{}", facts.address.empty() ? facts.name : facts.address, facts.port);
     host.name = facts.name;
@@ -149,6 +150,7 @@ void ClusterSeeker::join_plain_server(const LinkFacts& facts) {
     hosts_.assign(1, host);
     join(Runtime::started().find_or_create(key_, params_, driver_, options_, hosts_));
     cluster_->learn_address(host.id, facts.address);
+    return host.id;
 }
 
 Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, LinkFacts facts) {
@@ -176,8 +178,7 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, Lin
         co_return tl::unexpected{std::move(detected.error())};
     }
     if (detected->hosts.empty()) {
-        join_plain_server(facts);
-        co_return hosts_.front().id;
+        co_return join_plain_server(facts);
     }
     hosts_ = detected->hosts;
     join(Runtime::started().find_or_create(key_, params_, driver_, options_, hosts_));

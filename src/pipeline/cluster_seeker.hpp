@@ -35,6 +35,9 @@ public:
     /// The id of the server at the other end of the candidate link; joins its cluster.
     Task<tl::expected<std::string, Failure>> identify(Face& face, LinkFacts facts);
 
+    /// Takes the server for one without a cluster, unasked; gives it an id.
+    std::string join_plain_server(const LinkFacts& facts);
+
     /// Asks the candidate whether it is in recovery.
     Task<tl::expected<bool, Failure>> ask_role(Face& face);
 
@@ -69,7 +72,6 @@ private:
     InstanceTemplate instances(const std::string& name, std::uint16_t port) const;
     void join(std::shared_ptr<ClusterMonitor> cluster);
     void let_go() noexcept;
-    void join_plain_server(const LinkFacts& facts);
     void prepare(const LinkFacts& facts);
     Task<tl::expected<Survey, Failure>> survey(Face& face);
     Task<tl::expected<Survey, Failure>> detect(Face& face, const LinkFacts& facts);

@@ -66,6 +66,9 @@ class Plugin {
 public:
     virtual ~Plugin() = default;
 
+    /// False if the settings switch it off; it is left out of the chain then.
+    virtual bool active() const { return true; }
+
     /// Wraps the opening of the connection's first link. On a failure no candidate is left open.
     virtual Task<OpenResult> open(Face& face, OpenRequest request, OpenNext next);
 

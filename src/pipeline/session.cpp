@@ -58,7 +58,10 @@ public:
           endpoint_{classify_endpoint(host)},
           seeker_{settings_, host, std::move(driver)} {
         for (const auto* info : chosen_plugins(settings_)) {
-            plugins_.push_back(info->make(*this));
+            auto plugin = info->make(*this);
+            if (plugin->active()) {
+                plugins_.push_back(std::move(plugin));
+            }
         }
         for (const auto& plugin : plugins_) {
             plugin->watch(watch_params_);
@@ -106,6 +109,8 @@ public:
         opened.facts = std::move(*facts);
         if (request.host) {
             opened.host_id = request.host->id;
+        } else if (plugins_.empty()) {
+            opened.host_id = seeker_.join_plain_server(opened.facts);
         } else {
             auto found = co_await seeker_.identify(face, opened.facts);
             if (!found) {
@@ -114,6 +119,7 @@ public:
             }
             opened.host_id = std::move(*found);
         }
+        pending_host_ = opened.host_id;
         if (!has_topology()) {
             co_return opened;
         }
@@ -129,7 +135,6 @@ public:
         if (in_recovery) {
             opened.role = *in_recovery ? HostRole::reader : HostRole::writer;
         }
-        pending_host_ = opened.host_id;
         co_return opened;
     }
 

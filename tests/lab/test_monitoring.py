@@ -13,6 +13,7 @@ from conftest import Background, Connect, busy, connector
 
 import aws_advanced_python_wrapper
 from aws_advanced_python_wrapper import errors
+from aws_advanced_python_wrapper.psycopg import PsycopgConnection
 
 DETECTION = {
     "failure_detection_time_ms": 300,
@@ -44,6 +45,16 @@ def test_call_on_a_silent_host_ends_by_the_detection_rule(
     assert type(call.raised()) is psycopg.OperationalError
     assert connection.broken
     assert counter("calls_aborted") == 1
+
+
+def test_call_on_a_silent_plain_server_ends_by_the_detection_rule() -> None:
+    with Cluster(readers=0, kind="plain", gates=True, domain="plain.example") as cluster:
+        connection = PsycopgConnection.connect(cluster.dsn(), autocommit=True, **DETECTION)
+        call = Background(lambda: connection.execute("SELECT pg_sleep(60)"))
+        eventually(busy(cluster, "pg_sleep(60)"), within=10)
+        cluster.gate(cluster.writer.id).freeze()
+        assert type(call.raised()) is psycopg.OperationalError
+        connection.close()
 
 
 def test_frozen_writer_is_left_under_default_settings(

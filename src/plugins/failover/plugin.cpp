@@ -11,6 +11,10 @@ public:
     explicit Failover(Services& services)
         : services_{services}, mode_{chosen_mode(services)}, search_{services, mode_} {}
 
+    bool active() const override {
+        return services_.settings().boolean(Property::enable_failover);
+    }
+
     Task<OpenResult> open(Face& face, OpenRequest request, OpenNext next) override {
         auto opened = co_await next(std::move(request));
         if (!enabled()) {
@@ -88,8 +92,7 @@ private:
     }
 
     bool enabled() const {
-        return services_.settings().boolean(Property::enable_failover) &&
-               services_.has_topology() && services_.endpoint_type() != EndpointType::rds_proxy;
+        return services_.has_topology() && services_.endpoint_type() != EndpointType::rds_proxy;
     }
 
     Duration budget() const {

@@ -9,11 +9,12 @@ class HostMonitoring final : public Plugin {
 public:
     explicit HostMonitoring(Services& services) : services_{services} {}
 
+    bool active() const override {
+        return services_.settings().boolean(Property::failure_detection_enabled);
+    }
+
     void watch(WatchParams& params) const override {
         const auto& settings = services_.settings();
-        if (!settings.boolean(Property::failure_detection_enabled)) {
-            return;
-        }
         params.detection_time = settings.milliseconds(Property::failure_detection_time_ms);
         params.detection_interval = settings.milliseconds(Property::failure_detection_interval_ms);
         params.detection_count =
