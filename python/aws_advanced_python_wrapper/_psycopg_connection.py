@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from weakref import ref
@@ -51,11 +52,21 @@ class PsycopgFace(AwsWrapperConnection):
 
     pgconn: pq.abc.PGconn
     _session: _engine.Session | None = None
+    _begin_call: Callable[[], str | None] | None = None
+    _end_call: Callable[[], str | None]
+    _driver_wait: Callable[..., Any]
+    _driver_cursor: Callable[..., Any]
     _parameters: dict[str, Any]
     _settings: _engine.Settings
     _cursors: list[Any]
     _prune_cursors_at: int = _CURSORS_BEFORE_PRUNING
     _report: FailoverReport | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        driver: Any = super(AwsWrapperConnection, cls)
+        cls._driver_wait = driver.wait
+        cls._driver_cursor = driver.cursor
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
@@ -72,34 +83,35 @@ class PsycopgFace(AwsWrapperConnection):
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         """The driver's door to the network; see ``psycopg.Connection.wait``."""
-        session = self._session
-        if session is None:
-            return super().wait(gen, *args, **kwargs)  # type: ignore[misc]
-        in_transaction = self.pgconn.transaction_status != _IDLE
-        verdict = session.begin_call()
+        # The path of every statement: bound methods are kept, and calls without keywords are
+        # told apart, because each saves a tenth of a microsecond.
+        begin_call = self._begin_call
+        wait = self._driver_wait
+        if begin_call is None:
+            return wait(gen, *args, **kwargs) if args or kwargs else wait(gen)
+        status = self.pgconn.transaction_status
+        verdict = begin_call()
         if verdict is not None:
-            # A monitor gave the server up as the last call ended: nothing is sent to it.
-            session.end_call()
-            lost = psycopg.OperationalError("the connection was given up by a monitor")
-            self._recover(session, lost, in_transaction, verdict, sent=False)
-            raise lost
+            self._given_up(verdict, status)
         try:
-            result = super().wait(gen, *args, **kwargs)  # type: ignore[misc]
+            result = wait(gen, *args, **kwargs) if args or kwargs else wait(gen)
         except psycopg.Error as error:
-            self._recover(session, error, in_transaction, session.end_call(), sent=True)
+            self._recover(error, status, self._end_call())
             raise
         except BaseException:
-            session.end_call()
+            self._end_call()
             if self.pgconn.status == _BAD:
                 self._let_go()
             raise
-        session.end_call()
+        self._end_call()
         return result
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         """Return a new cursor; see ``psycopg.Connection.cursor``."""
-        cursor = super().cursor(*args, **kwargs)  # type: ignore[misc]
-        if self._session is not None:
+        cursor = (
+            self._driver_cursor(*args, **kwargs) if args or kwargs else self._driver_cursor()
+        )
+        if self._begin_call is not None:
             # A cursor remembers its link; _adopt() tells the living ones of the new one.
             cursors = self._cursors
             cursors.append(ref(cursor))
@@ -141,23 +153,34 @@ class PsycopgFace(AwsWrapperConnection):
         """The report of the connection's last failover, or None."""
         return self._report
 
+    def _watch(self, session: _engine.Session) -> None:
+        self._session = session
+        self._end_call = session.end_call
+        self._begin_call = session.begin_call
+
     def _let_go(self) -> None:
-        session, self._session = self._session, None
+        session, self._session, self._begin_call = self._session, None, None
         if session is not None:
             session.close()
 
+    def _given_up(self, verdict: str, status: int) -> NoReturn:
+        # A monitor gave the server up as the last call ended: nothing is sent to it.
+        self._end_call()
+        lost = psycopg.OperationalError("the connection was given up by a monitor")
+        self._recover(lost, status, verdict, sent=False)
+        raise lost
+
     def _recover(
-        self,
-        session: _engine.Session,
-        error: psycopg.Error,
-        in_transaction: bool,
-        aborted_by: str | None,
-        *,
-        sent: bool,
+        self, error: psycopg.Error, status: int, aborted_by: str | None, *, sent: bool = True
     ) -> None:
-        """Let the engine deal with a failed call; returns if the driver's error stands."""
-        if self.is_closed and self._closed:  # type: ignore[attr-defined]
+        """Let the engine deal with a failed call; returns if the driver's error stands.
+
+        ``status`` is the transaction's before the call.
+        """
+        session = self._session
+        if session is None or (self.is_closed and self._closed):  # type: ignore[attr-defined]
             return
+        in_transaction = status != _IDLE
         broken = self.is_closed or aborted_by is not None
         operation = session.recover(
             error.sqlstate, str(error), broken, in_transaction, aborted_by or ""
@@ -385,7 +408,7 @@ class _Opening(_Performer):
         self.session.link_adopted(
             pgconn.host.decode(), pgconn.hostaddr.decode(), int(pgconn.port), pgconn.socket
         )
-        connection._session = self.session
+        connection._watch(self.session)
         operation.adopted()
 
 
