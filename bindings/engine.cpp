@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include <nanobind/nanobind.h>
@@ -32,6 +33,8 @@ void close_engine() {
 
 NB_MODULE(_engine, module) {
     module.doc() = "The engine of the AWS Advanced Python Wrapper. Private: use the package.";
+    // A daemon thread that is cut off at exit keeps its objects: no defect, and no user's concern.
+    nb::set_leak_warnings(std::getenv("AWS_WRAPPER_LEAK_WARNINGS") != nullptr);
     bind_errors(module);
     bind_settings(module);
     bind_topology(module);

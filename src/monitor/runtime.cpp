@@ -59,7 +59,9 @@ public:
             std::unique_lock lock{ended_mutex_};
             const bool drained =
                 ended_changed_.wait_for(lock, kReleaseBudget, [this] { return ended_; });
-            if (!drained) {
+            if (drained) {
+                end_resolver_thread();
+            } else {
                 // Something outlives its cancellation (a name look-up): it is left behind.
                 runtime_->context().stop();
             }
@@ -108,6 +110,13 @@ private:
         ::pthread_sigmask(SIG_SETMASK, &all, &before);
         thread_ = std::thread{[this] { run(); }};
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+
+    // asio looks names up on a thread of its own, which otherwise lives as long as the context;
+    // what asio does before a fork ends it, and the next look-up starts another.
+    void end_resolver_thread() {
+        runtime_->context().notify_fork(asio::io_context::fork_prepare);
+        runtime_->context().notify_fork(asio::io_context::fork_parent);
     }
 
     void run() {

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What starts, what stops, and what a process that forks or exits has to fear: nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+from aurora_lab import Cluster, eventually
+from conftest import Background, Connect, busy
+
+import aws_advanced_python_wrapper
+from aws_advanced_python_wrapper import errors
+
+
+def run(program: str, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def engine_threads() -> int:
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    return names.count("aws_wrapper")
+
+
+def test_import_starts_nothing_and_needs_no_driver() -> None:
+    done = run(
+        """
+        import sys
+        for name in ("psycopg", "sqlalchemy", "boto3", "mysql"):
+            sys.modules[name] = None
+        import os
+        import aws_advanced_python_wrapper as wrapper
+        assert len(os.listdir("/proc/self/task")) == 1
+        assert wrapper.statistics() == {"threads": 0, "clusters": []}
+        """
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_thread_before_the_first_watched_connection(connect: Connect) -> None:
+    connect(plugins="").execute("SELECT 1")
+    assert engine_threads() == 0
+    connect().execute("SELECT 1")
+    # The engine's thread, and the one on which names are looked up.
+    assert engine_threads() in (1, 2)
+
+
+def test_release_is_repeatable_and_connections_live_on(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(autocommit=True)
+    for _ in range(3):
+        connection.execute("SELECT 1")
+        assert engine_threads() > 0
+        aws_advanced_python_wrapper.release_resources()
+        aws_advanced_python_wrapper.release_resources()
+        assert engine_threads() == 0
+
+    aurora_cluster.failover(how="crash")
+
+    with pytest.raises(errors.FailoverSuccessError):
+        connection.execute("SELECT 1")
+    assert connection.current_host == aurora_cluster.truth().writer
+
+
+def test_release_during_a_failover_does_not_end_it(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(autocommit=True)
+    writer = aurora_cluster.writer.id
+    aurora_cluster.crash(writer)
+    call = Background(lambda: connection.execute("SELECT 1"))
+    eventually(
+        lambda: aws_advanced_python_wrapper.statistics()["clusters"][0]["surveys_failed"] > 0,
+        within=10,
+    )
+    aws_advanced_python_wrapper.release_resources()
+    aurora_cluster.heal()
+    assert isinstance(call.raised(), errors.FailoverSuccessError)
+
+
+def test_many_connections_share_one_thread_and_one_link_per_host(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connections = [connect(autocommit=True, suspect_after_ms=50) for _ in range(10)]
+    calls = [Background(lambda one=one: one.execute("SELECT pg_sleep(1)")) for one in connections]
+    for call in calls:
+        call.join()
+        assert call.error is None
+    assert engine_threads() <= 2
+    with aurora_cluster.connect(aurora_cluster.writer.id) as observer:
+        row = observer.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = %s", [aurora_cluster.user]
+        ).fetchone()
+    assert row == (11,)
+
+
+FORK = """
+    import os, sys, warnings
+    warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of any fork with threads
+    import aws_advanced_python_wrapper as wrapper
+    from aws_advanced_python_wrapper.psycopg import connect
+    dsn = sys.argv[1]
+    parent = connect(dsn, autocommit=True)
+    parent.execute("SELECT 1")
+    assert wrapper.statistics()["threads"] == 1
+    children = []
+    for _ in range(5):
+        pid = os.fork()
+        if pid == 0:
+            assert wrapper.statistics() == {"threads": 0, "clusters": []}
+            own = connect(dsn, autocommit=True)
+            assert own.execute("SELECT 7").fetchone() == (7,)
+            assert wrapper.statistics()["threads"] == 1
+            own.close()
+            os._exit(0)
+        children.append(pid)
+    for pid in children:
+        assert os.waitpid(pid, 0)[1] == 0
+    parent.execute("SELECT 1")
+    assert wrapper.statistics()["threads"] == 1
+    parent.close()
+"""
+
+
+@pytest.mark.usefixtures("aurora_cluster")
+def test_fork_is_safe_in_parent_and_children(aurora_cluster: Cluster) -> None:
+    done = run(FORK, aurora_cluster.dsn())
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_inherited_connection_survives_in_the_child_that_uses_it_alone(
+    aurora_cluster: Cluster,
+) -> None:
+    """As gunicorn's preload does: the parent opens, only the child uses."""
+    done = run(
+        """
+        import os, sys, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from aws_advanced_python_wrapper import errors, statistics
+        from aws_advanced_python_wrapper.psycopg import connect
+        connection = connect(sys.argv[1], autocommit=True)
+        connection.execute("SELECT 1")
+        pid = os.fork()
+        if pid == 0:
+            connection.execute("SELECT 1")
+            assert statistics()["threads"] == 1
+            try:
+                connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            except errors.FailoverSuccessError:
+                connection.execute("SELECT 1")
+                os._exit(0)
+            os._exit(1)
+        assert os.waitpid(pid, 0)[1] == 0
+        os._exit(0)
+        """,
+        aurora_cluster.dsn(),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_multiprocessing_by_fork_works(aurora_cluster: Cluster) -> None:
+    done = run(
+        """
+        import multiprocessing, sys, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from aws_advanced_python_wrapper.psycopg import connect
+
+        def work(number):
+            with connect(sys.argv[1]) as connection:
+                return connection.execute("SELECT %s::int", [number]).fetchone()[0]
+
+        with connect(sys.argv[1]) as connection:
+            connection.execute("SELECT 1")
+            with multiprocessing.get_context("fork").Pool(3) as pool:
+                assert pool.map(work, range(12)) == list(range(12))
+                pool.close()
+                pool.join()
+        """,
+        aurora_cluster.dsn(),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "state", ["idle", "statement in a daemon thread", "failover in a daemon thread"]
+)
+def test_process_exits_whatever_runs(aurora_cluster: Cluster, state: str) -> None:
+    program = """
+        import sys, threading
+        from aws_advanced_python_wrapper import statistics
+        from aws_advanced_python_wrapper.psycopg import connect
+        connection = connect(sys.argv[1], autocommit=True)
+        connection.execute("SELECT 1")
+        if "statement" in sys.argv[2]:
+            threading.Thread(
+                target=connection.execute, args=["SELECT pg_sleep(600)"], daemon=True
+            ).start()
+        if "failover" in sys.argv[2]:
+            def fail():
+                try:
+                    connection.execute("SELECT pg_sleep(601)")
+                except Exception:
+                    pass
+            threading.Thread(target=fail, daemon=True).start()
+            print("ready", flush=True)
+            while not statistics()["clusters"][0]["surveys_failed"]:
+                pass
+        sys.exit(7)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program), aurora_cluster.dsn(), state],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if "failover" in state:
+        eventually(busy(aurora_cluster, "pg_sleep(601)"), within=20)
+        for instance in aurora_cluster.instances.values():
+            aurora_cluster.crash(instance.id)
+    _, complaints = process.communicate(timeout=30)
+    assert (process.returncode, complaints) == (7, "")
+
+
+@pytest.mark.parametrize("state", ["statement", "failover"])
+def test_ctrl_c_ends_a_wait(aurora_cluster: Cluster, connect: Connect, state: str) -> None:
+    connection = connect(autocommit=True)
+    connection.execute("SELECT 1")
+
+    waiting = threading.Event()
+
+    def interrupt() -> None:
+        assert waiting.wait(20)
+        if state == "statement":
+            eventually(busy(aurora_cluster, "pg_sleep(60)"), within=20)
+        else:
+            eventually(
+                lambda: aws_advanced_python_wrapper.statistics()["clusters"][0]["surveys_failed"],
+                within=20,
+            )
+        os.kill(os.getpid(), signal.SIGINT)
+
+    if state == "failover":
+        for instance in aurora_cluster.instances.values():
+            aurora_cluster.crash(instance.id)
+    helper = threading.Thread(target=interrupt)
+    helper.start()
+
+    def interrupted() -> None:
+        waiting.set()
+        connection.execute("SELECT pg_sleep(60)")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    helper.join()
+
+
+@pytest.mark.parametrize("order", ["ssl first", "wrapper first"])
+def test_no_openssl_is_disturbed(aurora_cluster: Cluster, order: str) -> None:
+    done = run(
+        """
+        import sys
+        if sys.argv[2] == "ssl first":
+            import ssl
+        import aws_advanced_python_wrapper._engine
+        import pathlib
+        maps = pathlib.Path("/proc/self/maps").read_text()
+        loaded = [name for name in ("libssl", "libcrypto", "libpq") if name in maps]
+        assert sys.argv[2] == "ssl first" or loaded == [], loaded
+        import ssl
+        from aws_advanced_python_wrapper.psycopg import connect
+        connect(sys.argv[1]).close()
+        ssl.create_default_context()
+        """,
+        aurora_cluster.dsn(),
+        order,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
