@@ -183,12 +183,27 @@ void ClusterMonitor::kick_all() {
     }
 }
 
+void ClusterMonitor::tell_core(const std::function<void(TopologyCore&, TimePoint)>& change) {
+    const auto now = Clock::now();
+    const bool panicking_before = core_.panicking(now);
+    change(core_, now);
+    if (core_.panicking(now) != panicking_before) {
+        kick_all();
+    }
+}
+
+void ClusterMonitor::on_activity() {
+    tell_core([](TopologyCore& core, TimePoint now) { core.note_activity(now); });
+}
+
 void ClusterMonitor::on_survey(const std::string& host_id,
                                const Survey& survey,
                                TimePoint asked_at) {
     const auto moved_before = core_.writer_moved_at();
-    const bool panicking_before = core_.panicking(Clock::now());
-    const auto outcome = core_.on_survey(host_id, survey, asked_at, Clock::now());
+    TopologyCore::Outcome outcome;
+    tell_core([&](TopologyCore& core, TimePoint now) {
+        outcome = core.on_survey(host_id, survey, asked_at, now);
+    });
     if (outcome.publish) {
         store_.publish(core_.hosts(), asked_at, core_.writer_proved_at());
         sync_runners();
@@ -199,25 +214,18 @@ void ClusterMonitor::on_survey(const std::string& host_id,
             runner->writer_moved();
         }
     }
-    if (core_.panicking(Clock::now()) != panicking_before) {
-        kick_all();
-    }
 }
 
 void ClusterMonitor::on_unreachable(const std::string& host_id, TimePoint asked_at) {
-    const bool panicking_before = core_.panicking(Clock::now());
-    core_.on_unreachable(host_id, asked_at, Clock::now());
-    if (core_.panicking(Clock::now()) != panicking_before) {
-        kick_all();
-    }
+    tell_core([&](TopologyCore& core, TimePoint now) {
+        core.on_unreachable(host_id, asked_at, now);
+    });
 }
 
 void ClusterMonitor::on_suspicion(const std::string& host_id, bool suspected) {
-    const bool panicking_before = core_.panicking(Clock::now());
-    core_.on_suspicion(host_id, suspected, Clock::now());
-    if (core_.panicking(Clock::now()) != panicking_before) {
-        kick_all();
-    }
+    tell_core([&](TopologyCore& core, TimePoint now) {
+        core.on_suspicion(host_id, suspected, now);
+    });
 }
 
 std::size_t ClusterMonitor::connections() const {

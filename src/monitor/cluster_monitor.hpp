@@ -110,6 +110,9 @@ private:
     void kick(const std::string& host_id);
     void sync_runners();
     void kick_all();
+    /// Changes what the core knows, and wakes all hosts if that begins or ends a search.
+    void tell_core(const std::function<void(TopologyCore&, TimePoint)>& change);
+    void on_activity();
     void on_survey(const std::string& host_id, const Survey& survey, TimePoint asked_at);
     void on_unreachable(const std::string& host_id, TimePoint asked_at);
     void on_suspicion(const std::string& host_id, bool suspected);

@@ -16,6 +16,11 @@ namespace {
 constexpr Milliseconds kPauseAfterError{1000};
 constexpr const char* kPing = "SELECT 1";
 
+// Milliseconds::max() means never, and would overflow in the clock's finer unit.
+TimePoint in_future(TimePoint now, Milliseconds length) {
+    return length == Milliseconds::max() ? TimePoint::max() : now + length;
+}
+
 asio::awaitable<void> pause(TimePoint until) {
     Timer timer{co_await asio::this_coro::executor};
     timer.expires_at(until);
@@ -50,7 +55,8 @@ void HostRunner::stop() {
 
 void HostRunner::kick() {
     kicked_ = true;
-    rest_timer_.cancel();
+    // Not cancel(): a wait that is only about to begin has to end, too.
+    rest_timer_.expires_at(TimePoint::min());
 }
 
 asio::awaitable<void> HostRunner::run() {
@@ -58,12 +64,10 @@ asio::awaitable<void> HostRunner::run() {
         bool failed = false;
         try {
             co_await step();
-        } catch (const asio::system_error&) {
+        } catch (const std::exception&) {
             if (stopped_) {
                 throw;
             }
-            failed = true;
-        } catch (const std::exception&) {
             failed = true;
         }
         if (failed) {
@@ -77,48 +81,72 @@ asio::awaitable<void> HostRunner::run() {
 
 asio::awaitable<void> HostRunner::step() {
     kicked_ = false;
-    const auto now = Clock::now();
+    if (!cluster_.still_used(Clock::now())) {
+        auto cluster = cluster_.shared_from_this();
+        cluster->on_unused_(*cluster);
+        co_return;
+    }
+    const auto next = decide(Clock::now());
+    switch (next.kind) {
+        case Next::Kind::ask: co_await ask_while_minding(next); break;
+        case Next::Kind::open_link: co_await open_link(Clock::now() + next.budget); break;
+        case Next::Kind::rest: co_await rest(next.until); break;
+        case Next::Kind::again: break;
+    }
+}
+
+// Not a coroutine, so that the slots of closed connections are let go before anything is awaited.
+HostRunner::Next HostRunner::decide(TimePoint now) {
     const auto scan = watch_->scan();
     const bool active = scan.calls_begun != calls_seen_ || !scan.running.empty();
     calls_seen_ = scan.calls_begun;
     if (active) {
-        cluster_.core_.note_activity(now);
-    }
-    if (!cluster_.still_used(now)) {
-        auto cluster = cluster_.shared_from_this();
-        cluster->on_unused_(*cluster);
-        co_return;
+        cluster_.on_activity();
     }
     const auto plan = core_.plan(now, scan.running, link_ != nullptr);
     carry_out(plan.aborts, scan);
     cluster_.on_suspicion(host_.id, core_.suspected());
 
+    Next next;
+    next.probe = plan.probe;
+    next.minds_deadlines = scan.shortest_timeout != Milliseconds::max();
     const auto survey_at = cluster_.core_.next_survey(host_.id, now);
-    const bool survey = survey_at <= now;
-    if (plan.probe || survey) {
-        auto budget = survey ? cluster_.core_.survey_budget(now) : plan.budget;
-        if (plan.probe) {
-            budget = std::min(budget, plan.budget);
+    next.survey = survey_at <= now;
+    if (next.probe || next.survey) {
+        next.kind = Next::Kind::ask;
+        next.budget = next.probe ? plan.budget : Duration{0};
+        if (next.survey) {
+            auto patience = cluster_.core_.survey_budget(now);
+            if (!core_.suspected()) {
+                // No later than a suspicion that begins meanwhile would have its verdict.
+                const auto attention_at =
+                    std::min<TimePoint>(plan.wake_at, in_future(now, scan.first_attention));
+                patience =
+                    std::min(patience, std::max<Duration>(attention_at - now, kSuspicionBudget));
+            }
+            next.budget = std::max(next.budget, patience);
         }
-        co_await ask(plan.probe, survey, budget);
-        co_return;
+        return next;
     }
     if (plan.open_link) {
-        co_await open_link(now + plan.budget);
-        co_return;
+        next.kind = Next::Kind::open_link;
+        next.budget = plan.budget;
+        return next;
     }
-    auto until = std::min({plan.wake_at, survey_at, now + cluster_.params_.dispose_after});
+    next.kind = Next::Kind::rest;
+    next.until = std::min({plan.wake_at, survey_at, now + cluster_.params_.dispose_after});
     if (active && scan.first_attention != Milliseconds::max()) {
         // A call that begins right now may need its link opened at half of that age.
-        until = std::min<TimePoint>(until, now + scan.first_attention / 2);
+        next.until = std::min<TimePoint>(next.until, now + scan.first_attention / 2);
         watch_->stay_awake();
-    } else {
-        watch_->fall_asleep();
-        if (watch_->scan().calls_begun != calls_seen_) {
-            co_return;
-        }
+        return next;
     }
-    co_await rest(until);
+    watch_->fall_asleep();
+    const auto again = watch_->scan();
+    if (again.calls_begun != calls_seen_ || !again.running.empty()) {
+        next.kind = Next::Kind::again;
+    }
+    return next;
 }
 
 asio::awaitable<void> HostRunner::rest(TimePoint until) {
@@ -135,14 +163,13 @@ asio::awaitable<void> HostRunner::rest(TimePoint until) {
     const auto first =
         co_await (rest_timer_.async_wait(asio::redirect_error(asio::use_awaitable, error)) ||
                   link_->closed());
-    if (first.index() == 1) {
+    if (first.index() == 1 && !stopped_) {
         link_.reset();
         cluster_.on_unreachable(host_.id, Clock::now());
     }
 }
 
-asio::awaitable<bool> HostRunner::open_link(TimePoint deadline) {
-    login_refused_ = false;
+asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline) {
     LinkTarget target;
     target.name = host_.name;
     target.address = cluster_.address_of(host_.id);
@@ -152,59 +179,110 @@ asio::awaitable<bool> HostRunner::open_link(TimePoint deadline) {
     auto opened = co_await cluster_.driver_->connect(std::move(target), deadline);
     if (!opened) {
         cluster_.counters_.links_refused.fetch_add(1, std::memory_order_relaxed);
-        login_refused_ = opened.error().code == Errc::login;
         // The name may lead elsewhere by now; the next attempt asks for it again.
         cluster_.learn_address(host_.id, {});
-        co_return false;
+        co_return std::move(opened.error());
     }
     cluster_.counters_.links_opened.fetch_add(1, std::memory_order_relaxed);
     link_ = std::move(*opened);
     cluster_.learn_address(host_.id, link_->address());
-    co_return true;
+    co_return std::nullopt;
 }
 
-asio::awaitable<void> HostRunner::ask(bool probe, bool survey, Duration budget) {
-    const auto started = Clock::now();
-    const auto deadline = started + budget;
-    auto& counters = cluster_.counters_;
-    (probe ? counters.probes : counters.surveys).fetch_add(1, std::memory_order_relaxed);
-
-    if (!link_ && !co_await open_link(deadline)) {
-        // A server that refuses the user is alive, even if it can't be asked.
-        conclude(login_refused_, started);
-        if (survey) {
-            counters.surveys_failed.fetch_add(1, std::memory_order_relaxed);
-            cluster_.on_unreachable(host_.id, started);
-        }
+// A question may take longer than a call has left that is to end by its own deadline.
+asio::awaitable<void> HostRunner::ask_while_minding(Next next) {
+    using namespace asio::experimental::awaitable_operators;
+    if (!next.minds_deadlines) {
+        co_await ask(next);
         co_return;
     }
-    std::string sql = survey ? survey_sql(cluster_.dialect()) : std::string{kPing};
-    auto answer = co_await link_->query(std::move(sql), deadline);
-    const bool alive = answer.has_value() || answer.error().code == Errc::server;
+    std::exception_ptr failed;
+    co_await (ask_and_catch(next, failed) || mind_deadlines());
+    if (failed) {
+        std::rethrow_exception(failed);
+    }
+}
+
+// `||` waits for the other side when one throws, and that one has no end.
+asio::awaitable<void> HostRunner::ask_and_catch(Next next, std::exception_ptr& failed) {
+    try {
+        co_await ask(next);
+    } catch (const std::exception&) {
+        failed = std::current_exception();
+    }
+}
+
+asio::awaitable<void> HostRunner::mind_deadlines() {
+    Timer timer{co_await asio::this_coro::executor};
+    while (!stopped_) {
+        const auto now = Clock::now();
+        TimePoint until;
+        {
+            const auto scan = watch_->scan();
+            const auto plan = HostWatchCore::plan_timeouts(now, scan.running);
+            carry_out(plan.aborts, scan);
+            until = std::min<TimePoint>(plan.wake_at, in_future(now, scan.shortest_timeout));
+        }
+        timer.expires_at(until);
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+}
+
+asio::awaitable<void> HostRunner::ask(Next next) {
+    Probe probe;
+    probe.started = Clock::now();
+    probe.budget = next.budget;
+    const auto deadline = probe.started + probe.budget;
+    auto& counters = cluster_.counters_;
+    (next.probe ? counters.probes : counters.surveys).fetch_add(1, std::memory_order_relaxed);
+
+    std::optional<Failure> failure;
+    std::vector<ResultSet> results;
+    if (!link_) {
+        failure = co_await open_link(deadline);
+    }
+    if (!failure && !stopped_) {
+        std::string sql = next.survey ? survey_sql(cluster_.dialect()) : std::string{kPing};
+        auto answer = co_await link_->query(std::move(sql), deadline);
+        if (answer) {
+            results = std::move(*answer);
+        } else {
+            failure = std::move(answer.error());
+        }
+    }
+    if (stopped_) {
+        co_return;  // what looks like a failure is the end of this monitor
+    }
+    // A server that refuses the user or the question is alive, even if it can't be asked.
+    const bool alive = !failure || failure->code == Errc::server || failure->code == Errc::login;
     if (!alive) {
         link_.reset();
     }
-    conclude(alive, started);
-    if (!survey) {
+    probe.end = alive                               ? Probe::End::answered
+                : failure->code == Errc::timed_out ? Probe::End::timed_out
+                                                    : Probe::End::failed;
+    conclude(probe);
+    if (!next.survey) {
         co_return;
     }
-    if (answer) {
-        const auto read = read_survey(cluster_.dialect(), *answer, cluster_.params_.instances);
+    if (!failure) {
+        const auto read = read_survey(cluster_.dialect(), results, cluster_.params_.instances);
         if (read) {
-            cluster_.on_survey(host_.id, *read, started);
+            cluster_.on_survey(host_.id, *read, probe.started);
             co_return;
         }
     }
     counters.surveys_failed.fetch_add(1, std::memory_order_relaxed);
-    cluster_.on_unreachable(host_.id, started);
+    cluster_.on_unreachable(host_.id, probe.started);
 }
 
-void HostRunner::conclude(bool answered, TimePoint started) {
-    if (!answered) {
+void HostRunner::conclude(Probe probe) {
+    if (probe.end != Probe::End::answered) {
         cluster_.counters_.probes_failed.fetch_add(1, std::memory_order_relaxed);
     }
+    probe.ended = Clock::now();
     const auto scan = watch_->scan();
-    carry_out(core_.on_probe(started, Clock::now(), answered, scan.running), scan);
+    carry_out(core_.on_probe(probe, scan.running), scan);
     cluster_.on_suspicion(host_.id, core_.suspected());
     if (core_.suspected()) {
         writer_moved();
@@ -212,11 +290,12 @@ void HostRunner::conclude(bool answered, TimePoint started) {
 }
 
 void HostRunner::writer_moved() {
-    if (cluster_.core_.writer_id() == host_.id) {
+    const auto lost_at = cluster_.core_.writer_role_lost_at(host_.id);
+    if (cluster_.core_.writer_id() == host_.id || lost_at == TimePoint{}) {
         return;
     }
     const auto scan = watch_->scan();
-    carry_out(core_.writer_proved_elsewhere(cluster_.core_.writer_moved_at(), scan.running), scan);
+    carry_out(core_.writer_proved_elsewhere(lost_at, scan.running), scan);
 }
 
 void HostRunner::carry_out(const std::vector<AbortOrder>& orders, const HostWatch::Scan& scan) {

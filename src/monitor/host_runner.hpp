@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <asio/cancellation_signal.hpp>
@@ -30,13 +32,28 @@ public:
     void writer_moved();
 
 private:
+    // What the coroutine does next.
+    struct Next {
+        enum class Kind : std::uint8_t { ask, open_link, rest, again };
+        Kind kind{Kind::rest};
+        bool probe{false};             // of `ask`: for HostWatchCore,
+        bool survey{false};            // for TopologyCore, or for both
+        bool minds_deadlines{false};   // of `ask`: calls have deadlines of their own
+        Duration budget{};             // of `ask` and `open_link`
+        TimePoint until{};             // of `rest`
+    };
+
     asio::awaitable<void> run();
     asio::awaitable<void> step();
+    Next decide(TimePoint now);
     asio::awaitable<void> rest(TimePoint until);
-    asio::awaitable<bool> open_link(TimePoint deadline);
-    asio::awaitable<void> ask(bool probe, bool survey, Duration budget);
+    asio::awaitable<std::optional<Failure>> open_link(TimePoint deadline);
+    asio::awaitable<void> ask_while_minding(Next next);
+    asio::awaitable<void> ask_and_catch(Next next, std::exception_ptr& failed);
+    asio::awaitable<void> mind_deadlines();
+    asio::awaitable<void> ask(Next next);
     void carry_out(const std::vector<AbortOrder>& orders, const HostWatch::Scan& scan);
-    void conclude(bool answered, TimePoint started);
+    void conclude(Probe probe);
 
     ClusterMonitor& cluster_;
     const Host host_;
@@ -48,7 +65,6 @@ private:
     std::uint64_t calls_seen_{0};
     bool kicked_{false};
     bool stopped_{false};
-    bool login_refused_{false};
 };
 
 }  // namespace aws_wrapper

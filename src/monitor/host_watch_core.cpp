@@ -15,7 +15,7 @@ void wake_no_later_than(HostWatchCore::Plan& plan, TimePoint when) {
 }
 
 void probe_within(HostWatchCore::Plan& plan, Duration budget) {
-    plan.budget = plan.probe ? std::min(plan.budget, budget) : budget;
+    plan.budget = plan.probe ? std::max(plan.budget, budget) : budget;
     plan.probe = true;
 }
 
@@ -41,9 +41,8 @@ HostWatchCore::Detection& HostWatchCore::detection_for(const WatchParams& params
                                       : detections_.emplace_back(Detection{params, {}, {}});
 }
 
-HostWatchCore::Plan HostWatchCore::plan(TimePoint now,
-                                        std::span<const RunningCall> calls,
-                                        bool link_open) {
+HostWatchCore::Plan HostWatchCore::plan_timeouts(TimePoint now,
+                                                 std::span<const RunningCall> calls) {
     Plan plan;
     for (const auto& call : calls) {
         if (call.params.call_timeout.count() == 0) {
@@ -55,6 +54,13 @@ HostWatchCore::Plan HostWatchCore::plan(TimePoint now,
             wake_no_later_than(plan, due);
         }
     }
+    return plan;
+}
+
+HostWatchCore::Plan HostWatchCore::plan(TimePoint now,
+                                        std::span<const RunningCall> calls,
+                                        bool link_open) {
+    auto plan = plan_timeouts(now, calls);
     suspected_ = suspected_ && any_needs_attention(now, calls);
     plan_detection(now, calls, plan);
     plan_suspicion(now, calls, plan);
@@ -139,35 +145,37 @@ void HostWatchCore::plan_link(TimePoint now, std::span<const RunningCall> calls,
     }
 }
 
-std::vector<AbortOrder> HostWatchCore::on_probe(TimePoint started,
-                                                TimePoint ended,
-                                                bool answered,
+std::vector<AbortOrder> HostWatchCore::on_probe(const Probe& probe,
                                                 std::span<const RunningCall> calls) {
+    const bool answered = probe.end == Probe::End::answered;
     if (answered) {
-        last_answer_ = started;
+        last_answer_ = probe.started;
         suspected_ = false;
     } else {
-        last_failure_ = ended;
-        suspected_ = any_needs_attention(ended, calls);
+        last_failure_ = probe.ended;
+        suspected_ = any_needs_attention(probe.ended, calls);
     }
     std::vector<AbortOrder> orders;
     for (auto& detection : detections_) {
         const auto& params = detection.params;
-        detection.last_probe = started;
+        if (probe.end == Probe::End::timed_out && probe.budget < probe_budget(params)) {
+            continue;  // a slow host could have answered in the time that this rule gives it
+        }
+        detection.last_probe = probe.started;
         if (answered) {
             detection.first_failure.reset();
             continue;
         }
         if (!detection.first_failure) {
-            detection.first_failure = started;
+            detection.first_failure = probe.started;
         }
         const auto needed = params.detection_interval * std::max(0, params.detection_count - 1);
-        if (ended - *detection.first_failure < needed) {
+        if (probe.ended - *detection.first_failure < needed) {
             continue;
         }
         for (const auto& call : calls) {
             if (same_rule(call.params, params) &&
-                call.started + params.detection_time <= started) {
+                call.started + params.detection_time <= probe.started) {
                 orders.push_back({call.slot, call.call, AbortReason::host_unhealthy});
             }
         }

@@ -31,13 +31,27 @@ struct AbortOrder {
     bool operator==(const AbortOrder&) const = default;
 };
 
+/// A question to the host that is over.
+struct Probe {
+    enum class End : std::uint8_t {
+        answered,
+        failed,     ///< the host or the network refused
+        timed_out,  ///< nothing came within the budget
+    };
+    TimePoint started{};
+    TimePoint ended{};
+    Duration budget{};   ///< how long it was allowed to take
+    End end{End::answered};
+};
+
 /// Decides when one host is probed and when calls on it are given up. Pure: no clock, no socket.
 ///
 /// Two rules live here. *Detection* (`failure_detection_*`): the first probe starts exactly T
 /// after the call, the next ones every I; the host is dead at the end of a failed probe if the
 /// first failure in a row began at least I*(C-1) before. *Suspicion* (`suspect_after_ms`): a call
 /// of that age has its host probed; a failed probe makes the host suspected, which ends nothing by
-/// itself, but lets a proof of another writer end the calls (writer_proved_elsewhere()).
+/// itself, but lets a proof of another writer end the calls (writer_proved_elsewhere()). A host
+/// that only was too slow for the short question of a suspicion has not failed by the other rule.
 class HostWatchCore {
 public:
     struct Plan {
@@ -51,11 +65,11 @@ public:
     /// What to do at `now`, given the calls that run.
     Plan plan(TimePoint now, std::span<const RunningCall> calls, bool link_open);
 
+    /// The part of plan() that can't wait until a question is over: calls whose own time is up.
+    static Plan plan_timeouts(TimePoint now, std::span<const RunningCall> calls);
+
     /// The result of a probe; returns the calls that the detection rule gives up.
-    std::vector<AbortOrder> on_probe(TimePoint started,
-                                     TimePoint ended,
-                                     bool answered,
-                                     std::span<const RunningCall> calls);
+    std::vector<AbortOrder> on_probe(const Probe& probe, std::span<const RunningCall> calls);
 
     /// Another host became the writer at `since`, by proof: returns the calls to end. None unless
     /// this host is suspected, and only those that came here before it and follow the writer.

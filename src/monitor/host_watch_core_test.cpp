@@ -44,6 +44,14 @@ RunningCall call(WatchParams params, TimePoint started = t0) {
 
 std::vector<RunningCall> only(WatchParams params) { return {call(params)}; }
 
+// Probes with the full time of every rule, and one as short as a suspicion asks.
+Probe answered(TimePoint started, TimePoint ended) {
+    return {started, ended, 1min, Probe::End::answered};
+}
+Probe unanswered(TimePoint started, TimePoint ended) {
+    return {started, ended, 1min, Probe::End::timed_out};
+}
+
 // One call that starts at t0 on a host that answers nothing from `outage` on. The monitor's link
 // is lost with its first unanswered probe; opening another one takes `reconnect` at most.
 class Outage {
@@ -58,10 +66,12 @@ public:
             const auto plan = core_.plan(now, calls_, link_open_);
             if (plan.probe) {
                 probes_.push_back(now - t0);
-                const bool answered = now < dead_from_;
-                const auto took = answered ? Duration{0} : time_to_fail(plan.budget);
-                const auto orders = core_.on_probe(now, now + took, answered, calls_);
-                link_open_ = answered;
+                const bool alive = now < dead_from_;
+                const auto took = alive ? Duration{0} : time_to_fail(plan.budget);
+                const auto end = alive ? Probe::End::answered : Probe::End::timed_out;
+                const auto orders =
+                    core_.on_probe({now, now + took, plan.budget, end}, calls_);
+                link_open_ = alive;
                 now += took;
                 if (!orders.empty()) {
                     EXPECT_THAT(orders, ElementsAre(AbortOrder{0, 1, AbortReason::host_unhealthy}));
@@ -189,7 +199,7 @@ TEST(HostWatchCore, ASuccessBetweenFailuresBeginsTheCountAnew) {
     TimePoint now = t0 + 1000ms;
     for (std::size_t i = 0; i < answers.size(); ++i, now += 200ms) {
         ASSERT_TRUE(core.plan(now, calls, true).probe) << "probe " << i;
-        const auto orders = core.on_probe(now, now, answers[i], calls);
+        const auto orders = core.on_probe(answers[i] ? answered(now, now) : unanswered(now, now), calls);
         EXPECT_EQ(!orders.empty(), i == 5) << "probe " << i;
     }
 }
@@ -209,7 +219,7 @@ TEST(HostWatchCore, AVerdictSparesCallsThatCameAfterTheProbeBegan) {
     auto calls = only(rule(1000ms, 200ms, 1));
     calls.push_back({1, 7, t0 + 500ms, t0, calls[0].params});
     ASSERT_TRUE(core.plan(t0 + 1000ms, calls, true).probe);
-    EXPECT_THAT(core.on_probe(t0 + 1000ms, t0 + 1090ms, false, calls),
+    EXPECT_THAT(core.on_probe(unanswered(t0 + 1000ms, t0 + 1090ms), calls),
                 ElementsAre(AbortOrder{0, 1, AbortReason::host_unhealthy}));
 }
 
@@ -218,7 +228,7 @@ TEST(HostWatchCore, CallsWithDifferentRulesAreJudgedEachByItsOwn) {
     auto calls = only(rule(1000ms, 200ms, 1));
     calls.push_back({1, 7, t0, t0, rule(1000ms, 200ms, 5)});
     ASSERT_TRUE(core.plan(t0 + 1000ms, calls, true).probe);
-    EXPECT_THAT(core.on_probe(t0 + 1000ms, t0 + 1090ms, false, calls),
+    EXPECT_THAT(core.on_probe(unanswered(t0 + 1000ms, t0 + 1090ms), calls),
                 ElementsAre(AbortOrder{0, 1, AbortReason::host_unhealthy}));
 }
 
@@ -226,11 +236,37 @@ TEST(HostWatchCore, AFailureOfAnEarlierLongCallDoesNotCountAgainstALaterOne) {
     HostWatchCore core;
     const auto params = rule(1000ms, 200ms, 2);
     ASSERT_TRUE(core.plan(t0 + 1000ms, only(params), true).probe);
-    EXPECT_THAT(core.on_probe(t0 + 1000ms, t0 + 1090ms, false, only(params)), IsEmpty());
+    EXPECT_THAT(core.on_probe(unanswered(t0 + 1000ms, t0 + 1090ms), only(params)), IsEmpty());
     core.plan(t0 + 1100ms, {}, true);
     const std::vector<RunningCall> later{call(params, t0 + 1100ms)};
     ASSERT_TRUE(core.plan(t0 + 2100ms, later, true).probe);
-    EXPECT_THAT(core.on_probe(t0 + 2100ms, t0 + 2190ms, false, later), IsEmpty());
+    EXPECT_THAT(core.on_probe(unanswered(t0 + 2100ms, t0 + 2190ms), later), IsEmpty());
+}
+
+// The question of a suspicion is short: a loaded host that needs longer for an answer is alive.
+TEST(HostWatchCore, AHostThatIsTooSlowForASuspicionIsNotDead) {
+    HostWatchCore core;
+    auto params = rule(3000ms, 2000ms, 1);
+    params.suspect_after = 1000ms;
+    const auto calls = only(params);
+    for (auto now = t0 + 1000ms; now < t0 + 60s; now += 50ms) {
+        const auto plan = core.plan(now, calls, true);
+        if (!plan.probe) {
+            continue;
+        }
+        const auto needed = 400ms;
+        const auto end = needed < plan.budget ? Probe::End::answered : Probe::End::timed_out;
+        const auto took = std::min<Duration>(needed, plan.budget);
+        ASSERT_THAT(core.on_probe({now, now + took, plan.budget, end}, calls), IsEmpty());
+    }
+}
+
+TEST(HostWatchCore, ARefusalIsAFailureHoweverShortTheQuestion) {
+    HostWatchCore core;
+    const auto calls = only(rule(1000ms, 5000ms, 1));
+    ASSERT_TRUE(core.plan(t0 + 1000ms, calls, true).probe);
+    EXPECT_THAT(core.on_probe({t0 + 1000ms, t0 + 1001ms, 250ms, Probe::End::failed}, calls),
+                ElementsAre(AbortOrder{0, 1, AbortReason::host_unhealthy}));
 }
 
 TEST(HostWatchCore, OpensItsLinkAtHalfOfTheTimeThatIsLeft) {
@@ -261,7 +297,7 @@ TEST(HostWatchCore, SuspectsTheHostOfAnOldCallThatDoesNotAnswer) {
     ASSERT_TRUE(plan.probe);
     EXPECT_EQ(plan.budget, kSuspicionBudget);
     EXPECT_FALSE(core.suspected());
-    EXPECT_THAT(core.on_probe(t0 + 1000ms, t0 + 1250ms, false, calls), IsEmpty())
+    EXPECT_THAT(core.on_probe(unanswered(t0 + 1000ms, t0 + 1250ms), calls), IsEmpty())
         << "a suspicion alone ends no call";
     EXPECT_TRUE(core.suspected());
 }
@@ -269,7 +305,7 @@ TEST(HostWatchCore, SuspectsTheHostOfAnOldCallThatDoesNotAnswer) {
 TEST(HostWatchCore, DoesNotRepeatTheQuestionOfASuspicionBeforeItsTime) {
     HostWatchCore core;
     const auto calls = only(suspicion(1000ms));
-    core.on_probe(t0 + 1000ms, t0 + 1001ms, true, calls);
+    core.on_probe(answered(t0 + 1000ms, t0 + 1001ms), calls);
     EXPECT_FALSE(core.plan(t0 + 1999ms, calls, true).probe);
     EXPECT_TRUE(core.plan(t0 + 2000ms, calls, true).probe);
 }
@@ -277,7 +313,7 @@ TEST(HostWatchCore, DoesNotRepeatTheQuestionOfASuspicionBeforeItsTime) {
 TEST(HostWatchCore, AsksASuspectedHostAgainAfterAShortPause) {
     HostWatchCore core;
     const auto calls = only(suspicion(1000ms));
-    core.on_probe(t0 + 1000ms, t0 + 1250ms, false, calls);
+    core.on_probe(unanswered(t0 + 1000ms, t0 + 1250ms), calls);
     const auto soon = core.plan(t0 + 1250ms, calls, true);
     EXPECT_FALSE(soon.probe);
     EXPECT_EQ(soon.wake_at, t0 + 1500ms);
@@ -287,21 +323,21 @@ TEST(HostWatchCore, AsksASuspectedHostAgainAfterAShortPause) {
 TEST(HostWatchCore, AnAnswerEndsTheSuspicion) {
     HostWatchCore core;
     const auto calls = only(suspicion(1000ms));
-    core.on_probe(t0 + 1000ms, t0 + 1250ms, false, calls);
-    core.on_probe(t0 + 1500ms, t0 + 1600ms, true, calls);
+    core.on_probe(unanswered(t0 + 1000ms, t0 + 1250ms), calls);
+    core.on_probe(answered(t0 + 1500ms, t0 + 1600ms), calls);
     EXPECT_FALSE(core.suspected());
 }
 
 TEST(HostWatchCore, TheEndOfTheCallEndsTheSuspicion) {
     HostWatchCore core;
-    core.on_probe(t0 + 1000ms, t0 + 1250ms, false, only(suspicion(1000ms)));
+    core.on_probe(unanswered(t0 + 1000ms, t0 + 1250ms), only(suspicion(1000ms)));
     core.plan(t0 + 1500ms, {}, true);
     EXPECT_FALSE(core.suspected());
 }
 
 TEST(HostWatchCore, AYoungCallDoesNotInheritTheSuspicionOfAnEndedOne) {
     HostWatchCore core;
-    core.on_probe(t0 + 1000ms, t0 + 1250ms, false, only(suspicion(1000ms)));
+    core.on_probe(unanswered(t0 + 1000ms, t0 + 1250ms), only(suspicion(1000ms)));
     const std::vector<RunningCall> young{call(suspicion(1000ms), t0 + 1600ms)};
     const auto plan = core.plan(t0 + 1600ms, young, true);
     EXPECT_FALSE(plan.probe);
@@ -311,9 +347,9 @@ TEST(HostWatchCore, AYoungCallDoesNotInheritTheSuspicionOfAnEndedOne) {
 
 TEST(HostWatchCore, AFailedQuestionWithoutAnOldCallIsNoSuspicion) {
     HostWatchCore core;
-    core.on_probe(t0, t0 + 250ms, false, {});
+    core.on_probe(unanswered(t0, t0 + 250ms), {});
     EXPECT_FALSE(core.suspected());
-    core.on_probe(t0, t0 + 250ms, false, only(suspicion(1000ms)));
+    core.on_probe(unanswered(t0, t0 + 250ms), only(suspicion(1000ms)));
     EXPECT_FALSE(core.suspected());
 }
 
@@ -335,7 +371,7 @@ protected:
     std::vector<AbortOrder> orders(TimePoint moved_at) {
         return core_.writer_proved_elsewhere(moved_at, std::vector{call(params_)});
     }
-    void suspect() { core_.on_probe(t0 + 1000ms, t0 + 1250ms, false, std::vector{call(params_)}); }
+    void suspect() { core_.on_probe(unanswered(t0 + 1000ms, t0 + 1250ms), std::vector{call(params_)}); }
 
     HostWatchCore core_;
     WatchParams params_;

@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/cluster_monitor.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <stdexcept>
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/post.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "driver/null/scripted_cluster.hpp"
+
+namespace aws_wrapper {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::IsEmpty;
+
+WatchParams suspicion() {
+    WatchParams params;
+    params.suspect_after = 1000ms;
+    return params;
+}
+
+WatchParams following() {
+    auto params = suspicion();
+    params.follows_writer = true;
+    return params;
+}
+
+WatchParams by_default() {
+    auto params = following();
+    params.detection_time = 30000ms;
+    return params;
+}
+
+// An application's connection: a socket, and the slot by which it is watched.
+class AppLink {
+public:
+    AppLink(ClusterMonitor& cluster, const std::string& host_id, WatchParams params) {
+        std::array<int, 2> ends{};
+        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+            throw std::runtime_error{"socketpair failed"};
+        }
+        peer_ = ends[1];
+        slot_ = std::make_shared<CallSlot>(params, WatchedSocket{ends[0]}, Clock::now());
+        ::close(ends[0]);
+        watch_ = cluster.watch(host_id, slot_);
+    }
+    ~AppLink() {
+        close();
+        ::close(peer_);
+    }
+    AppLink(const AppLink&) = delete;
+    AppLink& operator=(const AppLink&) = delete;
+
+    void begin() {
+        slot_->begin(Clock::now());
+        EXPECT_TRUE(watch_->call_began());
+    }
+    AbortReason end() { return slot_->end(); }
+    bool call_began() { return watch_->call_began(); }
+    AbortReason aborted() const { return slot_->aborted(); }
+    void close() {
+        if (slot_) {
+            watch_->remove(*slot_);
+            slot_.reset();
+        }
+    }
+    // True if no descriptor of the connection is open any more on this side.
+    bool socket_gone() const {
+        pollfd asked{peer_, POLLIN, 0};
+        char byte = 0;
+        return ::poll(&asked, 1, 0) == 1 && ::recv(peer_, &byte, 1, MSG_DONTWAIT) == 0;
+    }
+
+private:
+    int peer_{-1};
+    std::shared_ptr<CallSlot> slot_;
+    std::shared_ptr<HostWatch> watch_;
+};
+
+class ClusterMonitorTest : public ::testing::Test {
+protected:
+    ClusterMonitorTest() { params_.instances = InstanceTemplate::parse("?.example", 5432); }
+    ~ClusterMonitorTest() override {
+        if (monitor_) {
+            stop();
+        }
+        EXPECT_TRUE(ended_.expired()) << "a coroutine outlives stop()";
+        for (const auto& id : {"a", "b", "c", "d"}) {
+            EXPECT_EQ(cluster_.server(id).open_links, 0) << id;
+        }
+    }
+
+    ClusterMonitor& monitor() {
+        if (!monitor_) {
+            params_.dialect = DialectCode::aurora_pg;
+            monitor_ = std::make_shared<ClusterMonitor>(
+                context_, params_, cluster_.driver(), DriverOptions{}, cluster_.hosts(),
+                [this](const ClusterMonitor& unused) {
+                    EXPECT_EQ(&unused, ended_.lock().get());
+                    ++disposals_;
+                    unused_->stop();
+                });
+            ended_ = monitor_;
+            unused_ = monitor_.get();
+            monitor_->start();
+            monitor_->note_activity();
+            run_for(50ms);
+        }
+        return *monitor_;
+    }
+
+    // Ends the monitor and lets what it posted run out.
+    void stop() {
+        asio::post(context_, [this] { unused_->stop(); });
+        monitor_.reset();
+        pump();
+    }
+
+    // Runs all that is due at this moment of virtual time.
+    void pump() {
+        // The earliest of all timers: it makes asio look at the clock that was just advanced.
+        Timer tick{context_};
+        tick.expires_at(TimePoint{});
+        tick.async_wait([](const asio::error_code&) {});
+        while (context_.poll() > 0) {
+        }
+        for (const auto& host : cluster_.hosts()) {
+            ASSERT_LE(cluster_.server(host.id).open_links, 1) << host.id;
+        }
+    }
+    void run_for(Milliseconds length, Milliseconds step = 1ms) {
+        for (Milliseconds passed{0}; passed < length; passed += step) {
+            time_.advance(step);
+            pump();
+        }
+    }
+    // Returns the time until `condition` held, or `limit`.
+    template <typename Condition>
+    Milliseconds time_until(Condition condition, Milliseconds limit = 300s) {
+        Milliseconds passed{0};
+        while (!condition() && passed < limit) {
+            run_for(1ms);
+            ++passed;
+        }
+        return passed;
+    }
+    bool writer_is(const std::string& id) {
+        const auto topology = monitor().topology().current();
+        return topology->writer() != nullptr && topology->writer()->id == id;
+    }
+    std::uint64_t counter(const std::string& name) {
+        for (const auto& [key, value] : monitor().counters().read()) {
+            if (key == name) {
+                return value;
+            }
+        }
+        ADD_FAILURE() << "no counter " << name;
+        return 0;
+    }
+
+    VirtualTime time_;
+    ScriptedCluster cluster_{{"a", "b", "c"}};
+    asio::io_context context_{1};
+    asio::executor_work_guard<asio::io_context::executor_type> guard_{context_.get_executor()};
+    ClusterParams params_;
+    std::shared_ptr<ClusterMonitor> monitor_;
+    ClusterMonitor* unused_{nullptr};
+    std::weak_ptr<ClusterMonitor> ended_;
+    int disposals_{0};
+};
+
+TEST_F(ClusterMonitorTest, AsksTheWriterAloneAndPublishesItsProof) {
+    monitor();
+    EXPECT_TRUE(writer_is("a"));
+    EXPECT_NE(monitor().topology().current()->writer_proved_at, TimePoint{});
+    EXPECT_EQ(cluster_.server("a").queries.size(), 1U);
+    EXPECT_EQ(cluster_.server("b").connects, 0);
+    EXPECT_EQ(cluster_.server("c").connects, 0);
+}
+
+TEST_F(ClusterMonitorTest, PublishesTheWriterThatProvesItselfAfterTheOldOneDied) {
+    monitor();
+    cluster_.kill("a");
+    run_for(500ms);
+    EXPECT_TRUE(writer_is("a")) << "nobody has proved anything";
+    cluster_.promote("b");
+    EXPECT_LE(time_until([&] { return writer_is("b"); }), 20ms);
+    EXPECT_EQ(counter("writer_moves"), 1U);
+}
+
+TEST_F(ClusterMonitorTest, EndsTheCallsOfASilentWriterAsSoonAsAnotherHostProvesItself) {
+    constexpr auto kRoundTrip = 5ms;
+    for (const auto& id : {"a", "b", "c"}) {
+        cluster_.server(id).latency = kRoundTrip;
+    }
+    AppLink follower{monitor(), "a", following()};
+    AppLink staying{monitor(), "a", suspicion()};
+    AppLink elsewhere{monitor(), "b", following()};
+    run_for(2s);
+    cluster_.freeze("a");
+    cluster_.promote("b");
+    for (auto* link : {&follower, &staying, &elsewhere}) {
+        link->begin();
+    }
+    const auto took = time_until([&] { return follower.aborted() != AbortReason::none; });
+    EXPECT_EQ(follower.aborted(), AbortReason::writer_moved);
+    EXPECT_GE(took, 1250ms);
+    EXPECT_LE(took, 1250ms + 2 * kRoundTrip + 2ms) << "connecting and asking, a step each";
+    run_for(10s);
+    EXPECT_EQ(staying.aborted(), AbortReason::none);
+    EXPECT_EQ(elsewhere.aborted(), AbortReason::none);
+    EXPECT_EQ(counter("calls_aborted"), 1U);
+}
+
+TEST_F(ClusterMonitorTest, ASilentWriterIsLeftAsFastAfterTheApplicationHasRested) {
+    AppLink follower{monitor(), "a", following()};
+    run_for(10min, 100ms);
+    cluster_.freeze("a");
+    cluster_.promote("b");
+    follower.begin();
+    EXPECT_LE(time_until([&] { return follower.aborted() != AbortReason::none; }), 1260ms);
+}
+
+TEST_F(ClusterMonitorTest, ASilentWriterIsLeftAsFastWhileItIsAskedOften) {
+    AppLink follower{monitor(), "b", following()};
+    cluster_.kill("a");
+    cluster_.promote("b");
+    run_for(1s);
+    ASSERT_TRUE(writer_is("b"));
+    run_for(950ms);
+    cluster_.freeze("b");
+    cluster_.promote("c");
+    run_for(170ms);  // a question to b is under way
+    follower.begin();
+    EXPECT_LE(time_until([&] { return follower.aborted() != AbortReason::none; }), 1260ms);
+}
+
+TEST_F(ClusterMonitorTest, ASilentWriterIsNotLeftWhileNobodyElseHasProvedItself) {
+    AppLink follower{monitor(), "a", following()};
+    cluster_.freeze("a");
+    follower.begin();
+    run_for(20s, 5ms);
+    EXPECT_EQ(follower.aborted(), AbortReason::none);
+}
+
+TEST_F(ClusterMonitorTest, ASlowHostThatAnswersIsNeverLeft) {
+    cluster_.server("a").latency = 400ms;
+    AppLink link{monitor(), "a", by_default()};
+    run_for(3s);
+    link.begin();
+    run_for(120s, 10ms);
+    EXPECT_EQ(link.end(), AbortReason::none);
+    EXPECT_TRUE(writer_is("a"));
+    EXPECT_EQ(counter("calls_aborted"), 0U);
+}
+
+TEST_F(ClusterMonitorTest, ALongCallOnAHealthyHostCostsAQuestionASecond) {
+    AppLink link{monitor(), "a", by_default()};
+    run_for(1s);
+    link.begin();
+    const auto before = cluster_.questions();
+    run_for(20s);
+    EXPECT_EQ(link.end(), AbortReason::none);
+    EXPECT_NEAR(cluster_.questions() - before, 20, 2);
+    EXPECT_EQ(cluster_.server("b").connects, 0);
+}
+
+TEST_F(ClusterMonitorTest, AReaderThatIsSilentIsNotLeftForAMoveLongAgo) {
+    AppLink reader{monitor(), "c", following()};
+    cluster_.kill("a");
+    cluster_.promote("b");
+    run_for(1s);
+    ASSERT_TRUE(writer_is("b"));
+    run_for(60s, 100ms);
+    cluster_.freeze("c");
+    reader.begin();
+    run_for(10s);
+    EXPECT_EQ(reader.aborted(), AbortReason::none) << "c never was the writer";
+}
+
+TEST_F(ClusterMonitorTest, ABlockedHostDelaysNoOther) {
+    monitor();
+    cluster_.freeze("c");
+    cluster_.kill("a");
+    run_for(3s);
+    cluster_.promote("b");
+    EXPECT_LE(time_until([&] { return writer_is("b"); }), 70ms) << "2 % of the outage";
+}
+
+TEST_F(ClusterMonitorTest, TheDetectionRuleEndsACallOnTime) {
+    auto params = WatchParams{};
+    params.detection_time = 6000ms;
+    params.detection_interval = 1000ms;
+    params.detection_count = 1;
+    AppLink link{monitor(), "c", params};
+    link.begin();
+    run_for(1000ms);
+    cluster_.freeze("c");
+    EXPECT_EQ(time_until([&] { return link.aborted() != AbortReason::none; }), 5450ms);
+    EXPECT_EQ(link.end(), AbortReason::host_unhealthy);
+}
+
+TEST_F(ClusterMonitorTest, ADeadlineOfACallPassesWhileAQuestionIsUnderWay) {
+    auto params = WatchParams{};
+    params.detection_time = 1000ms;
+    params.call_timeout = 1500ms;
+    AppLink link{monitor(), "c", params};
+    cluster_.freeze("c");
+    link.begin();
+    EXPECT_EQ(time_until([&] { return link.aborted() != AbortReason::none; }), 1500ms);
+    EXPECT_EQ(link.end(), AbortReason::call_timed_out);
+}
+
+TEST_F(ClusterMonitorTest, ADeadlineOfACallThatBeginsDuringAQuestionIsKept) {
+    auto params = WatchParams{};
+    params.detection_time = 1000ms;
+    params.call_timeout = 1500ms;
+    AppLink first{monitor(), "c", params};
+    AppLink second{monitor(), "c", params};
+    cluster_.freeze("c");
+    first.begin();
+    run_for(1100ms);  // the probe has until 3250
+    second.begin();
+    EXPECT_EQ(time_until([&] { return second.aborted() != AbortReason::none; }), 1500ms);
+}
+
+TEST_F(ClusterMonitorTest, AsksNothingWhileTheApplicationRests) {
+    params_.dispose_after = 24h;
+    monitor();
+    run_for(2min, 50ms);
+    const auto before = cluster_.questions();
+    run_for(60min, 1s);
+    EXPECT_EQ(cluster_.questions(), before);
+}
+
+TEST_F(ClusterMonitorTest, StopsAskingAMinuteAfterTheWriterWasLostAndTheApplicationRests) {
+    params_.dispose_after = 24h;
+    monitor();
+    run_for(1s);
+    for (const auto& id : {"a", "b", "c"}) {
+        cluster_.kill(id);
+    }
+    run_for(2min, 50ms);
+    const auto before = cluster_.questions();
+    run_for(60min, 1s);
+    EXPECT_EQ(cluster_.questions(), before);
+}
+
+TEST_F(ClusterMonitorTest, ActivityOnOneHostResumesTheSearchOnAll) {
+    params_.dispose_after = 24h;
+    AppLink reader{monitor(), "b", suspicion()};
+    cluster_.kill("a");
+    run_for(2min, 50ms);
+    run_for(10min, 1s);
+    cluster_.promote("c");
+    reader.begin();
+    EXPECT_LE(time_until([&] { return writer_is("c"); }), 20ms);
+    EXPECT_EQ(reader.end(), AbortReason::none);
+}
+
+TEST_F(ClusterMonitorTest, ADemandIsAnsweredByAProofAskedForAfterIt) {
+    monitor();
+    run_for(1s);
+    const auto before = monitor().topology().current();
+    const auto since = Clock::now();
+    monitor().demand_proof(since, since + 10s);
+    pump();
+    const auto after = monitor().topology().current();
+    EXPECT_GT(after->version, before->version);
+    EXPECT_GE(after->writer_proved_at, since);
+}
+
+TEST_F(ClusterMonitorTest, ADemandThatIsAnsweredAlreadyIsPublishedAgain) {
+    monitor();
+    run_for(1s);
+    const auto before = monitor().topology().current();
+    monitor().demand_proof(before->writer_proved_at, Clock::now() + 10s);
+    pump();
+    EXPECT_EQ(monitor().topology().current()->version, before->version + 1);
+    EXPECT_EQ(cluster_.server("b").connects, 0);
+}
+
+TEST_F(ClusterMonitorTest, AClusterWithoutConnectionsIsDisposedOf) {
+    params_.dispose_after = 60s;
+    monitor();
+    run_for(59s, 100ms);
+    EXPECT_EQ(disposals_, 0);
+    run_for(2s, 100ms);
+    EXPECT_EQ(disposals_, 1);
+    EXPECT_TRUE(monitor().stopped());
+    EXPECT_EQ(cluster_.server("a").open_links, 0);
+}
+
+TEST_F(ClusterMonitorTest, AConnectionKeepsItsClusterAlive) {
+    params_.dispose_after = 60s;
+    {
+        AppLink idle{monitor(), "a", following()};
+        run_for(10min, 100ms);
+        EXPECT_EQ(disposals_, 0);
+    }
+    run_for(121s, 100ms);
+    EXPECT_EQ(disposals_, 1);
+}
+
+TEST_F(ClusterMonitorTest, AnExceptionRestartsTheLoopAndIsCounted) {
+    monitor();
+    const auto answer = std::exchange(
+        cluster_.server("a").answer,
+        [](const std::string&) -> tl::expected<std::vector<ResultSet>, Failure> {
+            throw std::runtime_error{"a defect"};
+        });
+    const auto since = Clock::now();
+    monitor().demand_proof(since, since + 1min);
+    run_for(100ms);
+    EXPECT_EQ(counter("loop_errors"), 1U);
+    cluster_.server("a").answer = answer;
+    run_for(1s);
+    EXPECT_GE(monitor().topology().current()->writer_proved_at, since);
+    EXPECT_EQ(counter("loop_errors"), 1U);
+}
+
+TEST_F(ClusterMonitorTest, AnExceptionIsCountedWhileDeadlinesAreMindedToo) {
+    auto params = suspicion();
+    params.call_timeout = 1min;
+    AppLink link{monitor(), "a", params};
+    cluster_.server("a").answer =
+        [](const std::string&) -> tl::expected<std::vector<ResultSet>, Failure> {
+        throw std::runtime_error{"a defect"};
+    };
+    link.begin();
+    run_for(5s);
+    EXPECT_GE(counter("loop_errors"), 3U);
+    EXPECT_EQ(link.end(), AbortReason::none);
+}
+
+TEST_F(ClusterMonitorTest, StopEndsARestingMonitor) {
+    monitor();
+    run_for(1s);
+    ASSERT_EQ(cluster_.server("a").open_links, 1);
+    stop();
+    EXPECT_TRUE(ended_.expired());
+    EXPECT_EQ(cluster_.server("a").open_links, 0);
+}
+
+TEST_F(ClusterMonitorTest, StopEndsAMonitorThatPausesAfterAnError) {
+    monitor();
+    cluster_.server("a").answer =
+        [](const std::string&) -> tl::expected<std::vector<ResultSet>, Failure> {
+        throw std::runtime_error{"a defect"};
+    };
+    monitor().demand_proof(Clock::now(), Clock::now() + 1min);
+    run_for(10ms);
+    ASSERT_EQ(counter("loop_errors"), 1U);
+    stop();
+    EXPECT_TRUE(ended_.expired());
+}
+
+// The question that stop() interrupts looks like one that failed.
+TEST_F(ClusterMonitorTest, StopDuringAQuestionEndsNoCall) {
+    auto params = WatchParams{};
+    params.detection_time = 1000ms;
+    params.detection_count = 1;
+    params.call_timeout = 1h;
+    for (const bool minds_deadlines : {false, true}) {
+        params.call_timeout = minds_deadlines ? 1h : 0h;
+        AppLink link{monitor(), "a", params};
+        run_for(1s);
+        cluster_.freeze("a");
+        link.begin();
+        run_for(1500ms);
+        ASSERT_GT(counter("probes"), 0U);
+        stop();
+        EXPECT_EQ(link.end(), AbortReason::none);
+        EXPECT_FALSE(link.call_began()) << "the connection must be armed anew";
+        cluster_.revive("a");
+    }
+}
+
+TEST_F(ClusterMonitorTest, WaitersAreLetGoWhenTheMonitorStops) {
+    auto held = monitor().shared_from_this();
+    stop();
+    EXPECT_TRUE(held->topology().closed());
+    EXPECT_TRUE(held->stopped());
+}
+
+TEST_F(ClusterMonitorTest, HostsThatJoinAreAskedAndHostsThatLeaveAreForgotten) {
+    monitor();
+    cluster_.add("d");
+    cluster_.believes("d", "a", true);
+    monitor().demand_proof(Clock::now(), Clock::now() + 1s);
+    run_for(100ms);
+    ASSERT_EQ(monitor().topology().current()->hosts.size(), 4U);
+    cluster_.kill("a");
+    run_for(100ms);
+    EXPECT_GE(cluster_.server("d").connects, 1);
+    cluster_.remove("d");
+    cluster_.promote("b");
+    run_for(100ms);
+    EXPECT_EQ(monitor().topology().current()->find_by_id("d"), nullptr);
+    EXPECT_EQ(cluster_.server("d").open_links, 0);
+}
+
+TEST_F(ClusterMonitorTest, AHostThatLeftIsWatchedWhileAConnectionIsOnIt) {
+    AppLink link{monitor(), "c", by_default()};
+    cluster_.remove("c");
+    monitor().demand_proof(Clock::now(), Clock::now() + 1s);
+    run_for(100ms);
+    ASSERT_EQ(monitor().topology().current()->find_by_id("c"), nullptr);
+    cluster_.freeze("c");
+    link.begin();
+    run_for(45s, 10ms);
+    EXPECT_EQ(link.aborted(), AbortReason::host_unhealthy);
+}
+
+TEST_F(ClusterMonitorTest, AClosedConnectionLeavesNoSocketBehindWhileTheMonitorSleeps) {
+    AppLink link{monitor(), "a", following()};
+    link.begin();
+    run_for(2s);
+    EXPECT_EQ(link.end(), AbortReason::none);
+    run_for(1s);
+    link.close();
+    EXPECT_TRUE(link.socket_gone());
+}
+
+TEST_F(ClusterMonitorTest, AServerThatRefusesTheMonitorsUserIsAlive) {
+    cluster_.server("c").behaviour = NullDriver::Behaviour::rejects;
+    auto params = by_default();
+    params.detection_time = 1000ms;
+    params.detection_count = 1;
+    AppLink link{monitor(), "c", params};
+    link.begin();
+    run_for(10s);
+    EXPECT_EQ(link.end(), AbortReason::none);
+}
+
+TEST_F(ClusterMonitorTest, TheNextAttemptLooksTheNameUpAgainAfterAFailedOne) {
+    monitor();
+    EXPECT_EQ(monitor().address_of("a"), "a.example");
+    EXPECT_EQ(monitor().host_at("a.example", 5432), "a");
+    cluster_.kill("a");
+    run_for(100ms);
+    EXPECT_EQ(monitor().address_of("a"), "");
+    EXPECT_EQ(monitor().host_at("a.example", 5432), "");
+}
+
+}  // namespace
+}  // namespace aws_wrapper
