@@ -37,7 +37,10 @@ public:
         return *thread;
     }
 
-    Runtime& started() {
+    // The lock is held throughout, so that release() can't come between the start and the use: a
+    // cluster without a thread would be watched by nobody.
+    template <typename Use>
+    auto with_started(Use use) {
         const std::lock_guard guard{mutex_};
         if (closing_) {
             throw Error{Errc::stopped, "the process is exiting: no connection can be watched"};
@@ -45,7 +48,16 @@ public:
         if (!thread_.joinable()) {
             start();
         }
-        return *runtime_;
+        return use(*runtime_);
+    }
+
+    template <typename Use>
+    auto if_running(Use use) -> decltype(use(std::declval<Runtime&>())) {
+        const std::lock_guard guard{mutex_};
+        if (!thread_.joinable()) {
+            return {};
+        }
+        return use(*runtime_);
     }
 
     void release() noexcept {
@@ -53,7 +65,7 @@ public:
         if (!thread_.joinable()) {
             return;
         }
-        asio::post(runtime_->context(), [runtime = runtime_] { runtime->stop_clusters(); });
+        asio::post(runtime_->context_, [runtime = runtime_] { runtime->stop_clusters(); });
         guard_.reset();
         {
             std::unique_lock lock{ended_mutex_};
@@ -63,7 +75,7 @@ public:
                 end_resolver_thread();
             } else {
                 // Something outlives its cancellation (a name look-up): it is left behind.
-                runtime_->context().stop();
+                runtime_->context_.stop();
             }
         }
         thread_.join();
@@ -75,17 +87,6 @@ public:
             closing_ = true;
         }
         release();
-    }
-
-    std::vector<std::shared_ptr<ClusterMonitor>> clusters() {
-        const std::lock_guard guard{mutex_};
-        return runtime_ == nullptr ? std::vector<std::shared_ptr<ClusterMonitor>>{}
-                                   : runtime_->clusters();
-    }
-
-    bool closing() noexcept {
-        const std::lock_guard guard{mutex_};
-        return closing_;
     }
 
     bool running() noexcept {
@@ -100,8 +101,8 @@ private:
         if (runtime_ == nullptr) {
             runtime_ = new Runtime;
         }
-        runtime_->context().restart();
-        guard_ = std::make_unique<WorkGuard>(runtime_->context().get_executor());
+        runtime_->context_.restart();
+        guard_ = std::make_unique<WorkGuard>(runtime_->context_.get_executor());
         ended_ = false;
         // Signals belong to the application's threads.
         sigset_t all;
@@ -115,18 +116,29 @@ private:
     // asio looks names up on a thread of its own, which otherwise lives as long as the context;
     // what asio does before a fork ends it, and the next look-up starts another.
     void end_resolver_thread() {
-        runtime_->context().notify_fork(asio::io_context::fork_prepare);
-        runtime_->context().notify_fork(asio::io_context::fork_parent);
+        runtime_->context_.notify_fork(asio::io_context::fork_prepare);
+        runtime_->context_.notify_fork(asio::io_context::fork_parent);
     }
 
     void run() {
         ::pthread_setname_np(::pthread_self(), "aws_wrapper");
-        runtime_->context().run();
+        run_out();
         {
             const std::lock_guard guard{ended_mutex_};
             ended_ = true;
         }
         ended_changed_.notify_all();
+    }
+
+    // A handler that throws (out of memory) must not end the process, nor the other monitors.
+    void run_out() noexcept {
+        for (;;) {
+            try {
+                runtime_->context_.run();
+                return;
+            } catch (const std::exception&) {
+            }
+        }
     }
 
     // A fork finds the thread standing still, so none of the engine's locks is held by it and
@@ -136,7 +148,7 @@ private:
         self.mutex_.lock();
         self.paused_ = self.thread_.joinable();
         if (self.paused_) {
-            self.runtime_->context().stop();
+            self.runtime_->context_.stop();
             self.thread_.join();
         }
     }
@@ -173,17 +185,39 @@ private:
     bool ended_{false};
 };
 
-Runtime& Runtime::started() { return RuntimeThread::instance().started(); }
 void Runtime::release() noexcept { RuntimeThread::instance().release(); }
 void Runtime::close() noexcept { RuntimeThread::instance().close(); }
-bool Runtime::closing() noexcept { return RuntimeThread::instance().closing(); }
 int Runtime::threads() noexcept { return RuntimeThread::instance().running() ? 1 : 0; }
 
 std::vector<std::shared_ptr<ClusterMonitor>> Runtime::watched_clusters() {
-    return RuntimeThread::instance().clusters();
+    return RuntimeThread::instance().if_running(
+        [](Runtime& runtime) { return runtime.clusters(); });
 }
 
 std::shared_ptr<ClusterMonitor> Runtime::find(const std::string& endpoint) {
+    return RuntimeThread::instance().if_running(
+        [&](Runtime& runtime) { return runtime.known(endpoint); });
+}
+
+std::shared_ptr<ClusterMonitor> Runtime::find_by_host(const std::string& name,
+                                                      std::uint16_t port,
+                                                      const InstanceTemplate& instances) {
+    return RuntimeThread::instance().if_running(
+        [&](Runtime& runtime) { return runtime.known_by_host(name, port, instances); });
+}
+
+std::shared_ptr<ClusterMonitor> Runtime::find_or_create(const std::string& endpoint,
+                                                        ClusterParams params,
+                                                        std::shared_ptr<Driver> driver,
+                                                        DriverOptions options,
+                                                        std::vector<Host> hosts) {
+    return RuntimeThread::instance().with_started([&](Runtime& runtime) {
+        return runtime.known_or_new(endpoint, std::move(params), std::move(driver),
+                                    std::move(options), std::move(hosts));
+    });
+}
+
+std::shared_ptr<ClusterMonitor> Runtime::known(const std::string& endpoint) {
     const std::lock_guard guard{mutex_};
     const auto found = std::ranges::find(endpoints_, endpoint,
                                          &std::pair<std::string, std::weak_ptr<ClusterMonitor>>::first);
@@ -194,9 +228,9 @@ std::shared_ptr<ClusterMonitor> Runtime::find(const std::string& endpoint) {
     return cluster && !cluster->stopped() ? cluster : nullptr;
 }
 
-std::shared_ptr<ClusterMonitor> Runtime::find_by_host(const std::string& name,
-                                                      std::uint16_t port,
-                                                      const InstanceTemplate& instances) {
+std::shared_ptr<ClusterMonitor> Runtime::known_by_host(const std::string& name,
+                                                       std::uint16_t port,
+                                                       const InstanceTemplate& instances) {
     const std::lock_guard guard{mutex_};
     const auto found = std::ranges::find_if(clusters_, [&](const auto& cluster) {
         const auto topology = cluster->topology().current();
@@ -207,11 +241,11 @@ std::shared_ptr<ClusterMonitor> Runtime::find_by_host(const std::string& name,
     return found == clusters_.end() ? nullptr : *found;
 }
 
-std::shared_ptr<ClusterMonitor> Runtime::find_or_create(const std::string& endpoint,
-                                                        ClusterParams params,
-                                                        std::shared_ptr<Driver> driver,
-                                                        DriverOptions options,
-                                                        std::vector<Host> hosts) {
+std::shared_ptr<ClusterMonitor> Runtime::known_or_new(const std::string& endpoint,
+                                                      ClusterParams params,
+                                                      std::shared_ptr<Driver> driver,
+                                                      DriverOptions options,
+                                                      std::vector<Host> hosts) {
     const std::lock_guard guard{mutex_};
     const auto known = std::ranges::find_if(
         clusters_, [&](const auto& cluster) { return cluster->is_same(params, hosts); });

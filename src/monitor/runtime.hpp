@@ -21,41 +21,31 @@ namespace aws_wrapper {
 /// thread when it needs one. All functions may be called from any thread.
 class Runtime {
 public:
-    /// The runtime of this process; starts its thread. Throws Error(Errc::stopped) at exit.
-    static Runtime& started();
-
     /// Stops all monitors and the thread; waits for it, at most about half a second.
     static void release() noexcept;
 
     /// release(), and nothing can be started any more. For the end of the process.
     static void close() noexcept;
 
-    /// True once close() was called: whoever waits gives up.
-    static bool closing() noexcept;
-
     /// Number of engine threads that run: 0 or 1.
     static int threads() noexcept;
 
-    asio::io_context& context() noexcept { return context_; }
-
     /// The monitor of the cluster that an endpoint was last seen to lead to; null if unknown.
-    std::shared_ptr<ClusterMonitor> find(const std::string& endpoint);
+    static std::shared_ptr<ClusterMonitor> find(const std::string& endpoint);
 
     /// The monitor of the cluster, of these instance names, that has a host of that name.
-    std::shared_ptr<ClusterMonitor> find_by_host(const std::string& name,
-                                                 std::uint16_t port,
-                                                 const InstanceTemplate& instances);
+    static std::shared_ptr<ClusterMonitor> find_by_host(const std::string& name,
+                                                        std::uint16_t port,
+                                                        const InstanceTemplate& instances);
 
     /// The monitor whose cluster this is (same kind, same instance names, a host in common), else
-    /// a new one. `endpoint` leads to it from now on.
-    std::shared_ptr<ClusterMonitor> find_or_create(const std::string& endpoint,
-                                                   ClusterParams params,
-                                                   std::shared_ptr<Driver> driver,
-                                                   DriverOptions options,
-                                                   std::vector<Host> hosts);
-
-    /// Forgets a cluster that nobody has used for its disposal time.
-    void forget(const ClusterMonitor& cluster);
+    /// a new one; starts the thread. `endpoint` leads to it from now on. Throws
+    /// Error(Errc::stopped) at exit.
+    static std::shared_ptr<ClusterMonitor> find_or_create(const std::string& endpoint,
+                                                          ClusterParams params,
+                                                          std::shared_ptr<Driver> driver,
+                                                          DriverOptions options,
+                                                          std::vector<Host> hosts);
 
     /// All clusters that are watched; starts nothing.
     static std::vector<std::shared_ptr<ClusterMonitor>> watched_clusters();
@@ -63,6 +53,16 @@ public:
 private:
     friend class RuntimeThread;
     Runtime() = default;
+    std::shared_ptr<ClusterMonitor> known(const std::string& endpoint);
+    std::shared_ptr<ClusterMonitor> known_by_host(const std::string& name,
+                                                  std::uint16_t port,
+                                                  const InstanceTemplate& instances);
+    std::shared_ptr<ClusterMonitor> known_or_new(const std::string& endpoint,
+                                                 ClusterParams params,
+                                                 std::shared_ptr<Driver> driver,
+                                                 DriverOptions options,
+                                                 std::vector<Host> hosts);
+    void forget(const ClusterMonitor& cluster);
     std::vector<std::shared_ptr<ClusterMonitor>> clusters();
     void stop_clusters();
 

@@ -63,11 +63,10 @@ void ClusterSeeker::recall() {
 std::shared_ptr<ClusterMonitor> ClusterSeeker::known_cluster(const std::string& endpoint,
                                                              const std::string& name,
                                                              std::uint16_t port) const {
-    auto& runtime = Runtime::started();
-    if (auto known = runtime.find(endpoint)) {
+    if (auto known = Runtime::find(endpoint)) {
         return known;
     }
-    auto known = runtime.find_by_host(name, port, instances(name, port));
+    auto known = Runtime::find_by_host(name, port, instances(name, port));
     const auto wanted = dialect_by_name(settings_.text(Property::wrapper_dialect));
     return known && wanted && *wanted != known->params().dialect ? nullptr : known;
 }
@@ -107,7 +106,7 @@ const std::shared_ptr<ClusterMonitor>& ClusterSeeker::cluster() {
         if (cluster_ && generation_ == fork_generation()) {
             hosts_ = cluster_->topology().current()->hosts;
         }
-        join(Runtime::started().find_or_create(key_, params_, driver_, options_, hosts_));
+        join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
     }
     return cluster_;
 }
@@ -148,7 +147,7 @@ std::string ClusterSeeker::join_plain_server(const LinkFacts& facts) {
     host.name = facts.name;
     host.port = facts.port;
     hosts_.assign(1, host);
-    join(Runtime::started().find_or_create(key_, params_, driver_, options_, hosts_));
+    join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
     cluster_->learn_address(host.id, facts.address);
     return host.id;
 }
@@ -181,7 +180,7 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, Lin
         co_return join_plain_server(facts);
     }
     hosts_ = detected->hosts;
-    join(Runtime::started().find_or_create(key_, params_, driver_, options_, hosts_));
+    join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
     cluster_->learn_address(detected->self_id, facts.address);
     co_return detected->self_id;
 }
@@ -239,8 +238,10 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
     }
 }
 
-Task<tl::expected<bool, Failure>> ClusterSeeker::ask_role(Face& face) {
-    auto sets = co_await face.query(std::string{dialect().role_sql}, query_timeout_);
+Task<tl::expected<bool, Failure>> ClusterSeeker::ask_role(
+    Face& face, std::optional<Duration> at_most) {
+    const auto timeout = std::min(query_timeout_, at_most.value_or(query_timeout_));
+    auto sets = co_await face.query(std::string{dialect().role_sql}, timeout);
     if (!sets) {
         co_return tl::unexpected{std::move(sets.error())};
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,8 +39,8 @@ public:
     /// Takes the server for one without a cluster, unasked; gives it an id.
     std::string join_plain_server(const LinkFacts& facts);
 
-    /// Asks the candidate whether it is in recovery.
-    Task<tl::expected<bool, Failure>> ask_role(Face& face);
+    /// Asks the candidate whether it is in recovery, in less than the usual time if wanted.
+    Task<tl::expected<bool, Failure>> ask_role(Face& face, std::optional<Duration> at_most);
 
     bool has_topology() const noexcept { return joined() && cluster_->has_topology(); }
     TopologyPtr topology() const;

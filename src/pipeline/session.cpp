@@ -91,6 +91,7 @@ public:
     }
 
     Task<OpenResult> open_directly(Face& face, OpenRequest request) override {
+        const auto started = face.now();
         request::OpenLink wanted;
         wanted.timeout = request.timeout;
         if (request.host) {
@@ -125,7 +126,12 @@ public:
         }
         auto in_recovery = opened.facts.in_recovery;
         if (!in_recovery && request.host) {
-            auto asked = co_await seeker_.ask_role(face);
+            // What opening has left of the time; zero would mean no limit.
+            const Duration left = std::max<Duration>(
+                request.timeout - (face.now() - started), Milliseconds{1});
+            const auto timeout =
+                request.timeout.count() > 0 ? std::optional{left} : std::nullopt;
+            auto asked = co_await seeker_.ask_role(face, timeout);
             if (!asked) {
                 co_await face.drop();
                 co_return tl::unexpected{std::move(asked.error())};
@@ -188,12 +194,7 @@ public:
     }
 
     void disarm() noexcept {
-        if (watch_ && !watch_->ended()) {
-            watch_->remove(*slot_);
-        } else if (watch_) {
-            seeker_.abandon(std::move(watch_));
-        }
-        watch_.reset();
+        leave_watch();
         slot_.reset();
     }
 
@@ -243,7 +244,11 @@ private:
     }
 
     void arm() {
-        watch_ = seeker_.watch(host_id_, slot_);
+        try {
+            watch_ = seeker_.watch(host_id_, slot_);
+        } catch (const Error&) {
+            // Errc::stopped: the process exits, nobody watches any more.
+        }
         if (!watch_) {
             slot_.reset();
         }
@@ -251,17 +256,20 @@ private:
 
     // The engine was released, or this is a forked child: join the engine of now.
     void arm_anew() noexcept {
-        seeker_.abandon(std::move(watch_));
-        watch_.reset();
-        try {
-            arm();
-        } catch (const Error&) {
-            // Errc::stopped: the process exits, nobody watches any more.
-            slot_.reset();
-        }
+        leave_watch();
+        arm();
         if (watch_) {
             watch_->call_began();
         }
+    }
+
+    // An ended watch is left, too: it would keep the slot, and with it the link's socket open.
+    void leave_watch() noexcept {
+        if (watch_ && !watch_->belongs_to_parent()) {
+            watch_->remove(*slot_);
+        }
+        seeker_.abandon(std::move(watch_));
+        watch_.reset();
     }
 
     Settings settings_;

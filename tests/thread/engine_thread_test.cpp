@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The engine under many threads, for the thread sanitizer: real clock, real engine thread, and a
+// scripted cluster instead of servers. What counts is that nothing races, hangs or is lost.
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <latch>
+#include <random>
+#include <stdexcept>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include <aws_wrapper/engine.hpp>
+#include <aws_wrapper/session.hpp>
+
+#include "driver/null/scripted_cluster.hpp"
+#include "monitor/process.hpp"
+#include "monitor/runtime.hpp"
+
+namespace aws_wrapper {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Socket {
+public:
+    Socket() {
+        std::array<int, 2> ends{};
+        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+            throw std::runtime_error{"socketpair failed"};
+        }
+        own = ends[0];
+        peer = ends[1];
+    }
+    ~Socket() {
+        ::close(own);
+        ::close(peer);
+    }
+    Socket(const Socket&) = delete;
+    Socket& operator=(const Socket&) = delete;
+    int own{-1};
+    int peer{-1};
+};
+
+// A face of the application: a session, driven by the answers of the scripted servers.
+class Application {
+public:
+    Application(ScriptedCluster& cluster, const std::string& id, Parameters given = {})
+        : cluster_{cluster},
+          id_{id},
+          session_{Settings::parse(with_defaults(std::move(given))),
+                   ScriptedCluster::name_of(id), cluster.driver()} {
+        auto operation = session_.open();
+        verdict = run(operation);
+    }
+
+    Verdict recover(bool in_transaction = false) {
+        CallFailure failure;
+        failure.message = "the link is lost";
+        failure.link_broken = true;
+        failure.in_transaction = in_transaction;
+        failure.at = Clock::now();
+        auto operation = session_.recover(std::move(failure));
+        return run(operation);
+    }
+
+    void call() {
+        session_.begin_call();
+        session_.end_call();
+    }
+    // Blocks as a driver does; only a monitor can end it, since this server says nothing.
+    void wait_for_server() {
+        char byte = 0;
+        static_cast<void>(::recv(socket_.own, &byte, 1, 0));
+    }
+    Session& session() { return session_; }
+
+    Verdict verdict{Verdict::pass};
+
+private:
+    static Parameters with_defaults(Parameters given) {
+        set_parameter(given, "plugins", std::string{"failover,host_monitoring"});
+        set_parameter(given, "cluster_instance_host_pattern", std::string{"?.example"});
+        set_parameter(given, "wrapper_dialect", std::string{"aurora-pg"});
+        set_parameter(given, "failover_timeout_sec", std::string{"20"});
+        return given;
+    }
+
+    Verdict run(Operation& operation) {
+        while (!operation.done()) {
+            const auto& wanted = operation.request();
+            if (const auto* open = std::get_if<request::OpenLink>(&wanted)) {
+                candidate_ = open->host ? open->host->id : id_;
+                operation.answer(Opened{facts()});
+            } else if (const auto* ask = std::get_if<request::AskLink>(&wanted)) {
+                operation.answer(cluster_.answer(candidate_, ask->sql));
+            } else if (std::holds_alternative<request::DropLink>(wanted)) {
+                operation.answer(std::monostate{});
+            } else if (std::holds_alternative<request::AdoptLink>(wanted)) {
+                session_.link_adopted(facts());
+                operation.answer(Adopted{std::monostate{}});
+            } else {
+                operation.wait(50ms);
+            }
+        }
+        return operation.verdict();
+    }
+
+    LinkFacts facts() const {
+        LinkFacts facts;
+        facts.name = ScriptedCluster::name_of(candidate_);
+        facts.address = facts.name;
+        facts.port = 5432;
+        facts.descriptor = socket_.own;
+        return facts;
+    }
+
+    ScriptedCluster& cluster_;
+    std::string id_;
+    std::string candidate_;
+    Socket socket_;
+    Session session_;
+};
+
+class EngineThread : public ::testing::Test {
+protected:
+    ~EngineThread() override { release_resources(); }
+
+    // Runs `work(number)` in `count` threads that begin together.
+    template <typename Work>
+    void in_threads(int count, Work work) {
+        std::latch together{count};
+        std::vector<std::jthread> threads;
+        for (int number = 0; number < count; ++number) {
+            threads.emplace_back([&, number] {
+                together.arrive_and_wait();
+                work(number);
+            });
+        }
+    }
+
+    ScriptedCluster cluster_{{"a", "b", "c"}};
+};
+
+TEST_F(EngineThread, StartsWithTheFirstConnectionAndEndsWithRelease) {
+    EXPECT_EQ(engine_statistics().threads, 0);
+    Application application{cluster_, "a"};
+    EXPECT_EQ(application.verdict, Verdict::opened);
+    EXPECT_EQ(application.session().host_id(), "a");
+    EXPECT_EQ(engine_statistics().threads, 1);
+    ASSERT_EQ(engine_statistics().clusters.size(), 1U);
+    EXPECT_EQ(engine_statistics().clusters[0].connections, 1U);
+    release_resources();
+    release_resources();
+    EXPECT_EQ(engine_statistics().threads, 0);
+    EXPECT_TRUE(engine_statistics().clusters.empty());
+}
+
+TEST_F(EngineThread, TheNextCallAfterReleaseIsWatchedAgain) {
+    Application application{cluster_, "a"};
+    release_resources();
+    application.call();
+    EXPECT_EQ(engine_statistics().threads, 1);
+    ASSERT_EQ(engine_statistics().clusters.size(), 1U);
+    EXPECT_EQ(engine_statistics().clusters[0].connections, 1U);
+}
+
+TEST_F(EngineThread, AConnectionClosedAfterReleaseLeavesNoSocketBehind) {
+    const auto open_descriptors = [] {
+        int count = 0;
+        for (int number = 0; number < 4096; ++number) {
+            count += ::fcntl(number, F_GETFD) >= 0 ? 1 : 0;
+        }
+        return count;
+    };
+    Application keeper{cluster_, "a"};
+    release_resources();
+    keeper.call();
+    const int before = open_descriptors();
+    {
+        Application application{cluster_, "a"};
+        release_resources();
+        application.session().close();
+        EXPECT_EQ(open_descriptors() - before, 2) << "the application's own pair";
+    }
+}
+
+TEST_F(EngineThread, FailsOverToTheWriterThatIsProved) {
+    Application application{cluster_, "a"};
+    EXPECT_EQ(application.recover(), Verdict::moved) << "the writer is back at once";
+    EXPECT_EQ(application.session().host_id(), "a");
+    EXPECT_EQ(application.recover(true), Verdict::moved_in_transaction);
+    EXPECT_EQ(application.session().report().to, "a");
+}
+
+TEST_F(EngineThread, CallsFromSixteenThreadsWhileTheEngineIsReleasedAgainAndAgain) {
+    std::atomic<int> opened{0};
+    std::atomic<bool> done{false};
+    std::jthread releaser{[&] {
+        while (!done) {
+            release_resources();
+            std::this_thread::yield();
+        }
+    }};
+    in_threads(16, [&](int number) {
+        for (int round = 0; round < 10; ++round) {
+            Application application{cluster_, number % 2 == 0 ? "a" : "b"};
+            opened += application.verdict == Verdict::opened ? 1 : 0;
+            for (int call = 0; call < 50; ++call) {
+                application.call();
+            }
+        }
+    });
+    done = true;
+    EXPECT_EQ(opened, 160);
+}
+
+TEST_F(EngineThread, RecoversInManyThreadsWhileTheEngineIsReleased) {
+    std::atomic<int> moved{0};
+    in_threads(8, [&](int number) {
+        Application application{cluster_, "a"};
+        for (int round = 0; round < 3; ++round) {
+            moved += application.recover() == Verdict::moved ? 1 : 0;
+            if (number == 0) {
+                release_resources();
+            }
+        }
+    });
+    EXPECT_EQ(moved, 24);
+}
+
+TEST_F(EngineThread, DemandsAndWaitsFromManyThreadsAreAllServed) {
+    Application application{cluster_, "a"};
+    ClusterParams params;
+    params.dialect = DialectCode::aurora_pg;
+    params.instances = InstanceTemplate::parse("?.example", 5432);
+    const auto monitor =
+        Runtime::find_or_create("test", params, cluster_.driver(), {}, cluster_.hosts());
+    std::atomic<int> served{0};
+    in_threads(16, [&](int) {
+        for (int round = 0; round < 20; ++round) {
+            const auto since = Clock::now();
+            auto topology = monitor->topology().current();
+            while (topology->writer_proved_at < since) {
+                monitor->demand_proof(since, since + 20s);
+                topology = monitor->topology().wait_newer(topology->version, Clock::now() + 1s);
+            }
+            served += 1;
+        }
+    });
+    EXPECT_EQ(served, 320);
+}
+
+TEST_F(EngineThread, ACallThatIsEndedByItsDeadlineLearnsOfItInManyThreads) {
+    std::atomic<int> ended{0};
+    in_threads(8, [&](int) {
+        Parameters given;
+        set_parameter(given, "socket_timeout", std::string{"0.05"});
+        Application application{cluster_, "a", given};
+        application.session().begin_call();
+        application.wait_for_server();
+        const char* reason = application.session().end_call();
+        ended += reason != nullptr && std::string{reason} == "call_timed_out" ? 1 : 0;
+    });
+    EXPECT_EQ(ended, 8);
+}
+
+TEST_F(EngineThread, TheChildOfAForkBeginsWithNothingAndTheParentGoesOn) {
+    Application application{cluster_, "a"};
+    std::atomic<bool> done{false};
+    std::jthread busy{[&] {
+        Application other{cluster_, "b"};
+        while (!done) {
+            other.call();
+        }
+    }};
+    for (int round = 0; round < 20; ++round) {
+        const pid_t child = ::fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            // Async-signal-safe enough: only this thread exists, and none of its locks is held.
+            const bool nothing = fork_generation() == 1 && engine_statistics().threads == 0 &&
+                                 engine_statistics().clusters.empty();
+            application.session().close();
+            ::_exit(nothing ? 0 : 1);
+        }
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        ASSERT_TRUE(WIFEXITED(status));
+        ASSERT_EQ(WEXITSTATUS(status), 0);
+        ASSERT_EQ(application.recover(), Verdict::moved);
+    }
+    done = true;
+}
+
+#ifndef __SANITIZE_THREAD__
+// The thread sanitizer can't follow threads that a forked child starts.
+TEST_F(EngineThread, TheChildOfAForkCanUseItsConnectionsAndItsOwnEngine) {
+    Application application{cluster_, "a"};
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        application.call();
+        const bool armed = engine_statistics().threads == 1 &&
+                           engine_statistics().clusters.size() == 1 &&
+                           engine_statistics().clusters[0].connections == 1;
+        const bool moved = application.recover() == Verdict::moved;
+        release_resources();
+        ::_exit(armed && moved ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+    EXPECT_EQ(application.recover(), Verdict::moved);
+}
+#endif
+
+// The last one: nothing starts after it.
+TEST(EngineThreadAtExit, NothingStartsOnceTheEngineIsClosed) {
+    ScriptedCluster cluster{{"a", "b"}};
+    Application application{cluster, "a"};
+    ASSERT_EQ(application.verdict, Verdict::opened);
+    close_engine();
+    application.call();
+    EXPECT_EQ(engine_statistics().threads, 0);
+    EXPECT_THROW(application.recover(), Error);
+    application.session().close();
+}
+
+}  // namespace
+}  // namespace aws_wrapper
