@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <aws_wrapper/operation.hpp>
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 
@@ -97,12 +98,12 @@ TEST(Operation, TellsTheTimeOfTheLastAnswer) {
     VirtualTime time;
     const auto begin = Clock::now();
     Duration seen{};
-    Operation operation{[&](Face& face) -> Task<Verdict> {
-                            co_await face.drop();
-                            seen = face.now() - begin;
-                            co_return Verdict::pass;
-                        },
-                        nobody_waits()};
+    const auto body = [&](Face& face) -> Task<Verdict> {
+        co_await face.drop();
+        seen = face.now() - begin;
+        co_return Verdict::pass;
+    };
+    Operation operation{std::cref(body), nobody_waits()};
     time.advance(5s);
     operation.answer(std::monostate{});
     EXPECT_EQ(seen, 5s);
@@ -132,18 +133,18 @@ TEST(Operation, AnAnswerToAnotherQuestionIsAnError) {
 
 TEST(Operation, OneThatIsGivenUpMidwayDestroysAllItsFrames) {
     int alive = 0;
+    const auto inner = [&](Face& face) -> Task<int> {
+        const Tracer tracer{alive};
+        co_await face.drop();
+        co_return 1;
+    };
+    const auto outer = [&](Face& face) -> Task<Verdict> {
+        const Tracer tracer{alive};
+        co_await inner(face);
+        co_return Verdict::pass;
+    };
     {
-        Operation operation{[&](Face& face) -> Task<Verdict> {
-                                const Tracer outer{alive};
-                                const auto inner = [&](Face& of) -> Task<int> {
-                                    const Tracer tracer{alive};
-                                    co_await of.drop();
-                                    co_return 1;
-                                };
-                                co_await inner(face);
-                                co_return Verdict::pass;
-                            },
-                            nobody_waits()};
+        Operation operation{std::cref(outer), nobody_waits()};
         EXPECT_EQ(alive, 2);
         Operation moved{std::move(operation)};
         EXPECT_EQ(alive, 2);
@@ -154,10 +155,7 @@ TEST(Operation, OneThatIsGivenUpMidwayDestroysAllItsFrames) {
 class OperationWait : public ::testing::Test {
 protected:
     Operation awaiting_topology(TimePoint until) {
-        return Operation{[this, until](Face& face) -> Task<Verdict> {
-                             got_ = co_await face.await_topology(3, until);
-                             co_return Verdict::pass;
-                         },
+        return Operation{[this, until](Face& face) { return await_topology(face, until); },
                          [this](std::uint64_t newer_than, TimePoint slice_end) {
                              EXPECT_EQ(newer_than, 3U);
                              asked_until_ = slice_end;
@@ -166,6 +164,11 @@ protected:
                              }
                              return version(published_);
                          }};
+    }
+
+    Task<Verdict> await_topology(Face& face, TimePoint until) {
+        got_ = co_await face.await_topology(3, until);
+        co_return Verdict::pass;
     }
 
     VirtualTime time_;
@@ -199,22 +202,20 @@ TEST_F(OperationWait, EndsWithTheOldTopologyWhenItsTimeIsUp) {
     EXPECT_EQ(got_->version, 3U);
 }
 
+Task<Verdict> pause_until(Face& face, TimePoint until) {
+    co_await face.pause(until);
+    co_return Verdict::pass;
+}
+
 TEST_F(OperationWait, APauseThatIsOverAlreadyDoesNotWait) {
-    Operation operation{[this](Face& face) -> Task<Verdict> {
-                            co_await face.pause(begin_);
-                            co_return Verdict::pass;
-                        },
-                        nobody_waits()};
+    Operation operation{[this](Face& face) { return pause_until(face, begin_); }, nobody_waits()};
     EXPECT_TRUE(operation.wait(100ms));
     EXPECT_TRUE(operation.done());
 }
 
 TEST(OperationPause, IsSlept) {
     const auto begin = Clock::now();
-    Operation operation{[&](Face& face) -> Task<Verdict> {
-                            co_await face.pause(begin + 3ms);
-                            co_return Verdict::pass;
-                        },
+    Operation operation{[&](Face& face) { return pause_until(face, begin + 3ms); },
                         nobody_waits()};
     while (!operation.wait(1ms)) {
         EXPECT_FALSE(operation.done());

@@ -6,6 +6,9 @@ namespace aws_wrapper {
 
 namespace {
 
+// Between two links that were opened, but could not take over the session.
+constexpr Milliseconds kPauseAfterLoss{500};
+
 class Failover final : public Plugin {
 public:
     explicit Failover(Services& services)
@@ -68,6 +71,8 @@ public:
             }
             services_.report().attempts.push_back(
                 {opened->host_id, "lost again: " + adopted.error().message, {}});
+            const auto again_at = std::min<TimePoint>(deadline, face.now() + kPauseAfterLoss);
+            co_await face.pause(again_at);
         }
     }
 
@@ -92,7 +97,10 @@ private:
     }
 
     bool enabled() const {
-        return services_.has_topology() && services_.endpoint_type() != EndpointType::rds_proxy;
+        const auto type = services_.endpoint_type();
+        const bool proxy =
+            type == EndpointType::rds_proxy || type == EndpointType::rds_proxy_endpoint;
+        return services_.has_topology() && !proxy;
     }
 
     Duration budget() const {

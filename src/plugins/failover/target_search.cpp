@@ -10,12 +10,18 @@ namespace {
 // A host that proved itself a moment ago answers at once or is gone again.
 constexpr Milliseconds kWriterTimeout{5000};
 constexpr Milliseconds kFirstReaderTimeout{2000};
-constexpr Milliseconds kPauseAfterMiss{50};
+// The pause after a miss doubles up to the longest one: many connections may be searching.
+constexpr Milliseconds kFirstPause{50};
+constexpr Milliseconds kLongestPause{1000};
 // The demand is repeated, in case the monitors were released and started anew meanwhile.
 constexpr Milliseconds kDemandEvery{1000};
 
 OpenResult out_of_time(const std::string& stage) {
     return tl::unexpected{Failure{Errc::failover_failed, {}, stage}};
+}
+
+Duration pause_after(int misses) {
+    return std::min<Duration>(kFirstPause * (1 << std::min(misses - 1, 10)), kLongestPause);
 }
 
 }  // namespace
@@ -32,18 +38,21 @@ Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePo
     auto topology = services_.topology();
     bool known = topology->writer() != nullptr && topology->writer()->id != avoid &&
                  topology->writer_proved_at != TimePoint{};
+    int misses = 0;
+    std::string missed;
+    std::string last = "no writer was proved by any host of the cluster";
     for (;;) {
         const auto waiting_since = face.now();
-        while (!known) {
-            if (face.now() >= deadline) {
-                co_return out_of_time("no writer was proved by any host of the cluster");
-            }
+        while (!known && face.now() < deadline) {
             services_.demand_proof(since, deadline);
             const auto until = std::min<TimePoint>(deadline, face.now() + kDemandEvery);
             topology = co_await face.await_topology(topology->version, until);
             known = topology->writer() != nullptr && topology->writer_proved_at >= since;
         }
         services_.report().found_target += face.now() - waiting_since;
+        if (face.now() >= deadline) {
+            co_return out_of_time(last);
+        }
 
         const Duration remaining = deadline - face.now();
         const Host writer = *topology->writer();
@@ -52,12 +61,13 @@ Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePo
         if (opened) {
             co_return opened;
         }
-        if (face.now() >= deadline) {
-            co_return out_of_time("the writer could not be reached: " + opened.error().message);
-        }
+        last = "the writer could not be reached: " + opened.error().message;
+        misses = writer.id == missed ? misses + 1 : 1;
+        missed = writer.id;
         since = face.now();
         known = false;
-        const auto pause_until = std::min<TimePoint>(deadline, face.now() + kPauseAfterMiss);
+        const auto pause_until =
+            std::min<TimePoint>(deadline, face.now() + pause_after(misses));
         co_await face.pause(pause_until);
     }
 }
@@ -68,7 +78,7 @@ Task<OpenResult> TargetSearch::find_reader(Face& face, std::string avoid, TimePo
         services_.settings().milliseconds(Property::failover_reader_connect_timeout_sec);
     auto timeout = std::min(kFirstReaderTimeout, full_timeout);
     std::string last = "the topology lists no suitable host";
-    for (;;) {
+    for (int rounds = 1;; ++rounds) {
         const auto topology = services_.topology();
         const auto candidates = round(*topology, avoid);
         for (const auto& host : candidates) {
@@ -89,7 +99,7 @@ Task<OpenResult> TargetSearch::find_reader(Face& face, std::string avoid, TimePo
             co_return out_of_time("no reader could be reached: " + last);
         }
         timeout = full_timeout;
-        const auto until = std::min<TimePoint>(deadline, face.now() + kPauseAfterMiss);
+        const auto until = std::min<TimePoint>(deadline, face.now() + pause_after(rounds));
         co_await face.pause(until);
     }
 }

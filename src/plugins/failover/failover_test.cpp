@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <map>
+#include <ostream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "plugins/failover/info.hpp"
+
+namespace aws_wrapper {
+
+void PrintTo(Verdict verdict, std::ostream* out) { *out << static_cast<int>(verdict); }
+
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+// A cluster, a connection to it and its face, on one virtual clock. Hosts behave by the script;
+// the plugin under test is the real one, as is the Operation that carries it.
+class FailoverTest : public ::testing::Test, protected Services {
+protected:
+    enum class Health { up, refuses, silent };
+    struct Server {
+        HostRole role{HostRole::reader};
+        Health health{Health::up};
+        Duration latency{2ms};
+        int opened{0};
+    };
+
+    FailoverTest() {
+        servers_["a"].role = HostRole::writer;
+        servers_["b"];
+        servers_["c"];
+        publish("a");
+        time_.advance(1s);
+        begin_ = Clock::now();
+    }
+
+    // What the application gave.
+    void given(Parameters parameters,
+               const std::string& host = "x.cluster-abc.eu-west-1.rds.amazonaws.com") {
+        settings_ = Settings::parse(parameters);
+        endpoint_type_ = classify_endpoint(host).type;
+    }
+    void mode(const std::string& text) {
+        given({{"failover_mode", text}, {"failover_timeout_sec", std::string{"10"}}});
+    }
+
+    // The cluster's history.
+    void at(Duration after, std::function<void()> event) {
+        script_.emplace(begin_ + after, std::move(event));
+    }
+    void publish(const std::string& writer, bool proved = true) {
+        auto next = std::make_shared<Topology>();
+        next->version = topology_->version + 1;
+        next->writer_proved_at = proved ? Clock::now() : topology_->writer_proved_at;
+        for (const auto& [id, server] : servers_) {
+            Host host;
+            host.id = id;
+            host.name = id + ".example";
+            host.port = 5432;
+            host.role = id == writer ? HostRole::writer : HostRole::reader;
+            host.weight = id == "c" ? 200 : 100;
+            next->hosts.push_back(std::move(host));
+        }
+        topology_ = std::move(next);
+    }
+    void becomes_writer(const std::string& id) {
+        for (auto& [own_id, server] : servers_) {
+            server.role = own_id == id ? HostRole::writer : HostRole::reader;
+        }
+        publish(id);
+    }
+
+    // The connection.
+    Verdict fails(CallFailure failure) {
+        const auto plugin = make_failover(*this);
+        started_ = Clock::now();
+        Operation operation{
+            [&](Face& face) { return plugin->call_failed(face, failure); },
+            [](std::uint64_t, TimePoint) -> TopologyPtr { throw std::logic_error{"waited"}; }};
+        drive(operation);
+        return operation.verdict();
+    }
+    Verdict link_breaks(bool in_transaction = false) {
+        CallFailure failure;
+        failure.message = "server closed the connection unexpectedly";
+        failure.link_broken = true;
+        failure.in_transaction = in_transaction;
+        return fails(failure);
+    }
+    Verdict fails_with(const char* sqlstate) {
+        CallFailure failure;
+        failure.sqlstate = SqlState{sqlstate};
+        failure.message = "the server's words";
+        return fails(failure);
+    }
+    // Opens the first link, which the endpoint leads to `host`; the result is in opened_.
+    void opens(const std::string& host) {
+        const auto plugin = make_failover(*this);
+        started_ = Clock::now();
+        endpoint_leads_to_ = host;
+        Operation operation{
+            [&](Face& face) { return open_through(*plugin, face); },
+            [](std::uint64_t, TimePoint) -> TopologyPtr { throw std::logic_error{"waited"}; }};
+        drive(operation);
+        operation.verdict();
+    }
+
+    Duration took() const { return Clock::now() - started_; }
+    int requests() const { return requests_; }
+
+    // Services
+
+    const Settings& settings() const override { return settings_; }
+    EndpointType endpoint_type() const override { return endpoint_type_; }
+    const std::string& current_host() const override { return current_; }
+    bool has_topology() const override { return has_topology_; }
+    TopologyPtr topology() const override { return topology_; }
+    void demand_proof(TimePoint since, TimePoint) override {
+        ++demands_;
+        if (proves_itself_.empty() || topology_->writer_proved_at >= since) {
+            return;
+        }
+        script_.emplace(Clock::now() + 5ms, [this] { publish(proves_itself_); });
+    }
+    std::string address_of(const Host&) override { return {}; }
+    FailureKind classify(const CallFailure& failure) const override {
+        return aws_wrapper::classify(dialect(DialectCode::aurora_pg), failure.sqlstate,
+                                     failure.link_broken);
+    }
+    Task<OpenResult> open_directly(Face& face, OpenRequest request) override {
+        request::OpenLink wanted;
+        wanted.timeout = request.timeout;
+        wanted.host = request.host;
+        auto facts = co_await face.open(std::move(wanted));
+        if (!facts) {
+            co_return tl::unexpected{std::move(facts.error())};
+        }
+        OpenedLink opened;
+        opened.facts = std::move(*facts);
+        opened.host_id = request.host ? request.host->id : endpoint_leads_to_;
+        opened.role = *opened.facts.in_recovery ? HostRole::reader : HostRole::writer;
+        co_return opened;
+    }
+    std::size_t choose(std::size_t count) override { return count - 1; }   // no shuffling
+    FailoverReport& report() override { return report_; }
+
+    Settings settings_{Settings::parse({{"failover_timeout_sec", std::string{"10"}}})};
+    EndpointType endpoint_type_{EndpointType::rds_writer_cluster};
+    bool has_topology_{true};
+    std::string current_{"a"};
+    std::map<std::string, Server> servers_;
+    std::string proves_itself_;   ///< answers each demand 5 ms later
+    std::vector<std::string> tried_;
+    std::vector<Duration> timeouts_;
+    std::string endpoint_leads_to_;
+    OpenResult opened_;
+    FailoverReport report_;
+    int demands_{0};
+    int dropped_{0};
+    int adopted_{0};
+    int failing_adoptions_{0};
+
+private:
+    Task<Verdict> open_through(Plugin& plugin, Face& face) {
+        OpenRequest as_given;
+        OpenNext next = [this, &face](OpenRequest request) {
+            return open_directly(face, std::move(request));
+        };
+        opened_ = co_await plugin.open(face, std::move(as_given), std::move(next));
+        co_return Verdict::pass;
+    }
+
+    void advance_to(TimePoint when) {
+        while (!script_.empty() && script_.begin()->first <= when) {
+            auto event = script_.extract(script_.begin());
+            if (event.key() > Clock::now()) {
+                time_.advance(event.key() - Clock::now());
+            }
+            event.mapped()();
+        }
+        if (when > Clock::now()) {
+            time_.advance(when - Clock::now());
+        }
+    }
+
+    Opened open(const request::OpenLink& wanted) {
+        const std::string id = wanted.host ? wanted.host->id : endpoint_leads_to_;
+        tried_.push_back(id);
+        timeouts_.push_back(wanted.timeout);
+        auto& server = servers_.at(id);
+        const bool limited = wanted.timeout > Duration{0};
+        if (server.health == Health::refuses) {
+            return tl::unexpected{Failure{Errc::network, {}, "connection refused"}};
+        }
+        if (server.health == Health::silent || (limited && server.latency > wanted.timeout)) {
+            EXPECT_TRUE(limited) << "it would never come back";
+            advance_to(Clock::now() + wanted.timeout);
+            return tl::unexpected{Failure{Errc::timed_out, {}, "timeout expired"}};
+        }
+        advance_to(Clock::now() + server.latency);
+        ++server.opened;
+        ++candidates_;
+        EXPECT_EQ(candidates_, 1) << "two candidates at once";
+        LinkFacts facts;
+        facts.in_recovery = server.role != HostRole::writer;
+        return facts;
+    }
+
+    void drive(Operation& operation) {
+        while (!operation.done() && ++requests_ < 100000) {
+            const auto wanted = operation.request();
+            if (const auto* link = std::get_if<request::OpenLink>(&wanted)) {
+                operation.answer(open(*link));
+            } else if (std::holds_alternative<request::DropLink>(wanted)) {
+                ++dropped_;
+                --candidates_;
+                operation.answer(std::monostate{});
+            } else if (std::holds_alternative<request::AdoptLink>(wanted)) {
+                --candidates_;
+                if (failing_adoptions_ > 0) {
+                    --failing_adoptions_;
+                    operation.answer(
+                        Adopted{tl::unexpected{Failure{Errc::network, {}, "gone"}}});
+                } else {
+                    ++adopted_;
+                    operation.answer(Adopted{std::monostate{}});
+                }
+            } else if (const auto* wait = std::get_if<request::AwaitTopology>(&wanted)) {
+                while (topology_->version <= wait->newer_than && Clock::now() < wait->until) {
+                    const auto next =
+                        script_.empty() ? wait->until
+                                        : std::min(wait->until, script_.begin()->first);
+                    advance_to(next);
+                }
+                operation.answer(topology_);
+            } else {
+                advance_to(std::get<request::Pause>(wanted).until);
+                operation.answer(std::monostate{});
+            }
+        }
+        ASSERT_TRUE(operation.done()) << "it goes on for ever";
+    }
+
+    VirtualTime time_;
+    TimePoint begin_{Clock::now()};
+    TimePoint started_{};
+    TopologyPtr topology_{std::make_shared<Topology>()};
+    std::multimap<TimePoint, std::function<void()>> script_;
+    int requests_{0};
+    int candidates_{0};
+};
+
+using FailoverToTheWriter = FailoverTest;
+
+TEST_F(FailoverToTheWriter, WaitsForTheProofAndMovesThere) {
+    servers_["a"].health = Health::refuses;
+    at(700ms, [this] { becomes_writer("b"); });
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_THAT(tried_, ElementsAre("b")) << "nothing is opened on suspicion";
+    EXPECT_EQ(adopted_, 1);
+    EXPECT_EQ(took(), 702ms);
+}
+
+TEST_F(FailoverToTheWriter, TellsItsTimeline) {
+    servers_["a"].health = Health::refuses;
+    at(700ms, [this] { becomes_writer("b"); });
+    ASSERT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(report_.trigger, "server closed the connection unexpectedly");
+    EXPECT_TRUE(report_.sqlstate.empty());
+    EXPECT_EQ(report_.from, "a");
+    EXPECT_EQ(report_.to, "b");
+    EXPECT_EQ(report_.found_target, 700ms);
+    EXPECT_EQ(report_.connected, 2ms);
+    EXPECT_EQ(report_.total, 702ms);
+    ASSERT_EQ(report_.attempts.size(), 1U);
+    EXPECT_EQ(report_.attempts[0].host, "b.example:5432");
+    EXPECT_EQ(report_.attempts[0].result, "connected");
+    EXPECT_EQ(report_.attempts[0].took, 2ms);
+}
+
+TEST_F(FailoverToTheWriter, TellsWhichMonitorEndedTheCall) {
+    becomes_writer("b");
+    CallFailure failure;
+    failure.message = "the socket is shut down";
+    failure.link_broken = true;
+    failure.aborted_by = "writer_moved";
+    EXPECT_EQ(fails(failure), Verdict::moved);
+    EXPECT_EQ(report_.trigger, "writer_moved");
+}
+
+// spec/03 16.3: what the face makes FailoverSuccessError or TransactionResolutionUnknownError of.
+TEST_F(FailoverToTheWriter, SaysWhetherATransactionWasOpen) {
+    becomes_writer("b");
+    EXPECT_EQ(link_breaks(false), Verdict::moved);
+    EXPECT_EQ(link_breaks(true), Verdict::moved_in_transaction);
+}
+
+TEST_F(FailoverToTheWriter, TriesAKnownWriterElsewhereAtOnce) {
+    becomes_writer("b");
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(took(), 2ms);
+    EXPECT_EQ(demands_, 0);
+}
+
+TEST_F(FailoverToTheWriter, GoesBackToTheSameHostOnceItProvesItselfAgain) {
+    proves_itself_ = "a";
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_THAT(tried_, ElementsAre("a"));
+    EXPECT_EQ(took(), 7ms);
+}
+
+// spec/03 16.2.
+TEST_F(FailoverToTheWriter, ManyInARowEachLandOnTheWriterOfTheirTime) {
+    for (int round = 0; round < 50; ++round) {
+        const std::string writer = round % 2 == 0 ? "b" : "a";
+        becomes_writer(writer);
+        ASSERT_EQ(link_breaks(), Verdict::moved) << round;
+        ASSERT_EQ(tried_.back(), writer) << round;
+        current_ = writer;
+    }
+}
+
+// spec/03 16.8.
+TEST_F(FailoverToTheWriter, AsksAgainUntilTheProvedHostTakesTheRole) {
+    becomes_writer("b");
+    proves_itself_ = "b";
+    servers_["b"].role = HostRole::reader;
+    at(100ms, [this] { servers_["b"].role = HostRole::writer; });
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_THAT(tried_, ElementsAre("b", "b", "b"));
+    EXPECT_EQ(dropped_, 2);
+    EXPECT_THAT(report_.attempts[0].result, HasSubstr("is a reader, wanted is a writer"));
+}
+
+TEST_F(FailoverToTheWriter, FailsAtItsDeadlineWhenNobodyProvesHimself) {
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_EQ(took(), 10s);
+    EXPECT_THAT(tried_, IsEmpty());
+    EXPECT_LE(requests(), 12) << "a busy loop";
+    EXPECT_EQ(report_.total, 10s);
+    EXPECT_EQ(report_.found_target, 10s);
+    EXPECT_EQ(report_.to, "");
+}
+
+TEST_F(FailoverToTheWriter, FailsAtItsDeadlineWhenTheWriterNeverTakesTheRole) {
+    becomes_writer("b");
+    proves_itself_ = "b";
+    servers_["b"].role = HostRole::reader;
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_EQ(took(), 10s);
+    EXPECT_EQ(dropped_, servers_["b"].opened);
+    EXPECT_LE(tried_.size(), 16U) << "a storm";
+}
+
+TEST_F(FailoverToTheWriter, FailsAtItsDeadlineWhenTheWriterIsSilent) {
+    becomes_writer("b");
+    proves_itself_ = "b";
+    servers_["b"].health = Health::silent;
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_EQ(took(), 10s);
+    for (const auto& timeout : timeouts_) {
+        EXPECT_GT(timeout, 0s) << "no attempt may be without a limit";
+        EXPECT_LE(timeout, 5s);
+    }
+}
+
+TEST_F(FailoverToTheWriter, AProofAtTheVeryEndIsNotTriedWithoutALimit) {
+    at(10s, [this] { becomes_writer("b"); });
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_EQ(took(), 10s);
+    EXPECT_THAT(tried_, IsEmpty());
+}
+
+TEST_F(FailoverToTheWriter, ALinkThatIsLostBeforeItsAdoptionIsReplacedAgain) {
+    becomes_writer("b");
+    proves_itself_ = "b";
+    failing_adoptions_ = 2;
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(tried_.size(), 3U);
+    ASSERT_EQ(report_.attempts.size(), 5U);
+    EXPECT_EQ(report_.attempts[1].result, "lost again: gone");
+}
+
+TEST_F(FailoverToTheWriter, LinksThatNeverTakeOverTheSessionEndAtTheDeadlineWithoutAStorm) {
+    becomes_writer("b");
+    proves_itself_ = "b";
+    failing_adoptions_ = 1000000;
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_EQ(took(), 10s);
+    EXPECT_LE(tried_.size(), 21U);
+}
+
+TEST_F(FailoverToTheWriter, AStaleViewIsNoProof) {
+    at(100ms, [this] { publish("b", false); });
+    at(200ms, [this] { publish("b", false); });
+    at(300ms, [this] { becomes_writer("b"); });
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(took(), 302ms);
+    EXPECT_THAT(tried_, ElementsAre("b"));
+}
+
+using FailoverToAReader = FailoverTest;
+
+TEST_F(FailoverToAReader, TriesReadersFirstAndTheHostJustLeftAsTheLastOfThem) {
+    mode("strict_reader");
+    current_ = "b";
+    servers_["b"].health = Health::refuses;
+    servers_["c"].health = Health::refuses;
+    at(1s, [this] { servers_["b"].health = Health::up; });
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    ASSERT_GE(tried_.size(), 3U);
+    EXPECT_THAT(std::vector(tried_.begin(), tried_.begin() + 3), ElementsAre("c", "b", "a"));
+    EXPECT_EQ(tried_.back(), "b");
+}
+
+TEST_F(FailoverToAReader, DoesNotWaitForAProof) {
+    mode("strict_reader");
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(took(), 2ms);
+    EXPECT_GE(demands_, 1) << "but the topology is refreshed";
+}
+
+// spec/03 16.9.
+TEST_F(FailoverToAReader, AStrictReaderNeverTakesTheWriter) {
+    mode("strict_reader");
+    servers_["b"].health = servers_["c"].health = Health::refuses;
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_EQ(took(), 10s);
+    EXPECT_EQ(adopted_, 0);
+    EXPECT_EQ(dropped_, servers_["a"].opened);
+    EXPECT_LE(requests(), 16 * 6) << "a storm";
+}
+
+TEST_F(FailoverToAReader, ReaderOrWriterTakesTheWriterWhenNoReaderIsLeft) {
+    mode("reader_or_writer");
+    servers_["b"].health = servers_["c"].health = Health::refuses;
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_THAT(tried_, UnorderedElementsAre("b", "c", "a"));
+    EXPECT_EQ(tried_.back(), "a");
+}
+
+TEST_F(FailoverToAReader, AFormerWriterThatWasDemotedIsTakenByAStrictReader) {
+    mode("strict_reader");
+    servers_["a"].role = HostRole::reader;   // the topology doesn't know it yet
+    servers_["b"].health = servers_["c"].health = Health::refuses;
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(tried_.back(), "a");
+}
+
+TEST_F(FailoverToAReader, SilentReadersAreGivenUpSoonInTheFirstRound) {
+    mode("strict_reader");
+    servers_["b"].health = Health::silent;
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_LE(took(), 2s + 2ms);
+}
+
+TEST_F(FailoverToAReader, AnEmptyTopologyIsNoBusyLoop) {
+    mode("strict_reader");
+    servers_.clear();
+    publish("");
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_EQ(took(), 10s);
+    EXPECT_LE(requests(), 20);
+}
+
+TEST_F(FailoverToAReader, TheHeaviestReaderIsTriedFirstIfWanted) {
+    given({{"failover_mode", std::string{"strict_reader"}},
+           {"failover_reader_host_selector_strategy", std::string{"highest_weight"}}});
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_THAT(tried_, ElementsAre("c"));
+}
+
+// spec/03 16.1 and 3.5: how a connection behaves that says nothing about it.
+TEST_F(FailoverTest, TheEndpointDecidesTheModeThatIsNotGiven) {
+    const auto takes_a_reader = [this](const std::string& host) {
+        given({{"failover_timeout_sec", std::string{"1"}}}, host);
+        current_ = "a";
+        servers_["a"].health = Health::refuses;
+        return link_breaks() == Verdict::moved;
+    };
+    EXPECT_TRUE(takes_a_reader("x.cluster-ro-abc.us-east-1.rds.amazonaws.com"));
+    EXPECT_FALSE(takes_a_reader("x.cluster-abc.us-east-1.rds.amazonaws.com"));
+    EXPECT_FALSE(takes_a_reader("inst-1.abc.us-east-1.rds.amazonaws.com"));
+    EXPECT_FALSE(takes_a_reader("10.0.0.1"));
+}
+
+// spec/03 16.4 to 16.6.
+TEST_F(FailoverTest, OnlyErrorsOfTheNetworkMoveAConnection) {
+    becomes_writer("b");
+    for (const auto* state : {"08006", "57P01", "58030"}) {
+        EXPECT_EQ(fails_with(state), Verdict::moved) << state;
+        EXPECT_EQ(report_.sqlstate.text(), state);
+    }
+    tried_.clear();
+    for (const auto* state : {"28P01", "08004", "53200", "23505", "XX000", ""}) {
+        EXPECT_EQ(fails_with(state), Verdict::pass) << state;
+    }
+    EXPECT_THAT(tried_, IsEmpty());
+    EXPECT_EQ(demands_, 0);
+}
+
+TEST_F(FailoverTest, AReadOnlyServerMovesAConnectionThatNeedsTheWriter) {
+    mode("strict_writer");
+    proves_itself_ = "b";
+    servers_["b"].role = HostRole::writer;
+    EXPECT_EQ(fails_with("25006"), Verdict::moved);
+    mode("reader_or_writer");
+    EXPECT_EQ(fails_with("25006"), Verdict::pass);
+}
+
+// spec/03 16.7.
+TEST_F(FailoverTest, BehindAProxyOrWithoutATopologyNothingMoves) {
+    for (const auto* host : {"p.proxy-abc.us-east-1.rds.amazonaws.com",
+                             "e.endpoint.proxy-abc.us-east-1.rds.amazonaws.com"}) {
+        given({}, host);
+        EXPECT_EQ(link_breaks(), Verdict::pass) << host;
+    }
+    given({});
+    has_topology_ = false;
+    EXPECT_EQ(link_breaks(), Verdict::pass);
+    EXPECT_EQ(requests(), 0);
+}
+
+using FailoverAtConnect = FailoverTest;
+
+TEST_F(FailoverAtConnect, AHealthyWriterIsTakenAsItIs) {
+    opens("a");
+    ASSERT_TRUE(opened_);
+    EXPECT_EQ(opened_->host_id, "a");
+    EXPECT_EQ(requests(), 1);
+}
+
+TEST_F(FailoverAtConnect, AWriterEndpointThatLagsBehindIsCorrected) {
+    becomes_writer("b");
+    opens("a");
+    ASSERT_TRUE(opened_);
+    EXPECT_EQ(opened_->host_id, "b");
+    EXPECT_EQ(dropped_, 1);
+}
+
+TEST_F(FailoverAtConnect, AnInstanceEndpointLeadsWhereItSays) {
+    given({}, "b.abc.us-east-1.rds.amazonaws.com");
+    opens("b");
+    ASSERT_TRUE(opened_);
+    EXPECT_EQ(opened_->host_id, "b");
+    EXPECT_EQ(dropped_, 0);
+}
+
+// spec/03 16.12.
+TEST_F(FailoverAtConnect, ARefusalStandsUnlessTheApplicationWantsAnotherHost) {
+    servers_["a"].health = Health::refuses;
+    opens("a");
+    ASSERT_FALSE(opened_);
+    EXPECT_EQ(opened_.error().message, "connection refused");
+
+    given({{"enable_connect_failover", true}, {"failover_timeout_sec", std::string{"10"}}});
+    at(1s, [this] { becomes_writer("b"); });
+    opens("a");
+    ASSERT_TRUE(opened_);
+    EXPECT_EQ(opened_->host_id, "b");
+}
+
+TEST_F(FailoverAtConnect, AClusterThatIsDownIsGivenUpAtTheDeadline) {
+    given({{"enable_connect_failover", true}, {"failover_timeout_sec", std::string{"3"}}});
+    for (auto& [id, server] : servers_) {
+        server.health = Health::refuses;
+    }
+    opens("a");
+    ASSERT_FALSE(opened_);
+    EXPECT_EQ(opened_.error().code, Errc::failover_failed);
+    EXPECT_EQ(took(), 3s);
+}
+
+}  // namespace
+}  // namespace aws_wrapper
