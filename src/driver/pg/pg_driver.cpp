@@ -146,14 +146,20 @@ public:
         for (;;) {
             const bool ready = co_await wait_ready(watch_.on(connection_.get()),
                                                    descriptor_base::wait_read, TimePoint::max());
-            if (!ready || PQconsumeInput(connection_.get()) == 0) {
+            if (!ready) {
+                co_return;
+            }
+            if (PQconsumeInput(connection_.get()) == 0) {
+                watch_.detach();
                 co_return;
             }
         }
     }
 
 private:
-    Failure broken() const {
+    // libpq may have closed its socket by now, and its number may soon be another link's.
+    Failure broken() {
+        watch_.detach();
         return Failure{Errc::network, {}, trimmed(PQerrorMessage(connection_.get()))};
     }
 
@@ -237,39 +243,74 @@ private:
     std::vector<std::pair<std::string, std::string>> settings_;
 };
 
-// Resolving may take as long as the system's resolver likes; the deadline lets go of it.
+// A look-up that is under way. asio can't interrupt one, so it is left to end by itself when its
+// deadline has passed; the coroutine waits for `over` only.
+struct LookUp {
+    explicit LookUp(const asio::any_io_executor& executor) : resolver{executor}, over{executor} {}
+
+    asio::ip::tcp::resolver resolver;
+    Timer over;
+    asio::error_code error{};
+    std::string address{};
+    bool answered{false};
+};
+
 asio::awaitable<tl::expected<std::string, Failure>> resolve(std::string name, TimePoint deadline) {
-    using namespace asio::experimental::awaitable_operators;
-    const auto executor = co_await asio::this_coro::executor;
-    asio::ip::tcp::resolver resolver{executor};
-    Timer timer{executor};
-    timer.expires_at(deadline);
-    asio::error_code error;
-    asio::error_code timer_error;
-    const auto first = co_await (
-        resolver.async_resolve(name, "", asio::redirect_error(asio::use_awaitable, error)) ||
-        timer.async_wait(asio::redirect_error(asio::use_awaitable, timer_error)));
-    if (first.index() == 1) {
+    asio::error_code no_literal;
+    asio::ip::make_address(name, no_literal);
+    if (!no_literal) {
+        co_return name;
+    }
+    const auto look_up = std::make_shared<LookUp>(co_await asio::this_coro::executor);
+    look_up->over.expires_at(deadline);
+    look_up->resolver.async_resolve(
+        name, "", [look_up](const asio::error_code& error, const auto& results) {
+            look_up->answered = true;
+            look_up->error = error;
+            if (!error && !results.empty()) {
+                look_up->address = results.begin()->endpoint().address().to_string();
+            }
+            look_up->over.expires_at(TimePoint::min());
+        });
+    asio::error_code woken;
+    co_await look_up->over.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    if (!look_up->answered) {
         co_return tl::unexpected{timed_out(fmt::format("resolving {}", name))};
     }
-    const auto& addresses = std::get<0>(first);
-    if (error || addresses.empty()) {
+    if (look_up->address.empty()) {
         co_return tl::unexpected{
-            Failure{Errc::network, {}, fmt::format("{}: {}", name, error.message())}};
+            Failure{Errc::network, {}, fmt::format("{}: {}", name, look_up->error.message())}};
     }
-    co_return addresses.begin()->endpoint().address().to_string();
+    co_return look_up->address;
 }
 
-// 28xxx and 08004 are refusals of the user; libpq keeps no SQLSTATE for a failed connection, so
-// the server's own words decide (PostgreSQL, src/backend/libpq/auth.c).
-Errc connect_error(std::string_view message) {
-    for (const auto* refusal : {"password authentication failed", "PAM authentication failed",
-                                "no pg_hba.conf entry", "no password supplied"}) {
-        if (message.find(refusal) != std::string_view::npos) {
-            return Errc::login;
+// libpq keeps no SQLSTATE for a failed connection, but writes it into a verbose message:
+// "FATAL:  28P01: password authentication ...", whatever the language of the server.
+SqlState state_in(std::string_view message) {
+    constexpr std::size_t kLength = 5;
+    for (auto at = message.find(":  "); at != std::string_view::npos;
+         at = message.find(":  ", at + 1)) {
+        const auto rest = message.substr(at + 3);
+        const bool has_state =
+            rest.size() > kLength && rest[kLength] == ':' &&
+            std::ranges::all_of(rest.substr(0, kLength), [](char c) {
+                return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+            });
+        if (has_state) {
+            return SqlState{rest.substr(0, kLength)};
         }
     }
-    return Errc::network;
+    return SqlState{};
+}
+
+Errc connect_error(SqlState state, std::string_view message) {
+    if (state.in_class("28") || state.is("08004") ||
+        message.find("no password supplied") != std::string_view::npos) {
+        return Errc::login;
+    }
+    // A server that is full, or lacks the database, is alive. One that starts or stops is not.
+    const bool alive = !state.empty() && !state.in_class("57P0") && !state.in_class("08");
+    return alive ? Errc::server : Errc::network;
 }
 
 class PgDriver final : public Driver {
@@ -290,6 +331,7 @@ public:
         if (!connection || PQstatus(connection.get()) == CONNECTION_BAD) {
             co_return tl::unexpected{refused(connection.get())};
         }
+        PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
         SocketWatch watch{executor};
         auto state = PGRES_POLLING_WRITING;
         while (state != PGRES_POLLING_OK) {
@@ -309,6 +351,7 @@ public:
             state = PQconnectPoll(connection.get());
         }
         watch.detach();
+        PQsetErrorVerbosity(connection.get(), PQERRORS_DEFAULT);
         std::unique_ptr<Link> link = std::make_unique<PgLink>(std::move(connection), executor);
         co_return link;
     }
@@ -319,8 +362,9 @@ private:
             return Failure{Errc::network, {}, "out of memory"};
         }
         auto message = trimmed(PQerrorMessage(connection));
-        const auto code = connect_error(message);
-        return Failure{code, {}, std::move(message)};
+        message.resize(std::min(message.size(), message.find("\nLOCATION:")));
+        const auto state = state_in(message);
+        return Failure{connect_error(state, message), state, std::move(message)};
     }
 };
 

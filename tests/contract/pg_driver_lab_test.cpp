@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <aws_wrapper/drivers.hpp>
+
+#include "driver_contract.hpp"
+#include "throwaway_postgres.hpp"
+
+namespace aws_wrapper {
+namespace {
+
+ThrowawayPostgres* postgres = nullptr;
+
+class PostgresEnvironment final : public ::testing::Environment {
+public:
+    void SetUp() override { server_ = std::make_unique<ThrowawayPostgres>(), postgres = server_.get(); }
+    void TearDown() override { server_.reset(); }
+
+private:
+    std::unique_ptr<ThrowawayPostgres> server_;
+};
+
+const auto* const environment =
+    ::testing::AddGlobalTestEnvironment(new PostgresEnvironment);   // NOLINT: gtest owns it
+
+// A socket that takes connections (the kernel does) and never says a word.
+class SilentPeer {
+public:
+    explicit SilentPeer(bool listening) : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t length = sizeof address;
+        ::bind(socket_, reinterpret_cast<sockaddr*>(&address), length);
+        if (listening) {
+            ::listen(socket_, 64);
+        }
+        ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &length);
+        port_ = ntohs(address.sin_port);
+    }
+    ~SilentPeer() { ::close(socket_); }
+    SilentPeer(const SilentPeer&) = delete;
+    SilentPeer& operator=(const SilentPeer&) = delete;
+    std::uint16_t port() const { return port_; }
+
+private:
+    int socket_;
+    std::uint16_t port_{0};
+};
+
+LinkTarget on_port(std::uint16_t port) {
+    LinkTarget target;
+    target.name = "127.0.0.1";
+    target.port = port;
+    target.options = {{"user", "postgres"}, {"dbname", "postgres"}, {"unknown_option", "x"}};
+    return target;
+}
+
+struct PgServer {
+    static std::shared_ptr<Driver> driver() { return pg_driver(); }
+    static LinkTarget target() { return on_port(postgres->port()); }
+    static LinkTarget refusing() {
+        static const SilentPeer bound_only{false};
+        return on_port(bound_only.port());
+    }
+    static LinkTarget silent() {
+        static const SilentPeer peer{true};
+        return on_port(peer.port());
+    }
+    static LinkTarget refusing_login() {
+        auto refused = target();
+        refused.options = {{"user", "secured"}, {"password", "wrong"}, {"dbname", "postgres"}};
+        return refused;
+    }
+    static std::string slow_statement() { return "SELECT pg_catalog.pg_sleep(600)"; }
+    static void end_links() {
+        postgres->run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'");
+    }
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Pg, DriverContract, ::testing::Types<PgServer>);
+
+class PgDriverTest : public DriverContract<PgServer> {};
+
+TEST_F(PgDriverTest, AnswersSeveralStatementsWithAResultForEach) {
+    const auto link = this->link();
+    const auto results =
+        query(*link, "SELECT 1, NULL::text; SELECT 'x' WHERE false; SELECT 'a' UNION SELECT 'b' ORDER BY 1");
+    ASSERT_TRUE(results) << results.error().message;
+    ASSERT_EQ(results->size(), 3U);
+    EXPECT_EQ(results->at(0), (ResultSet{Row{"1", std::nullopt}}));
+    EXPECT_TRUE(results->at(1).empty());
+    EXPECT_EQ(results->at(2), (ResultSet{Row{"a"}, Row{"b"}}));
+}
+
+TEST_F(PgDriverTest, AnErrorOfTheServerLeavesTheLinkUsable) {
+    const auto link = this->link();
+    const auto refused = query(*link, "SELECT 1; SELECT 1/0; SELECT 2");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::server);
+    EXPECT_EQ(refused.error().sqlstate.text(), "22012");
+    EXPECT_TRUE(query(*link, "SELECT 1"));
+}
+
+TEST_F(PgDriverTest, ALinkThatIsTerminatedDuringAStatementIsANetworkError) {
+    const auto link = this->link();
+    const auto results = query(*link, "SELECT pg_terminate_backend(pg_backend_pid())");
+    ASSERT_FALSE(results);
+    EXPECT_EQ(results.error().code, Errc::network);
+}
+
+TEST_F(PgDriverTest, ALongStatementAndALongAnswerPass) {
+    const auto link = this->link();
+    const std::string text(4'000'000, 'x');
+    const auto results = query(*link, "SELECT '" + text + "'");
+    ASSERT_TRUE(results) << results.error().message;
+    EXPECT_EQ(results->at(0).at(0).at(0), text);
+}
+
+TEST_F(PgDriverTest, NamesAreLookedUpAndLinksTellTheNumericAddress) {
+    auto target = PgServer::target();
+    target.name = "localhost";
+    target.address.clear();
+    const auto looked_up = connect(target);
+    // The name may lead to ::1, where this server doesn't listen; then nobody answers there.
+    if (looked_up) {
+        EXPECT_EQ((*looked_up)->address(), "127.0.0.1");
+    } else {
+        EXPECT_EQ(looked_up.error().code, Errc::network);
+    }
+    target.name = "no-such-host.invalid";
+    const auto unknown = connect(target);
+    ASSERT_FALSE(unknown);
+    EXPECT_EQ(unknown.error().code, Errc::network);
+    target.address = "127.0.0.1";
+    EXPECT_TRUE(connect(target)) << "a known address needs no look-up";
+}
+
+TEST_F(PgDriverTest, AUnixSocketIsALinkWithoutAnAddress) {
+    auto target = PgServer::target();
+    target.name = postgres->socket_directory();
+    const auto opened = connect(target);
+    ASSERT_TRUE(opened) << opened.error().message;
+    EXPECT_TRUE(query(**opened, "SELECT 1"));
+}
+
+// A server that has no room for the monitor is alive: calls on it must not be given up.
+TEST_F(PgDriverTest, AServerThatIsFullAnswers) {
+    std::vector<LinkPtr> links;
+    std::optional<Failure> refused;
+    while (!refused && links.size() < 20) {
+        auto opened = connect(PgServer::target());
+        if (opened) {
+            links.push_back(std::move(*opened));
+        } else {
+            refused = opened.error();
+        }
+    }
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->code, Errc::server) << refused->message;
+    EXPECT_EQ(refused->sqlstate.text(), "53300");
+    EXPECT_EQ(refused->message.find("LOCATION"), std::string::npos);
+}
+
+TEST_F(PgDriverTest, ADatabaseThatDoesNotExistIsTheServersAnswer) {
+    auto target = PgServer::target();
+    target.options = {{"user", "postgres"}, {"dbname", "missing"}};
+    const auto opened = connect(target);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::server);
+    EXPECT_EQ(opened.error().sqlstate.text(), "3D000");
+}
+
+}  // namespace
+}  // namespace aws_wrapper
