@@ -117,6 +117,7 @@ void bind_session(nb::module_& module) {
                           "One opening or recovery, step by step: do what `request` says, answer.")
         .def_prop_ro(
             "request", [](const Operation& self) { return tuple_of(self.request()); },
+            nb::for_getter(nb::sig("def request(self) -> tuple | None")),
             "What is wanted now, as a tuple: ('open', host | None, address, timeout_s), "
             "('ask', sql, timeout_s), ('drop',), ('adopt',), ('wait',); None = over.")
         .def(

@@ -45,8 +45,8 @@ class AwsWrapperConnection:
 
             return face_of(connection_class).connect(conninfo, **kwargs)
         raise UnsupportedOperationError(
-            f"connections by {target!r} are not supported; supported are psycopg.Connection.connect "
-            "and the connect of its subclasses"
+            f"connections by {target!r} are not supported; supported are "
+            "psycopg.Connection.connect and the connect of its subclasses"
         )
 
     @property

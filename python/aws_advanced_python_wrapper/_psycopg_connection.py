@@ -69,7 +69,7 @@ class PsycopgFace(AwsWrapperConnection):
         cls._driver_cursor = driver.cursor
 
     @classmethod
-    def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+    def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:  # type: ignore[override]
         """Open a connection, as ``psycopg.Connection.connect`` does.
 
         The wrapper's properties are taken out of ``conninfo`` and ``kwargs``; what remains goes
@@ -108,9 +108,7 @@ class PsycopgFace(AwsWrapperConnection):
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         """Return a new cursor; see ``psycopg.Connection.cursor``."""
-        cursor = (
-            self._driver_cursor(*args, **kwargs) if args or kwargs else self._driver_cursor()
-        )
+        cursor = self._driver_cursor(*args, **kwargs) if args or kwargs else self._driver_cursor()
         if self._begin_call is not None:
             # A cursor remembers its link; _adopt() tells the living ones of the new one.
             cursors = self._cursors
@@ -182,11 +180,15 @@ class PsycopgFace(AwsWrapperConnection):
             return
         in_transaction = status != _IDLE
         broken = self.is_closed or aborted_by is not None
-        operation = session.recover(
-            error.sqlstate, str(error), broken, in_transaction, aborted_by or ""
-        )
-        _Recovery(self, session).run(operation)
-        verdict = operation.verdict
+        try:
+            operation = session.recover(
+                error.sqlstate, str(error), broken, in_transaction, aborted_by or ""
+            )
+            _Recovery(self, session).run(operation)
+            verdict = operation.verdict
+        except _engine.EngineError as refusal:
+            logger.debug("no failover: %s", refusal)  # the process exits
+            return
         if aborted_by == "call_timed_out":
             timed_out = FACE_ERRORS["QueryTimeoutError"](
                 "the call took longer than socket_timeout and was given up", original_error=error
@@ -256,6 +258,12 @@ class PsycopgConnection(PsycopgFace, psycopg.Connection[Row]):
 
     __module__ = "aws_advanced_python_wrapper.psycopg"
 
+    if TYPE_CHECKING:
+
+        @classmethod
+        def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:  # type: ignore[override]
+            """Open a connection."""
+
 
 class _Performer:
     """Does what an operation of the engine asks for, until it is over."""
@@ -296,9 +304,7 @@ class _Performer:
     def drop(self) -> None:
         raise NotImplementedError
 
-    def _open(
-        self, operation: _engine.Operation, host: Any, address: str, timeout: float
-    ) -> None:
+    def _open(self, operation: _engine.Operation, host: Any, address: str, timeout: float) -> None:
         raise NotImplementedError
 
     def _adopt(self, operation: _engine.Operation) -> None:
@@ -333,8 +339,7 @@ class _Opening(_Performer):
         self._error: BaseException | None = None
 
     def by_driver(self) -> Any:
-        connection = self._connect(self._parameters)
-        return connection
+        return self._connect(self._parameters)
 
     def run(self, operation: _engine.Operation | None = None) -> Any:
         try:
@@ -378,9 +383,7 @@ class _Opening(_Performer):
             self._connection.close()
             self._connection = None
 
-    def _open(
-        self, operation: _engine.Operation, host: Any, address: str, timeout: float
-    ) -> None:
+    def _open(self, operation: _engine.Operation, host: Any, address: str, timeout: float) -> None:
         parameters = dict(self._parameters)
         if host is not None:
             parameters = _to_host(parameters, host, address)
@@ -435,9 +438,7 @@ class _Recovery(_Performer):
             self._pgconn.finish()
             self._pgconn = None
 
-    def _open(
-        self, operation: _engine.Operation, host: Any, address: str, timeout: float
-    ) -> None:
+    def _open(self, operation: _engine.Operation, host: Any, address: str, timeout: float) -> None:
         parameters = _to_host(self._parameters, host, address)
         try:
             self._pgconn = open_pgconn(parameters, timeout)

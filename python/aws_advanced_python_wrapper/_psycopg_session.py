@@ -38,8 +38,9 @@ def replay_settings(old: pq.abc.PGconn, new: pq.abc.PGconn, timeout: float) -> N
         value = old.parameter_status(name)
         if value is not None and value != new.parameter_status(name):
             literal = escaping.escape_literal(value)
-            statements.append(f"SELECT pg_catalog.set_config('{name.decode()}', "
-                              f"{bytes(literal).decode()}, false)")
+            statements.append(
+                f"SELECT pg_catalog.set_config('{name.decode()}', {bytes(literal).decode()}, false)"
+            )
     if statements:
         ask(new, "; ".join(statements), timeout)
 
@@ -50,7 +51,7 @@ def put_link(connection: psycopg.Connection[Any], pgconn: pq.abc.PGconn) -> None
     The connection's own state (autocommit, isolation level, adapters, row factory, handlers)
     stays; what belonged to the old server's session is reset.
     """
-    weak = ref(connection)
+    weak: ref[BaseConnection[Any]] = ref(connection)
     pgconn.notice_handler = partial(BaseConnection._notice_handler, weak)
     pgconn.notify_handler = partial(BaseConnection._notify_handler, weak)
     prepared = PrepareManager()

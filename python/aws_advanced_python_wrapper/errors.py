@@ -93,7 +93,7 @@ class AwsWrapperError(Error):
         super().__init__(*args)
         if isinstance(original_error, AwsWrapperError):
             original_error = original_error.driver_error or original_error
-        self.driver_error = original_error
+        self.driver_error: BaseException | None = original_error
         """The innermost error of the driver, if there is one."""
 
 

@@ -16,7 +16,7 @@ paramstyle = "pyformat"
 _PACKAGE = "aws_advanced_python_wrapper"
 
 
-class Warning(Exception):  # noqa: A001  (PEP 249 gives the name)
+class Warning(Exception):
     """An important warning."""
 
     __module__ = _PACKAGE

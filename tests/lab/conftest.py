@@ -26,7 +26,7 @@ def released() -> Iterator[None]:
 
 @pytest.fixture
 def connect(aurora_cluster: Cluster) -> Iterator[Connect]:
-    """Opens connections to the cluster's writer endpoint, or another one; closes them at the end."""
+    """Opens connections, to the writer endpoint or another one, and closes them at the end."""
     yield from connector(aurora_cluster)
 
 

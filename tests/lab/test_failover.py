@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 from aurora_lab import Cluster, eventually
-from conftest import Background, Connect, busy
 
 from aws_advanced_python_wrapper import errors
+from conftest import Background, Connect, busy
 
 WHERE = "SELECT pg_catalog.aurora_db_instance_identifier(), pg_catalog.pg_is_in_recovery()"
 
@@ -361,7 +361,7 @@ def test_disabled_failover_leaves_the_drivers_error(
     assert not isinstance(caught.value, errors.Error)
 
 
-def test_closed_connection_stays_closed(aurora_cluster: Cluster, connect: Connect) -> None:
+def test_closed_connection_stays_closed(connect: Connect) -> None:
     connection = connect()
     connection.close()
     with pytest.raises(psycopg.OperationalError, match="connection is closed"):
@@ -375,11 +375,11 @@ def test_connect_while_the_writer_is_down_goes_elsewhere_if_asked_for(
     connect()  # the cluster is known from here on
     down = aurora_cluster.writer.id
     endpoint = aurora_cluster.instances[down].endpoint
+    aurora_cluster.failover(how="crash", rejoin=False)
     with pytest.raises(psycopg.OperationalError):
-        aurora_cluster.failover(how="crash", rejoin=False)
         connect(endpoint)
 
-    connection = connect(aurora_cluster.instances[down].endpoint, enable_connect_failover=True)
+    connection = connect(endpoint, enable_connect_failover=True)
     assert where(connection) == (aurora_cluster.writer.id, False)
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from aurora_lab import Cluster, eventually
-from conftest import Background, Connect, busy
 
 import aws_advanced_python_wrapper
 from aws_advanced_python_wrapper import errors
+from conftest import Background, Connect, busy
 
 
 def run(program: str, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:

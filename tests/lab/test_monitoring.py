@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from aurora_lab import Cluster, eventually
-from conftest import Background, Connect, busy, connector
 
 import aws_advanced_python_wrapper
 from aws_advanced_python_wrapper import errors
 from aws_advanced_python_wrapper.psycopg import PsycopgConnection
+from conftest import Background, Connect, busy, connector
 
 DETECTION = {
     "failure_detection_time_ms": 300,
@@ -106,9 +106,7 @@ def test_suspicion_alone_ends_nothing(aurora_cluster: Cluster, connect: Connect)
     assert counter("calls_aborted") == 0
 
 
-def test_socket_timeout_ends_the_call_and_moves_on(
-    aurora_cluster: Cluster, connect: Connect
-) -> None:
+def test_socket_timeout_ends_the_call_and_moves_on(connect: Connect) -> None:
     connection = connect(autocommit=True, socket_timeout=0.3)
     with pytest.raises(errors.FailoverSuccessError) as caught:
         connection.execute("SELECT pg_sleep(60)")

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import final
 
 import psycopg
-
 from aurora_lab import Cluster
 
 

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from traces import gone, processes_in, shared_memory
-
 from aurora_lab import eventually, supervisor
+from traces import gone, processes_in, shared_memory
 
 LAB = f"selftest{os.getpid()}"
 APP = """

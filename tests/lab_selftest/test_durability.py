@@ -7,9 +7,9 @@ import threading
 
 import psycopg
 import pytest
-from ledger import Ledger
-
 from aurora_lab import Cluster, eventually
+
+from ledger import Ledger
 
 
 def check(cluster: Cluster, ledger: Ledger) -> None:

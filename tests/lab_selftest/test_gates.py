@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-
 from aurora_lab import Cluster, LabError, eventually
 
 QUIET = 0.4

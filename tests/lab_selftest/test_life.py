@@ -13,12 +13,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import aurora_lab
 import psycopg
 import pytest
-from traces import gone, processes_in, shared_memory
-
-import aurora_lab
 from aurora_lab import Cluster, LabError, Resolver, eventually
+from traces import gone, processes_in, shared_memory
 
 DOMAIN = "life.us-east-1.rds.amazonaws.com"
 OWNER = """

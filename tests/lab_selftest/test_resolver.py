@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-
 from aurora_lab import LabError, Resolver
 
 NAME = "database.cluster-view.us-east-1.rds.amazonaws.com"

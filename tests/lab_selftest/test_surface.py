@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg
 import pytest
-
 from aurora_lab import Cluster, Instance
 
 PG = "SELECT 1 FROM pg_catalog.pg_proc LIMIT 1"

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-
 from aurora_lab import Cluster, LabError
 
 

@@ -60,7 +60,7 @@ def test_face_has_the_drivers_own_classes() -> None:
     assert face.pq is psycopg.pq
     assert issubclass(face.PsycopgConnection, psycopg.Connection)
     assert issubclass(face.PsycopgConnection, wrapper.AwsWrapperConnection)
-    with pytest.raises(AttributeError, match="neither .* nor psycopg has 'nonsense'"):
+    with pytest.raises(AttributeError, match=r"neither .* nor psycopg has 'nonsense'"):
         face.nonsense  # noqa: B018
 
 
@@ -187,9 +187,7 @@ def test_files_of_upstreams_distribution_are_recognised(tmp_path: Path) -> None:
 def test_entry_points_and_typing_marker_are_installed() -> None:
     from importlib.metadata import entry_points
 
-    (dialect,) = entry_points(
-        group="sqlalchemy.dialects", name="postgresql.aws_wrapper_psycopg"
-    )
+    (dialect,) = entry_points(group="sqlalchemy.dialects", name="postgresql.aws_wrapper_psycopg")
     assert dialect.load().driver == "aws_wrapper_psycopg"
     assert (Path(wrapper.__file__).parent / "py.typed").exists()
     assert (Path(wrapper.__file__).parent / "_engine.pyi").exists()

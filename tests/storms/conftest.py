@@ -39,7 +39,7 @@ def times(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
 
 
 @pytest.fixture
-def progress(request: pytest.FixtureRequest) -> Iterator[Callable[[str], None]]:
+def progress(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Tells a person at the terminal how far a long storm is."""
     reporter: Any = request.config.pluginmanager.getplugin("terminalreporter")
     last = time.monotonic()
@@ -50,7 +50,7 @@ def progress(request: pytest.FixtureRequest) -> Iterator[Callable[[str], None]]:
             last = time.monotonic()
             reporter.write_line(f"  {request.node.name}: {text}")
 
-    yield tell
+    return tell
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from aurora_lab import Cluster, eventually
-from ledger import Writer, check_ledger, create_ledger
 
 from aws_advanced_python_wrapper import errors
 from aws_advanced_python_wrapper.psycopg import PsycopgConnection
+from ledger import Writer, check_ledger, create_ledger
 
 Times = Callable[[int, int], int]
 Tell = Callable[[str], None]
@@ -33,20 +33,13 @@ def test_every_commit_is_accounted_for(
     rounds = times(3, 50 if how == "crash" else 15)
     for number in range(rounds):
         progress(f"{number} of {rounds}")
-        before = [len(writer.heard) for writer in writers]
-        acknowledged = [len(writer.acknowledged) for writer in writers]
+        seen = [(writer, len(writer.heard), len(writer.acknowledged)) for writer in writers]
         failover = aurora_cluster.failover(how=how)
-        eventually(
-            lambda: all(len(w.heard) > n for w, n in zip(writers, before, strict=True)),
-            within=60,
-        )
-        eventually(
-            lambda: all(len(w.acknowledged) > n for w, n in zip(writers, acknowledged, strict=True)),
-            within=60,
-        )
-        for writer, seen in zip(writers, before, strict=True):
-            after_truth.append(writer.heard[seen] - failover.topology_published)
-            after_fault.append(writer.heard[seen] - failover.fault)
+        for writer, heard, acknowledged in seen:
+            eventually(lambda w=writer, n=heard: len(w.heard) > n, within=60)
+            eventually(lambda w=writer, n=acknowledged: len(w.acknowledged) > n, within=60)
+            after_truth.append(writer.heard[heard] - failover.topology_published)
+            after_fault.append(writer.heard[heard] - failover.fault)
         aurora_cluster.heal()
     for writer in writers:
         writer.stop()

@@ -38,7 +38,7 @@ class AwsWrapperPGPsycopgDialect(PGDialect_psycopg):
 
     def create_connect_args(self, url: URL) -> Any:
         """Translate ``wrapper_plugins``, since ``plugins`` in an URL is SQLAlchemy's own."""
-        args, kwargs = super().create_connect_args(url)
+        args, kwargs = super().create_connect_args(url)  # type: ignore[no-untyped-call]
         if "wrapper_plugins" in kwargs:
             kwargs["plugins"] = kwargs.pop("wrapper_plugins")
         return args, kwargs
@@ -47,12 +47,13 @@ class AwsWrapperPGPsycopgDialect(PGDialect_psycopg):
         """Tell whether the connection is of no more use."""
         if isinstance(e, FailoverError):
             return isinstance(e, FailoverFailedError)
-        return super().is_disconnect(e, connection, cursor)
+        stock = super().is_disconnect(e, connection, cursor)  # type: ignore[no-untyped-call]
+        return bool(stock)
 
     def do_ping(self, dbapi_connection: Any) -> bool:
         """Tell whether the connection is usable; a failover that succeeds makes it so."""
         try:
-            return bool(super().do_ping(dbapi_connection))
+            return bool(super().do_ping(dbapi_connection))  # type: ignore[no-untyped-call]
         except FailoverFailedError:
             return False
         except FailoverError:
