@@ -119,8 +119,7 @@ protected:
 
     // Ends the monitor and lets what it posted run out.
     void stop() {
-        asio::post(context_, [this] { unused_->stop(); });
-        monitor_.reset();
+        asio::post(context_, [stopping = std::move(monitor_)] { stopping->stop(); });
         pump();
     }
 
