@@ -31,7 +31,8 @@ DNS_LAG = 4.0
 _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 _WRAPPED = (
     "postgresql+aws_wrapper_psycopg",
-    "?wrapper_dialect=aurora-pg&wrapper_plugins=failover,host_monitoring_v2",
+    "?wrapper_dialect=aurora-pg&wrapper_plugins=failover,host_monitoring_v2"
+    "&enable_connect_failover=true",
 )
 _BARE = ("postgresql+psycopg", "")
 # The second program of the seed only makes an engine: this uses it.
@@ -49,7 +50,7 @@ def main() -> int:
     """Run the demonstration; return the exit code."""
     options = _options()
     console = Console()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     folder: Path = options.report
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +71,6 @@ def main() -> int:
             stack.enter_context(console.live(clients))
             for client in clients:
                 stack.callback(client.kill)
-            stack.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
             console.say("A ledger application, once wrapped and once with the bare driver ...")
             for client in clients:
                 client.start()
@@ -84,19 +84,22 @@ def main() -> int:
             console.say("Comparing what they were told with what every server has ...")
             cluster.heal()
             books = {client.title: _books(cluster, client) for client in clients}
-    except KeyboardInterrupt:
+    except SystemExit:
         console.say("interrupted; nothing is left running")
-        return 130
+        raise
     except (LabError, RuntimeError) as error:
         console.say(f"the demonstration failed: {error}")
         return 1
-    lines = []
+    judged = []
     for client in clients:
         own = verdict.judge(
             client.title, client.events, episodes, books[client.title], client is clients[0]
         )
-        lines += [*own, verdict.total(client.title, own)]
+        judged.append([*own, verdict.total(client.title, own)])
+    lines = [line for period in zip(*judged, strict=True) for line in period]
     bad = verdict.complaints(lines, books)
+    if clients[0].restarts:
+        bad.append("the wrapped application was stuck on a healthy cluster")
     page = report.write(folder, began, clients, episodes, lines, bad)
     print()
     print(report.text_table(lines))
@@ -125,6 +128,8 @@ def _options() -> argparse.Namespace:
 
 
 def _end(number: int, _: FrameType | None) -> None:
+    for impatient in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(impatient, signal.SIG_IGN)  # the end takes a moment, and shall be complete
     raise SystemExit(128 + number)
 
 

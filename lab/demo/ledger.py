@@ -4,23 +4,28 @@
 A program as a user could have written it: SQLAlchemy ORM, a pool, threads that write and threads
 that audit through the reader endpoint. It knows about failover what the documentation tells: retry
 on ``OperationalError``, and when the outcome of a COMMIT isn't known, look before doing it again.
+
 The same code runs with any driver: ``python ledger.py WRITER_URL READER_URL SCHEMA``. It tells its
 events on standard output (``events.py``) and ends when standard input does.
 """
 
 from __future__ import annotations
 
+import logging
 import random
 import sys
 import threading
 import uuid
 from dataclasses import dataclass, field
 
-from aws_advanced_python_wrapper import release_resources
 from events import ACCOUNTS, OPENING_BALANCE, THREADS, EventLog
 from sqlalchemy import Engine, ForeignKey, String, create_engine, func, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from aws_advanced_python_wrapper import release_resources
+
+logger = logging.getLogger("ledger")
 
 WRITE_EVERY = 0.025
 """Seconds that a thread rests between two orders: a load that leaves the machine room."""
@@ -124,14 +129,14 @@ class Ledger:
                 self._log("committed", **told, server=server)
                 return
             except OperationalError as error:
-                self._log("unknown" if commit_sent else "failed", **told, error=name_of(error))
+                self._log("unknown" if commit_sent else "failed", **told, error=_noted(error))
                 if commit_sent and self._has_landed(order, attempt):
                     return
             except IntegrityError as error:
-                self._log("refused", **told, error=name_of(error))
+                self._log("refused", **told, error=_noted(error))
                 return
             except DBAPIError as error:  # trying the same again can't help
-                self._log("unknown" if commit_sent else "failed", **told, error=name_of(error))
+                self._log("unknown" if commit_sent else "failed", **told, error=_noted(error))
                 self._stopping.wait(RETRY_EVERY)
                 return
             if attempt > 1:
@@ -172,7 +177,7 @@ class Ledger:
                 with Session(self._writer) as session:
                     entry = session.get(Entry, order.key)
             except DBAPIError as error:
-                self._log("error", error=name_of(error))
+                self._log("error", error=_noted(error))
                 self._stopping.wait(RETRY_EVERY)
                 continue
             if entry is None:
@@ -191,7 +196,7 @@ class Ledger:
             try:
                 self.audit()
             except DBAPIError as error:
-                self._log("error", error=name_of(error))
+                self._log("error", error=_noted(error))
 
     @staticmethod
     def _open_accounts(engine: Engine) -> None:
@@ -203,11 +208,13 @@ class Ledger:
             session.commit()
 
 
-def name_of(error: DBAPIError) -> str:
-    """Return the name of the driver's error class."""
+def _noted(error: DBAPIError) -> str:
+    """Log an error and return the name of its class, the driver's."""
+    logger.warning("%s: %s", type(error.orig).__name__, error.orig)
     return type(error.orig).__name__
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="%(asctime)s %(threadName)s %(name)s: %(message)s")
     writer_endpoint, reader_endpoint, own_schema = sys.argv[1:]
     Ledger(writer_endpoint, reader_endpoint, own_schema, EventLog(sys.stdout)).run()

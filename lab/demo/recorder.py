@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import final
 
@@ -102,15 +102,20 @@ class Client:
             found += event.kind in ACKNOWLEDGED
         return found / seconds
 
-    def active(self, role: Role, since: float, without: str = "") -> Collection[str]:
+    def active(self, role: Role, since: float, without: str = "") -> set[str]:
         """Return the threads that succeeded since then, on another server than ``without``."""
-        found = set()
+        return {event.thread for event in self._good(role, since) if event.server != without}
+
+    def servers(self, role: Role, since: float) -> set[str]:
+        """Return the servers that did something for us since then."""
+        return {event.server for event in self._good(role, since)}
+
+    def _good(self, role: Role, since: float) -> Iterator[Event]:
         for event in reversed(self.events):
             if event.at < since:
                 break
-            if event.kind in SUCCESSES and event.role == role and event.server != without:
-                found.add(event.thread)
-        return found
+            if event.kind in SUCCESSES and event.role == role:
+                yield event
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import io
-import textwrap
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -17,6 +16,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from recorder import Client
 from scenario import Episode
 from verdict import Line
@@ -42,9 +42,10 @@ _HEADINGS = (
     "errors",
 )
 _NUMBERS = range(2, 11)
-_ERRORS_WIDTH = 44
 # Okabe and Ito's palette: distinct for everybody.
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
+_FAULT = "#B00020"
+_FAULT_SPAN = "#F6E3E6"
 _BEFORE, _AFTER = 1.0, 5.0
 
 FloatArray = npt.NDArray[np.float64]
@@ -55,9 +56,11 @@ def text_table(lines: Iterable[Line]) -> str:
     rows: list[tuple[str, ...]] = [_HEADINGS]
     for line in lines:
         *cells, errors = _cells(line)
-        wrapped = textwrap.wrap(errors, _ERRORS_WIDTH, break_long_words=False) or [""]
-        rows.append((*cells, wrapped[0]))
-        rows += [(*[""] * len(cells), more) for more in wrapped[1:]]
+        if any(row[0] == cells[0] for row in rows):
+            cells[0] = ""
+        first, *more = errors.splitlines() or [""]
+        rows.append((*cells, first))
+        rows += [(*[""] * len(cells), error) for error in more]
     widths = [max(len(row[n]) for row in rows) for n in range(len(_HEADINGS))]
     formatted = [
         "  ".join(
@@ -87,7 +90,7 @@ def write(
         verdict=f"<ul>{verdict}</ul>" if bad else f"<p>{escape(ALL_WELL)}</p>",
         tone="bad" if bad else "good",
         timeline=_svg(timeline(began, clients, episodes)),
-        closeups=_svg(closeups(clients, episodes)) if episodes else "",
+        closeups=_svg(closeups(clients, episodes, lines)) if episodes else "",
         head="".join(f"<th>{escape(heading)}</th>" for heading in _HEADINGS),
         rows="".join(_html_row(line) for line in lines),
     )
@@ -116,8 +119,9 @@ def timeline(began: float, clients: Sequence[Client], episodes: Sequence[Episode
                 "stuck: started anew",
                 (restart - began, 0.96),
                 xycoords=("data", "axes fraction"),
-                xytext=(4, 0),
+                xytext=(-4, 0),
                 textcoords="offset points",
+                ha="right",
                 va="top",
                 fontsize=8,
                 color="#555555",
@@ -131,14 +135,14 @@ def timeline(began: float, clients: Sequence[Client], episodes: Sequence[Episode
             textcoords="offset points",
             va="bottom",
             fontsize=9,
-            color="#B00020",
+            color=_FAULT,
         )
     panels[0].set_title(clients[0].title, loc="left", fontweight="bold", pad=34)
     panels[-1].set_xlabel("seconds")
     figure.legend(
         handles=[
             *(Patch(color=colour, label=server) for server, colour in colours.items()),
-            Patch(color="#B00020", alpha=0.12, label="from a fault until the cluster is healed"),
+            Patch(color=_FAULT_SPAN, label="from a fault until the cluster is healed"),
         ],
         loc="outside lower center",
         ncols=len(colours) + 1,
@@ -147,7 +151,9 @@ def timeline(began: float, clients: Sequence[Client], episodes: Sequence[Episode
     return figure
 
 
-def closeups(clients: Sequence[Client], episodes: Sequence[Episode]) -> Figure:
+def closeups(
+    clients: Sequence[Client], episodes: Sequence[Episode], lines: Sequence[Line]
+) -> Figure:
     """Draw the seconds around each fault: commits, or reads where readers are concerned."""
     figure = Figure(figsize=(14, 5), layout="constrained")
     grid = figure.subplots(len(clients), len(episodes), sharex=True, sharey="col", squeeze=False)
@@ -157,7 +163,7 @@ def closeups(clients: Sequence[Client], episodes: Sequence[Episode]) -> Figure:
         for row, client in enumerate(clients):
             axes: Axes = grid[row, column]
             _stack(axes, client.events, role, episode.at, (-_BEFORE, _AFTER), colours)
-            axes.axvline(0, color="#B00020", linewidth=1.5)
+            axes.axvline(0, color=_FAULT, linewidth=1.5)
             errors = [
                 event.at - episode.at
                 for event in client.events
@@ -167,14 +173,27 @@ def closeups(clients: Sequence[Client], episodes: Sequence[Episode]) -> Figure:
                 errors,
                 [0.93] * len(errors),
                 "x",
-                color="#B00020",
+                color=_FAULT,
                 markersize=4,
                 alpha=0.6,
                 transform=axes.get_xaxis_transform(),
             )
+            line = next(
+                known
+                for known in lines
+                if (known.client, known.period) == (client.title, episode.fault.title)
+            )
+            what = "commits" if role == "write" else "reads"
+            axes.set_title(f"{what}, longest wait: {_longest(line)}", fontsize=9)
             if row == 0:
-                axes.set_title(
-                    f"{episode.fault.title}\n{'commits' if role == 'write' else 'reads'}"
+                axes.annotate(
+                    episode.fault.title,
+                    (0.5, 1.0),
+                    xycoords="axes fraction",
+                    xytext=(0, 24),
+                    textcoords="offset points",
+                    ha="center",
+                    fontweight="bold",
                 )
             if column == 0:
                 axes.set_ylabel(f"{client.title}\nper 100 ms", fontweight="bold")
@@ -196,16 +215,17 @@ def _stack(
     for server, colour in colours.items():
         stamps = [event.at - zero for event in good if event.server == server]
         top = base + np.histogram(stamps, edges)[0]
-        axes.stairs(top, edges, baseline=base, fill=True, color=colour)
+        axes.stairs(top, edges, baseline=base, fill=True, color=colour, zorder=2)
         base = top
     axes.set_xlim(*span)
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _mark(axes: Axes, at: float, until: float) -> None:
-    axes.axvspan(at, until, color="#B00020", alpha=0.12, linewidth=0)
-    axes.axvline(at, color="#B00020", linewidth=1.5)
+    axes.axvspan(at, until, color=_FAULT_SPAN, linewidth=0, zorder=0)
+    axes.axvline(at, color=_FAULT, linewidth=1.5, zorder=3)
 
 
 def _server_colours(clients: Sequence[Client]) -> dict[str, str]:
@@ -222,28 +242,31 @@ def _svg(figure: Figure) -> str:
 
 
 def _cells(line: Line) -> tuple[str, ...]:
-    fault = line.watched > 0
     return (
         line.period,
         line.client,
         _seconds(line.heard),
         _seconds(line.resumed),
-        f"not within {line.watched:.0f} s"
-        if fault and line.longest is None
-        else _seconds(line.longest),
+        _longest(line),
         _seconds(line.bound),
         str(line.acknowledged),
         str(line.found),
         str(line.doubled),
         str(line.lost),
         str(line.ghosts),
-        ", ".join(f"{name} {count}" for name, count in line.errors.most_common()),
+        "\n".join(f"{count} {name}" for name, count in line.errors.most_common()),
     )
+
+
+def _longest(line: Line) -> str:
+    if line.longest is None and line.watched:
+        return f"not within {line.watched:.0f} s"
+    return _seconds(line.longest)
 
 
 def _html_row(line: Line) -> str:
     tone = "" if line.within_bound and not (line.lost or line.doubled or line.ghosts) else "bad"
-    cells = "".join(f"<td>{escape(cell)}</td>" for cell in _cells(line))
+    cells = "".join(f"<td>{escape(cell).replace(chr(10), '<br>')}</td>" for cell in _cells(line))
     return f'<tr class="{tone}">{cells}</tr>\n'
 
 

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from aurora_lab import Cluster
+from aurora_lab import Cluster, eventually
 from events import THREADS, Role
 from recorder import Client
 
@@ -35,6 +35,8 @@ READER_BOUND = 2.0
 
 WATCH_AT_LEAST = 3.0
 """Seconds to watch after a fault, however quickly all have recovered."""
+_JUST_NOW = 0.3
+_COMMON_READER_WITHIN = 6.0
 _STUCK_AFTER = 3.0
 _READY_WITHIN = 20.0
 _EVERY = 0.02
@@ -82,13 +84,18 @@ def _switch_over(cluster: Cluster, _: Sequence[Client]) -> tuple[float, str]:
 
 
 def _lose_reader(cluster: Cluster, clients: Sequence[Client]) -> tuple[float, str]:
-    """Lose the reader that the clients use most; best one that each of them uses."""
-    counts = [
-        Counter(event.server for event in client.events[-200:] if event.kind == "read")
-        for client in clients
-    ]
-    ids = [reader.id for reader in cluster.readers]
-    victim = max(ids, key=lambda i: (min(c[i] for c in counts), sum(c[i] for c in counts)))
+    """Lose a reader that all clients use just now, so that all have something to notice."""
+
+    def used_by_all() -> set[str]:
+        since = time.monotonic() - _JUST_NOW
+        common = {reader.id for reader in cluster.readers}
+        for client in clients:
+            common &= client.servers("read", since)
+        return common
+
+    with contextlib.suppress(TimeoutError):  # else any reader will do
+        eventually(used_by_all, _COMMON_READER_WITHIN)
+    victim = next(iter(used_by_all()), cluster.readers[0].id)
     at = time.monotonic()
     cluster.lose_reader(victim)
     return at, victim
@@ -176,8 +183,7 @@ class Scenario:
         return all(len(client.active(role, since)) == THREADS[role] for role in roles)
 
     def _recovered(self, client: Client, fault: Fault, at: float, server: str) -> bool:
-        found = client.active(fault.role, at, without=server)
-        return len(found) == THREADS[fault.role]
+        return len(client.active(fault.role, at, without=server)) == THREADS[fault.role]
 
     def _wait(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Wait for a condition, at most so long; tell whether it was met."""

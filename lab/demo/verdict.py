@@ -62,6 +62,8 @@ class Line:
     lost: int = 0
     ghosts: int = 0
     """Attempts that were known as failed, but are found."""
+    wrong_reads: int = 0
+    """Audits that saw money made or lost."""
 
     @property
     def within_bound(self) -> bool:
@@ -102,6 +104,7 @@ def total(client: str, lines: Iterable[Line]) -> Line:
         whole.doubled += line.doubled
         whole.lost += line.lost
         whole.ghosts += line.ghosts
+        whole.wrong_reads += line.wrong_reads
     return whole
 
 
@@ -116,6 +119,8 @@ def complaints(lines: Iterable[Line], books: Mapping[str, Books]) -> list[str]:
             found.append(f"{who}: {line.doubled} orders were carried out twice, or nearly so")
         if line.ghosts:
             found.append(f"{who}: {line.ghosts} attempts known as failed are found")
+        if line.wrong_reads:
+            found.append(f"{who}: {line.wrong_reads} reads saw a wrong sum")
         if not line.within_bound:
             waited = "in vain" if line.longest is None else f"{line.longest:.2f} s"
             found.append(f"{who}: a thread waited {waited}, the bound is {line.bound:g} s")
@@ -163,7 +168,7 @@ def _longest_gap(stamps: Sequence[float]) -> float:
 
 
 def _count(
-    line: Line, here: Iterable[Event], books: Books, attempts: Mapping[str, set[int]]
+    line: Line, here: Sequence[Event], books: Books, attempts: Mapping[str, set[int]]
 ) -> None:
     acknowledged = {event.key for event in here if event.kind in ACKNOWLEDGED}
     line.acknowledged = len(acknowledged)
@@ -177,6 +182,7 @@ def _count(
     line.lost = len(lost)
     line.found = len(acknowledged - lost)
     line.doubled = len(doubled | refused)
+    line.wrong_reads = sum(event.kind == "wrong" for event in here)
     line.ghosts = sum(
         event.kind in ("failed", "absent") and event.attempt in attempts.get(event.key, ())
         for event in here
