@@ -223,14 +223,12 @@ void bind_session(nb::module_& module) {
                 self.link_adopted(facts_of(std::move(name), std::move(address), port, descriptor,
                                            nb::none(), nb::dict{}));
             },
-            "name"_a, "address"_a, "port"_a, "descriptor"_a,
-            "The candidate has become the link.")
+            "name"_a, "address"_a, "port"_a, "descriptor"_a, "The candidate has become the link.")
         .def("close", &Session::close, "The link is closed. Repeatable.")
         .def("begin_call", &Session::begin_call,
              "A call starts that may wait for the server. Tells why a monitor has shut the link "
              "down already, or None.")
-        .def("end_call", &Session::end_call,
-             "It is over; tells why a monitor ended it, or None.")
+        .def("end_call", &Session::end_call, "It is over; tells why a monitor ended it, or None.")
         .def_prop_ro(
             "report", [](const Session& self) { return dict_of_report(self.report()); },
             "The report of the last failover.")

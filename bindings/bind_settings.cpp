@@ -31,8 +31,9 @@ Parameters parameters_of(nb::dict given) {
             parameters.emplace_back(name, nb::cast<std::string>(value));
         } else {
             throw Error{Errc::invalid_property,
-                        name + ": a value of this type is not possible; allowed are None, bool, "
-                               "int, float and str"};
+                        name +
+                            ": a value of this type is not possible; allowed are None, bool, "
+                            "int, float and str"};
         }
     }
     return parameters;
@@ -68,8 +69,7 @@ void bind_settings(nb::module_& module) {
             },
             "The value of transfer_session_state_on_switch.")
         .def_prop_ro(
-            "plugins",
-            [](const Settings& self) { return self.list(Property::plugins); },
+            "plugins", [](const Settings& self) { return self.list(Property::plugins); },
             "The value of plugins.");
 
     module.def(
@@ -77,9 +77,8 @@ void bind_settings(nb::module_& module) {
         [](const nb::dict& given) { return Settings::parse(parameters_of(given)); }, "given"_a,
         "Check the wrapper's properties and split off the driver's parameters.");
     module.def(
-        "parse_conninfo",
-        [](std::string_view text) { return dict_of(parse_conninfo(text)); }, "conninfo"_a,
-        "Read a libpq connection string or URI; unknown names are kept.");
+        "parse_conninfo", [](std::string_view text) { return dict_of(parse_conninfo(text)); },
+        "conninfo"_a, "Read a libpq connection string or URI; unknown names are kept.");
     module.def(
         "masked", [](const nb::dict& given) { return masked(parameters_of(given)); }, "given"_a,
         "The parameters for a log, secrets as ***.");

@@ -9,9 +9,8 @@ namespace nb = nanobind;
 
 // The one translation of the engine's errors. Python makes its public classes out of this one.
 void bind_errors(nb::module_& module) {
-    static PyObject* engine_error =
-        PyErr_NewException("aws_advanced_python_wrapper._engine.EngineError", PyExc_Exception,
-                           nullptr);
+    static PyObject* engine_error = PyErr_NewException(
+        "aws_advanced_python_wrapper._engine.EngineError", PyExc_Exception, nullptr);
     module.attr("EngineError") = nb::borrow(engine_error);
     nb::register_exception_translator([](const std::exception_ptr& error, void*) {
         try {

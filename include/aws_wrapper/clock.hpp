@@ -47,7 +47,8 @@ public:
     void advance(Duration by) noexcept { now_.fetch_add(by.count(), std::memory_order_relaxed); }
 
 private:
-    std::atomic<Clock::rep> now_{std::chrono::duration_cast<Duration>(std::chrono::hours{1}).count()};
+    std::atomic<Clock::rep> now_{
+        std::chrono::duration_cast<Duration>(std::chrono::hours{1}).count()};
 };
 
 }  // namespace aws_wrapper

@@ -150,7 +150,8 @@ FailureKind classify(const Dialect& dialect, SqlState state, bool link_broken) n
 /// Classifies a failed attempt to connect. libpq gives no SQLSTATE for it, so that without one the
 /// message decides: network, unless it says that a password is missing or was refused. Only
 /// English messages are understood.
-FailureKind classify_connect(const Dialect& dialect, SqlState state,
+FailureKind classify_connect(const Dialect& dialect,
+                             SqlState state,
                              std::string_view message) noexcept;
 
 }  // namespace aws_wrapper

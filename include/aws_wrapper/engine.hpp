@@ -19,9 +19,9 @@ void close_engine() noexcept;
 /// What the engine is doing, for diagnosis: one entry for each watched cluster.
 struct ClusterStatistics {
     std::string dialect;
-    std::string writer;           ///< id; empty if unknown
+    std::string writer;  ///< id; empty if unknown
     std::size_t hosts{0};
-    std::size_t connections{0};   ///< connections of this process that are watched
+    std::size_t connections{0};  ///< connections of this process that are watched
     std::vector<std::pair<std::string, std::uint64_t>> counters{};
 };
 struct EngineStatistics {

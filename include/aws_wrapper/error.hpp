@@ -10,15 +10,15 @@ namespace aws_wrapper {
 
 /// What went wrong, as far as the engine decides by it.
 enum class Errc {
-    invalid_property,   ///< a setting's name, value or combination; nothing was sent
-    network,            ///< the link broke, could not be opened, or nobody answered
-    timed_out,          ///< a deadline passed
-    login,              ///< the server refused the user
-    read_only,          ///< a write reached a server that takes none (SQLSTATE 25006)
-    server,             ///< the server answered with any other error
-    unsupported,        ///< asked for something that this server or driver can't do
-    failover_failed,    ///< no suitable host within the budget
-    stopped,            ///< the engine is shutting down
+    invalid_property,  ///< a setting's name, value or combination; nothing was sent
+    network,           ///< the link broke, could not be opened, or nobody answered
+    timed_out,         ///< a deadline passed
+    login,             ///< the server refused the user
+    read_only,         ///< a write reached a server that takes none (SQLSTATE 25006)
+    server,            ///< the server answered with any other error
+    unsupported,       ///< asked for something that this server or driver can't do
+    failover_failed,   ///< no suitable host within the budget
+    stopped,           ///< the engine is shutting down
 };
 
 /// The root of what the engine throws. Immutable; safe to copy between threads.

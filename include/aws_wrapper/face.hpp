@@ -22,8 +22,8 @@ namespace aws_wrapper {
 
 /// What a face knows about a link that its driver just opened, without asking the server.
 struct LinkFacts {
-    std::string name;                   ///< host name that the driver connected to
-    std::string address;                ///< numeric address, empty for a local socket
+    std::string name;     ///< host name that the driver connected to
+    std::string address;  ///< numeric address, empty for a local socket
     std::uint16_t port{0};
     int descriptor{-1};                 ///< the driver's socket; duplicated before it is watched
     std::optional<bool> in_recovery{};  ///< as the server reported it at the start, if it did
@@ -38,8 +38,8 @@ namespace request {
 /// Open a candidate link. Without a host: as the application's parameters say.
 struct OpenLink {
     std::optional<Host> host{};
-    std::string address{};    ///< of the host, if known
-    Duration timeout{};       ///< zero: only what the application's parameters say
+    std::string address{};  ///< of the host, if known
+    Duration timeout{};     ///< zero: only what the application's parameters say
 };
 /// Run a text of one or more statements on the candidate.
 struct AskLink {
@@ -78,21 +78,21 @@ using Answer = std::variant<std::monostate, Opened, Asked, Adopted, TopologyPtr>
 
 /// A call of the application that ended with an error.
 struct CallFailure {
-    SqlState sqlstate{};        ///< empty if no server spoke
+    SqlState sqlstate{};  ///< empty if no server spoke
     std::string message{};
-    bool link_broken{false};    ///< the driver says that the link is of no more use
-    bool in_transaction{false}; ///< a transaction was open before the call
+    bool link_broken{false};     ///< the driver says that the link is of no more use
+    bool in_transaction{false};  ///< a transaction was open before the call
     TimePoint at{};
-    std::string aborted_by{};   ///< why a monitor ended the call, if one did
+    std::string aborted_by{};  ///< why a monitor ended the call, if one did
 };
 
 /// What became of a connection after an operation.
 enum class Verdict {
-    pass,                   ///< nothing was done: the driver's error (or its result) stands
-    moved,                  ///< on a new link; no transaction was open
-    moved_in_transaction,   ///< on a new link; what became of the open transaction is not known
-    failed,                 ///< no suitable host was reached; the link is of no more use
-    opened,                 ///< the first link is open
+    pass,                  ///< nothing was done: the driver's error (or its result) stands
+    moved,                 ///< on a new link; no transaction was open
+    moved_in_transaction,  ///< on a new link; what became of the open transaction is not known
+    failed,                ///< no suitable host was reached; the link is of no more use
+    opened,                ///< the first link is open
 };
 
 /// The side of an operation that its coroutines see: they await what they want done.

@@ -12,19 +12,19 @@ namespace aws_wrapper {
 /// What one failover saw and did; each failover error carries one (`failover_report`).
 struct FailoverReport {
     struct Attempt {
-        std::string host;       ///< "name:port"
-        std::string result;     ///< "connected", or why it was not taken
+        std::string host;    ///< "name:port"
+        std::string result;  ///< "connected", or why it was not taken
         Duration took{};
     };
 
-    std::string trigger;        ///< what started it: the driver's message, or a monitor's verdict
-    SqlState sqlstate{};        ///< of the trigger, if a server spoke
-    std::string from;           ///< id of the host that was left
-    std::string to;             ///< id of the host that was reached; empty if none
+    std::string trigger;  ///< what started it: the driver's message, or a monitor's verdict
+    SqlState sqlstate{};  ///< of the trigger, if a server spoke
+    std::string from;     ///< id of the host that was left
+    std::string to;       ///< id of the host that was reached; empty if none
     std::vector<Attempt> attempts{};
-    Duration found_target{};    ///< until the cluster had proved where to go, waits summed up
-    Duration connected{};       ///< opening and checking links, summed up
-    Duration adopted{};         ///< bringing the session's state over
+    Duration found_target{};  ///< until the cluster had proved where to go, waits summed up
+    Duration connected{};     ///< opening and checking links, summed up
+    Duration adopted{};       ///< bringing the session's state over
     Duration total{};
 };
 

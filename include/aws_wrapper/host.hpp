@@ -19,11 +19,11 @@ constexpr const char* to_string(HostRole role) noexcept {
 
 /// One database server of a cluster. A value; equality compares all fields.
 struct Host {
-    std::string id;             ///< what the server calls itself (instance name or resource id)
-    std::string name;           ///< the name or address to connect to
-    std::uint16_t port{0};      ///< TCP port; 0 = the dialect's default
+    std::string id;         ///< what the server calls itself (instance name or resource id)
+    std::string name;       ///< the name or address to connect to
+    std::uint16_t port{0};  ///< TCP port; 0 = the dialect's default
     HostRole role{HostRole::unknown};
-    std::int32_t weight{100};   ///< bigger = preferred by `highest_weight`
+    std::int32_t weight{100};  ///< bigger = preferred by `highest_weight`
 
     bool operator==(const Host&) const = default;
 };

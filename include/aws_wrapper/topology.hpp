@@ -13,9 +13,9 @@ namespace aws_wrapper {
 
 /// One frozen view of a cluster. Built once, then only shared as `const`.
 struct Topology {
-    std::uint64_t version{0};       ///< +1 for each publication; 0 = nothing known yet
-    TimePoint seen_at{};            ///< when the question that gave this view was sent
-    std::vector<Host> hosts{};      ///< in no particular order
+    std::uint64_t version{0};   ///< +1 for each publication; 0 = nothing known yet
+    TimePoint seen_at{};        ///< when the question that gave this view was sent
+    std::vector<Host> hosts{};  ///< in no particular order
     /// When the writer itself was last asked and proved its role; `TimePoint{}` = never.
     TimePoint writer_proved_at{};
 

@@ -37,7 +37,8 @@ FailureKind classify(const Dialect& dialect, SqlState state, bool link_broken) n
     return state.is(kReadOnlyState) ? FailureKind::read_only : FailureKind::other;
 }
 
-FailureKind classify_connect(const Dialect& dialect, SqlState state,
+FailureKind classify_connect(const Dialect& dialect,
+                             SqlState state,
                              std::string_view message) noexcept {
     if (!state.empty()) {
         return classify(dialect, state, false);

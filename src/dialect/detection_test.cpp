@@ -27,8 +27,9 @@ struct Server {
 const Server kPlain{};
 const Server kRds{.extensions = Row{"t", "f"}, .has_multi_az_function = true};
 const Server kAurora{.extensions = Row{"f", "t"}, .aurora = true};
-const Server kMultiAz{
-    .extensions = Row{"t", "f"}, .multi_az_source = "db-A", .has_multi_az_function = true};
+const Server kMultiAz{.extensions = Row{"t", "f"},
+                      .multi_az_source = "db-A",
+                      .has_multi_az_function = true};
 
 std::string topic_of(const std::string& sql) {
     if (sql.find("rds.extensions") != std::string::npos) {

@@ -107,7 +107,8 @@ void fill_port(Host& host, const Dialect& dialect) noexcept {
     }
 }
 
-std::vector<Candidate> aurora_candidates(const Dialect& dialect, const ResultSet& rows,
+std::vector<Candidate> aurora_candidates(const Dialect& dialect,
+                                         const ResultSet& rows,
                                          const InstanceTemplate& instances) {
     std::vector<Candidate> result;
     for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -123,7 +124,8 @@ std::vector<Candidate> aurora_candidates(const Dialect& dialect, const ResultSet
 }
 
 // The endpoint's first label is the instance's name; the id that the servers use is another one.
-std::vector<Candidate> multi_az_candidates(const Dialect& dialect, const ResultSet& rows,
+std::vector<Candidate> multi_az_candidates(const Dialect& dialect,
+                                           const ResultSet& rows,
                                            const InstanceTemplate& instances,
                                            std::string_view writer_id) {
     std::vector<Candidate> result;

@@ -27,7 +27,8 @@ Row aurora_row(const char* id, bool writer, const std::string& updated) {
             updated == kNoTime ? std::nullopt : std::optional{updated}};
 }
 
-tl::expected<Survey, Failure> aurora_survey(ResultSet topology, const char* self = "w",
+tl::expected<Survey, Failure> aurora_survey(ResultSet topology,
+                                            const char* self = "w",
                                             const char* in_recovery = "f") {
     return read_survey(kAurora, {std::move(topology), {Row{self, self}}, {Row{in_recovery}}},
                        kInstances);

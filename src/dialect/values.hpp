@@ -9,7 +9,8 @@
 namespace aws_wrapper {
 
 /// A value of a result; nothing for NULL and outside of the result. Lives as long as the result.
-inline std::optional<std::string_view> cell(const ResultSet& rows, std::size_t row,
+inline std::optional<std::string_view> cell(const ResultSet& rows,
+                                            std::size_t row,
                                             std::size_t column) noexcept {
     if (row >= rows.size() || column >= rows[row].size() || !rows[row][column]) {
         return std::nullopt;

@@ -24,9 +24,9 @@ inline asio::awaitable<bool> wait_ready(asio::posix::stream_descriptor& descript
     timer.expires_at(deadline);
     asio::error_code ready_error;
     asio::error_code timer_error;
-    const auto first =
-        co_await (descriptor.async_wait(what, asio::redirect_error(asio::use_awaitable, ready_error)) ||
-                  timer.async_wait(asio::redirect_error(asio::use_awaitable, timer_error)));
+    const auto first = co_await (
+        descriptor.async_wait(what, asio::redirect_error(asio::use_awaitable, ready_error)) ||
+        timer.async_wait(asio::redirect_error(asio::use_awaitable, timer_error)));
     co_return first.index() == 0 && !ready_error;
 }
 

@@ -21,10 +21,10 @@ using DriverOptions = std::vector<std::pair<std::string, std::string>>;
 
 /// Where a monitoring link goes.
 struct LinkTarget {
-    std::string name;        ///< host name; TLS checks the certificate against it
-    std::string address;     ///< numeric address if already known, else empty
+    std::string name;     ///< host name; TLS checks the certificate against it
+    std::string address;  ///< numeric address if already known, else empty
     std::uint16_t port{0};
-    DriverOptions options;   ///< without host, hostaddr and port
+    DriverOptions options;  ///< without host, hostaddr and port
 };
 
 /// One open connection of a monitor. Used by one coroutine at a time, on the engine's thread;
@@ -36,7 +36,8 @@ public:
     /// Runs one text that may hold several statements; gives a result for each. After a
     /// Failure of code `network` or `timed_out` the link is of no more use.
     virtual asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
-        std::string sql, TimePoint deadline) = 0;
+        std::string sql,
+        TimePoint deadline) = 0;
 
     /// Completes when the server closes the idle link. Not while a query runs.
     virtual asio::awaitable<void> closed() = 0;
@@ -52,7 +53,8 @@ public:
 
     /// Opens a link before `deadline`, or tells why not (`timed_out`, `login`, `network`, ...).
     virtual asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
-        LinkTarget target, TimePoint deadline) = 0;
+        LinkTarget target,
+        TimePoint deadline) = 0;
 };
 
 }  // namespace aws_wrapper

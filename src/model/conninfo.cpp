@@ -237,7 +237,8 @@ private:
     }
 
     // Outer spaces are dropped and inner ones refused, as libpq does since version 17.
-    static std::string decoded(std::string_view encoded, std::string_view name,
+    static std::string decoded(std::string_view encoded,
+                               std::string_view name,
                                std::size_t offset) {
         while (encoded.starts_with(' ')) {
             encoded.remove_prefix(1);

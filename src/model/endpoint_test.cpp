@@ -22,7 +22,10 @@ struct Case {
     Endpoint endpoint;
 };
 
-Case rds(std::string host, EndpointType type, std::string name, std::string region,
+Case rds(std::string host,
+         EndpointType type,
+         std::string name,
+         std::string region,
          std::string domain) {
     return {std::move(host), {type, std::move(name), std::move(domain), std::move(region)}};
 }

@@ -59,30 +59,46 @@ constexpr Traits kFailover{PropertyOwner::failover};
 constexpr Traits kFailoverAccepted{PropertyOwner::failover, PropertyEffect::accepted};
 constexpr Traits kHostMonitoring{PropertyOwner::host_monitoring};
 
-constexpr PropertyInfo boolean(Property id, std::string_view name, std::string_view fallback,
-                               Traits traits, std::string_view doc) {
+constexpr PropertyInfo boolean(Property id,
+                               std::string_view name,
+                               std::string_view fallback,
+                               Traits traits,
+                               std::string_view doc) {
     return {id, name,         PropertyType::boolean, fallback, 0,  0,
             {}, traits.owner, traits.effect,         false,    doc};
 }
 
-constexpr PropertyInfo number(Property id, std::string_view name, PropertyType type,
-                              std::string_view fallback, double min, double max, Traits traits,
+constexpr PropertyInfo number(Property id,
+                              std::string_view name,
+                              PropertyType type,
+                              std::string_view fallback,
+                              double min,
+                              double max,
+                              Traits traits,
                               std::string_view doc) {
     return {id, name, type, fallback, min, max, {}, traits.owner, traits.effect, false, doc};
 }
 
-constexpr PropertyInfo words(Property id, std::string_view name, PropertyType type,
-                             std::string_view fallback, Traits traits, std::string_view doc) {
+constexpr PropertyInfo words(Property id,
+                             std::string_view name,
+                             PropertyType type,
+                             std::string_view fallback,
+                             Traits traits,
+                             std::string_view doc) {
     return {id, name, type, fallback, 0, 0, {}, traits.owner, traits.effect, false, doc};
 }
 
-constexpr PropertyInfo choice(Property id, std::string_view name, std::string_view fallback,
-                              std::span<const PropertyChoice> choices, Traits traits,
+constexpr PropertyInfo choice(Property id,
+                              std::string_view name,
+                              std::string_view fallback,
+                              std::span<const PropertyChoice> choices,
+                              Traits traits,
                               std::string_view doc) {
     return {id,      name,         PropertyType::choice, fallback, 0,  0,
             choices, traits.owner, traits.effect,        false,    doc};
 }
 
+// clang-format off: a table, with as much in a line as fits
 constexpr std::array<PropertyInfo, kPropertyCount> kTable{
     words(Property::plugins, "plugins", PropertyType::list, "failover,host_monitoring", kCore,
           "Names of the plugins of the connection, separated by commas. An empty text means none."),
@@ -190,6 +206,7 @@ constexpr std::array<PropertyInfo, kPropertyCount> kTable{
            "Milliseconds after which a running call makes the engine ask the host and then the "
            "cluster whether it is still alive; 0 never does. A suspicion alone ends no call."),
 };
+// clang-format on
 
 constexpr bool is_in_order() {
     for (std::size_t i = 0; i < kTable.size(); ++i) {

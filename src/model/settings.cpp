@@ -66,7 +66,8 @@ std::string shown(const PropertyInfo& info, const ParameterValue& value) {
     return quoted ? fmt::format("\"{}\"", to_text(value)) : to_text(value);
 }
 
-[[noreturn]] void refuse(const PropertyInfo& info, std::string_view name,
+[[noreturn]] void refuse(const PropertyInfo& info,
+                         std::string_view name,
                          const ParameterValue& value) {
     throw Error{Errc::invalid_property,
                 fmt::format("property \"{}\": the value {} is not allowed; expected {}", name,

@@ -14,9 +14,9 @@ namespace aws_wrapper {
 /// Why a monitor ended a call.
 enum class AbortReason : std::uint8_t {
     none,
-    host_unhealthy,   ///< the detection rule of the health monitor was met
-    writer_moved,     ///< the host is silent and the cluster proved another writer
-    call_timed_out,   ///< `socket_timeout` passed
+    host_unhealthy,  ///< the detection rule of the health monitor was met
+    writer_moved,    ///< the host is silent and the cluster proved another writer
+    call_timed_out,  ///< `socket_timeout` passed
 };
 
 constexpr const char* to_string(AbortReason reason) noexcept {
@@ -64,7 +64,7 @@ class CallSlot {
 public:
     struct View {
         bool active{false};
-        std::uint64_t call{0};   ///< number of the call; grows by one with each begin()
+        std::uint64_t call{0};  ///< number of the call; grows by one with each begin()
         TimePoint started{};
     };
 

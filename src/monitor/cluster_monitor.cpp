@@ -10,10 +10,14 @@
 namespace aws_wrapper {
 
 std::vector<std::pair<std::string, std::uint64_t>> MonitorCounters::read() const {
-    return {{"links_opened", links_opened},   {"links_refused", links_refused},
-            {"probes", probes},               {"probes_failed", probes_failed},
-            {"surveys", surveys},             {"surveys_failed", surveys_failed},
-            {"calls_aborted", calls_aborted}, {"writer_moves", writer_moves},
+    return {{"links_opened", links_opened},
+            {"links_refused", links_refused},
+            {"probes", probes},
+            {"probes_failed", probes_failed},
+            {"surveys", surveys},
+            {"surveys_failed", surveys_failed},
+            {"calls_aborted", calls_aborted},
+            {"writer_moves", writer_moves},
             {"loop_errors", loop_errors}};
 }
 
@@ -217,15 +221,13 @@ void ClusterMonitor::on_survey(const std::string& host_id,
 }
 
 void ClusterMonitor::on_unreachable(const std::string& host_id, TimePoint asked_at) {
-    tell_core([&](TopologyCore& core, TimePoint now) {
-        core.on_unreachable(host_id, asked_at, now);
-    });
+    tell_core(
+        [&](TopologyCore& core, TimePoint now) { core.on_unreachable(host_id, asked_at, now); });
 }
 
 void ClusterMonitor::on_suspicion(const std::string& host_id, bool suspected) {
-    tell_core([&](TopologyCore& core, TimePoint now) {
-        core.on_suspicion(host_id, suspected, now);
-    });
+    tell_core(
+        [&](TopologyCore& core, TimePoint now) { core.on_suspicion(host_id, suspected, now); });
 }
 
 std::size_t ClusterMonitor::connections() const {

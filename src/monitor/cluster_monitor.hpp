@@ -27,7 +27,7 @@ struct ClusterParams {
     DialectCode dialect{DialectCode::pg};
     InstanceTemplate instances{InstanceTemplate::derive({}, 0)};
     TopologyParams topology{};
-    Milliseconds dispose_after{600000};   ///< `monitor_disposal_time_ms`
+    Milliseconds dispose_after{600000};  ///< `monitor_disposal_time_ms`
     /// Deadline for opening a monitoring connection, where the rules leave a choice.
     Milliseconds connect_timeout{5000};
 };
@@ -42,7 +42,7 @@ struct MonitorCounters {
     std::atomic<std::uint64_t> surveys_failed{0};
     std::atomic<std::uint64_t> calls_aborted{0};
     std::atomic<std::uint64_t> writer_moves{0};
-    std::atomic<std::uint64_t> loop_errors{0};   ///< exceptions that restarted a monitor's loop
+    std::atomic<std::uint64_t> loop_errors{0};  ///< exceptions that restarted a monitor's loop
 
     /// All of them by name.
     std::vector<std::pair<std::string, std::uint64_t>> read() const;
@@ -129,7 +129,7 @@ private:
     TimePoint last_used_;
     std::atomic<bool> stopped_{false};
 
-    mutable std::mutex mutex_;   ///< guards what follows
+    mutable std::mutex mutex_;  ///< guards what follows
     DriverOptions options_;
     std::map<std::string, std::shared_ptr<HostWatch>> watches_;
     std::map<std::string, std::string> addresses_;

@@ -8,10 +8,10 @@
 #include <array>
 #include <stdexcept>
 
-#include <asio/executor_work_guard.hpp>
-#include <asio/post.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <asio/executor_work_guard.hpp>
+#include <asio/post.hpp>
 
 #include "driver/null/scripted_cluster.hpp"
 
@@ -101,13 +101,13 @@ protected:
     ClusterMonitor& monitor() {
         if (!monitor_) {
             params_.dialect = DialectCode::aurora_pg;
-            monitor_ = std::make_shared<ClusterMonitor>(
-                context_, params_, cluster_.driver(), DriverOptions{}, cluster_.hosts(),
-                [this](const ClusterMonitor& unused) {
-                    EXPECT_EQ(&unused, ended_.lock().get());
-                    ++disposals_;
-                    unused_->stop();
-                });
+            monitor_ = std::make_shared<ClusterMonitor>(context_, params_, cluster_.driver(),
+                                                        DriverOptions{}, cluster_.hosts(),
+                                                        [this](const ClusterMonitor& unused) {
+                                                            EXPECT_EQ(&unused, ended_.lock().get());
+                                                            ++disposals_;
+                                                            unused_->stop();
+                                                        });
             ended_ = monitor_;
             unused_ = monitor_.get();
             monitor_->start();
@@ -411,11 +411,11 @@ TEST_F(ClusterMonitorTest, AConnectionKeepsItsClusterAlive) {
 
 TEST_F(ClusterMonitorTest, AnExceptionRestartsTheLoopAndIsCounted) {
     monitor();
-    const auto answer = std::exchange(
-        cluster_.server("a").answer,
-        [](const std::string&) -> tl::expected<std::vector<ResultSet>, Failure> {
-            throw std::runtime_error{"a defect"};
-        });
+    const auto answer =
+        std::exchange(cluster_.server("a").answer,
+                      [](const std::string&) -> tl::expected<std::vector<ResultSet>, Failure> {
+                          throw std::runtime_error{"a defect"};
+                      });
     const auto since = Clock::now();
     monitor().demand_proof(since, since + 1min);
     run_for(100ms);

@@ -41,11 +41,10 @@ void HostRunner::start() {
     auto cluster = cluster_.shared_from_this();
     asio::co_spawn(
         cluster_.context_, [self, cluster]() { return self->run(); },
-        asio::bind_cancellation_slot(cancel_.slot(),
-                                     [self, cluster](const std::exception_ptr&) {
-                                         // run() ends by stop() alone; what it threw is that.
-                                         self->link_.reset();
-                                     }));
+        asio::bind_cancellation_slot(cancel_.slot(), [self, cluster](const std::exception_ptr&) {
+            // run() ends by stop() alone; what it threw is that.
+            self->link_.reset();
+        }));
 }
 
 void HostRunner::stop() {
@@ -258,9 +257,9 @@ asio::awaitable<void> HostRunner::ask(Next next) {
     if (!alive) {
         link_.reset();
     }
-    probe.end = alive                               ? Probe::End::answered
+    probe.end = alive                              ? Probe::End::answered
                 : failure->code == Errc::timed_out ? Probe::End::timed_out
-                                                    : Probe::End::failed;
+                                                   : Probe::End::failed;
     conclude(probe);
     if (!next.survey) {
         co_return;

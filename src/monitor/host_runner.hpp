@@ -36,11 +36,11 @@ private:
     struct Next {
         enum class Kind : std::uint8_t { ask, open_link, rest, again };
         Kind kind{Kind::rest};
-        bool probe{false};             // of `ask`: for HostWatchCore,
-        bool survey{false};            // for TopologyCore, or for both
-        bool minds_deadlines{false};   // of `ask`: calls have deadlines of their own
-        Duration budget{};             // of `ask` and `open_link`
-        TimePoint until{};             // of `rest`
+        bool probe{false};            // of `ask`: for HostWatchCore,
+        bool survey{false};           // for TopologyCore, or for both
+        bool minds_deadlines{false};  // of `ask`: calls have deadlines of their own
+        Duration budget{};            // of `ask` and `open_link`
+        TimePoint until{};            // of `rest`
     };
 
     asio::awaitable<void> run();

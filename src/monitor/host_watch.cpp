@@ -39,8 +39,7 @@ HostWatch::Scan HostWatch::scan() const {
             scan.shortest_timeout = std::min(scan.shortest_timeout, timeout);
         }
         if (view.active) {
-            scan.running.push_back(
-                {i, view.call, view.started, slot.link_since(), slot.params()});
+            scan.running.push_back({i, view.call, view.started, slot.link_since(), slot.params()});
         }
     }
     return scan;

@@ -40,17 +40,16 @@ public:
         return generation_ != aws_wrapper::fork_generation();
     }
     bool ended() const noexcept {
-        return belongs_to_parent() ||
-               ended_.load(std::memory_order_acquire);
+        return belongs_to_parent() || ended_.load(std::memory_order_acquire);
     }
     std::size_t size() const;
 
     struct Scan {
         std::vector<RunningCall> running{};
-        std::vector<std::shared_ptr<CallSlot>> slots{};   ///< RunningCall::slot counts here
-        std::uint64_t calls_begun{0};                     ///< over all slots; changes = activity
+        std::vector<std::shared_ptr<CallSlot>> slots{};  ///< RunningCall::slot counts here
+        std::uint64_t calls_begun{0};                    ///< over all slots; changes = activity
         Milliseconds first_attention{Milliseconds::max()};
-        Milliseconds shortest_timeout{Milliseconds::max()};   ///< of WatchParams::call_timeout
+        Milliseconds shortest_timeout{Milliseconds::max()};  ///< of WatchParams::call_timeout
     };
     /// For the monitor.
     Scan scan() const;

@@ -70,9 +70,7 @@ HostWatchCore::Plan HostWatchCore::plan(TimePoint now,
     return plan;
 }
 
-void HostWatchCore::plan_detection(TimePoint now,
-                                   std::span<const RunningCall> calls,
-                                   Plan& plan) {
+void HostWatchCore::plan_detection(TimePoint now, std::span<const RunningCall> calls, Plan& plan) {
     std::vector<Detection> still_needed;
     for (const auto& call : calls) {
         if (!call.params.detects()) {
@@ -83,9 +81,8 @@ void HostWatchCore::plan_detection(TimePoint now,
             continue;
         }
         auto& detection = detection_for(call.params);
-        const auto next = detection.last_probe
-                              ? *detection.last_probe + call.params.detection_interval
-                              : now;
+        const auto next =
+            detection.last_probe ? *detection.last_probe + call.params.detection_interval : now;
         if (next <= now) {
             probe_within(plan, probe_budget(call.params));
         } else {
@@ -184,7 +181,8 @@ std::vector<AbortOrder> HostWatchCore::on_probe(const Probe& probe,
 }
 
 std::vector<AbortOrder> HostWatchCore::writer_proved_elsewhere(
-    TimePoint since, std::span<const RunningCall> calls) const {
+    TimePoint since,
+    std::span<const RunningCall> calls) const {
     std::vector<AbortOrder> orders;
     for (const auto& call : calls) {
         if (suspected_ && call.params.follows_writer && call.link_since < since) {

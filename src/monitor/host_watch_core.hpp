@@ -15,10 +15,10 @@ namespace aws_wrapper {
 
 /// A call that was seen running on the watched host.
 struct RunningCall {
-    std::size_t slot{0};      ///< the caller's number for the connection
-    std::uint64_t call{0};    ///< CallSlot::View::call
+    std::size_t slot{0};    ///< the caller's number for the connection
+    std::uint64_t call{0};  ///< CallSlot::View::call
     TimePoint started{};
-    TimePoint link_since{};   ///< when the connection came to this host
+    TimePoint link_since{};  ///< when the connection came to this host
     WatchParams params{};
 };
 
@@ -40,7 +40,7 @@ struct Probe {
     };
     TimePoint started{};
     TimePoint ended{};
-    Duration budget{};   ///< how long it was allowed to take
+    Duration budget{};  ///< how long it was allowed to take
     End end{End::answered};
 };
 
@@ -55,9 +55,9 @@ struct Probe {
 class HostWatchCore {
 public:
     struct Plan {
-        bool probe{false};            ///< probe now
-        bool open_link{false};        ///< have a monitoring connection ready before it is needed
-        Duration budget{};            ///< how long the probe, or the opening, may take
+        bool probe{false};      ///< probe now
+        bool open_link{false};  ///< have a monitoring connection ready before it is needed
+        Duration budget{};      ///< how long the probe, or the opening, may take
         TimePoint wake_at{TimePoint::max()};  ///< when to ask again if nothing happens before
         std::vector<AbortOrder> aborts{};     ///< calls whose own time is up
     };

@@ -69,8 +69,7 @@ public:
                 const bool alive = now < dead_from_;
                 const auto took = alive ? Duration{0} : time_to_fail(plan.budget);
                 const auto end = alive ? Probe::End::answered : Probe::End::timed_out;
-                const auto orders =
-                    core_.on_probe({now, now + took, plan.budget, end}, calls_);
+                const auto orders = core_.on_probe({now, now + took, plan.budget, end}, calls_);
                 link_open_ = alive;
                 now += took;
                 if (!orders.empty()) {
@@ -199,7 +198,8 @@ TEST(HostWatchCore, ASuccessBetweenFailuresBeginsTheCountAnew) {
     TimePoint now = t0 + 1000ms;
     for (std::size_t i = 0; i < answers.size(); ++i, now += 200ms) {
         ASSERT_TRUE(core.plan(now, calls, true).probe) << "probe " << i;
-        const auto orders = core.on_probe(answers[i] ? answered(now, now) : unanswered(now, now), calls);
+        const auto orders =
+            core.on_probe(answers[i] ? answered(now, now) : unanswered(now, now), calls);
         EXPECT_EQ(!orders.empty(), i == 5) << "probe " << i;
     }
 }
@@ -371,7 +371,9 @@ protected:
     std::vector<AbortOrder> orders(TimePoint moved_at) {
         return core_.writer_proved_elsewhere(moved_at, std::vector{call(params_)});
     }
-    void suspect() { core_.on_probe(unanswered(t0 + 1000ms, t0 + 1250ms), std::vector{call(params_)}); }
+    void suspect() {
+        core_.on_probe(unanswered(t0 + 1000ms, t0 + 1250ms), std::vector{call(params_)});
+    }
 
     HostWatchCore core_;
     WatchParams params_;

@@ -219,8 +219,8 @@ std::shared_ptr<ClusterMonitor> Runtime::find_or_create(const std::string& endpo
 
 std::shared_ptr<ClusterMonitor> Runtime::known(const std::string& endpoint) {
     const std::lock_guard guard{mutex_};
-    const auto found = std::ranges::find(endpoints_, endpoint,
-                                         &std::pair<std::string, std::weak_ptr<ClusterMonitor>>::first);
+    const auto found = std::ranges::find(
+        endpoints_, endpoint, &std::pair<std::string, std::weak_ptr<ClusterMonitor>>::first);
     if (found == endpoints_.end()) {
         return nullptr;
     }
@@ -235,8 +235,8 @@ std::shared_ptr<ClusterMonitor> Runtime::known_by_host(const std::string& name,
     const auto found = std::ranges::find_if(clusters_, [&](const auto& cluster) {
         const auto topology = cluster->topology().current();
         const auto* host = topology->find_by_name(name);
-        return !cluster->stopped() && cluster->params().instances == instances &&
-               host != nullptr && host->port == port;
+        return !cluster->stopped() && cluster->params().instances == instances && host != nullptr &&
+               host->port == port;
     });
     return found == clusters_.end() ? nullptr : *found;
 }

@@ -14,8 +14,8 @@
 namespace aws_wrapper {
 
 struct TopologyParams {
-    Milliseconds refresh{30000};      ///< `topology_refresh_ms`
-    Milliseconds high_refresh{100};   ///< `cluster_topology_high_refresh_rate_ms`
+    Milliseconds refresh{30000};     ///< `topology_refresh_ms`
+    Milliseconds high_refresh{100};  ///< `cluster_topology_high_refresh_rate_ms`
 
     bool operator==(const TopologyParams&) const = default;
 };
@@ -41,8 +41,8 @@ public:
     void on_suspicion(std::string_view host_id, bool suspected, TimePoint now);
 
     struct Outcome {
-        bool publish{false};          ///< hosts() or writer_proved_at() changed
-        bool writer_proved{false};    ///< this answer is the proof
+        bool publish{false};        ///< hosts() or writer_proved_at() changed
+        bool writer_proved{false};  ///< this answer is the proof
     };
     Outcome on_survey(std::string_view host_id,
                       const Survey& survey,
@@ -92,7 +92,7 @@ private:
     TimePoint demand_until_{};
     TimePoint high_rate_until_{};
     TimePoint last_activity_{};
-    bool lost_{false};   ///< the writer could not be asked, or was none any more
+    bool lost_{false};  ///< the writer could not be asked, or was none any more
     std::string suspect_;
     std::map<std::string, TimePoint, std::less<>> role_lost_at_;
     std::map<std::string, Contact, std::less<>> contacts_;

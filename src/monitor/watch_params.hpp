@@ -9,12 +9,12 @@ namespace aws_wrapper {
 ///
 /// A zero length switches the rule off that it belongs to; by default all are off.
 struct WatchParams {
-    Milliseconds suspect_after{0};         ///< `suspect_after_ms`
-    Milliseconds detection_time{0};        ///< `failure_detection_time_ms` (T)
-    Milliseconds detection_interval{5000}; ///< `failure_detection_interval_ms` (I)
-    int detection_count{3};                ///< `failure_detection_count` (C)
-    Milliseconds call_timeout{0};          ///< `socket_timeout`
-    bool follows_writer{false};            ///< calls are void once another host is the writer
+    Milliseconds suspect_after{0};          ///< `suspect_after_ms`
+    Milliseconds detection_time{0};         ///< `failure_detection_time_ms` (T)
+    Milliseconds detection_interval{5000};  ///< `failure_detection_interval_ms` (I)
+    int detection_count{3};                 ///< `failure_detection_count` (C)
+    Milliseconds call_timeout{0};           ///< `socket_timeout`
+    bool follows_writer{false};             ///< calls are void once another host is the writer
 
     bool operator==(const WatchParams&) const = default;
 

@@ -100,8 +100,7 @@ void ClusterSeeker::abandon(std::shared_ptr<HostWatch> watch) noexcept {
 }
 
 const std::shared_ptr<ClusterMonitor>& ClusterSeeker::cluster() {
-    const bool alive =
-        cluster_ && generation_ == fork_generation() && !cluster_->stopped();
+    const bool alive = cluster_ && generation_ == fork_generation() && !cluster_->stopped();
     if (!alive) {
         if (cluster_ && generation_ == fork_generation()) {
             hosts_ = cluster_->topology().current()->hosts;
@@ -238,8 +237,8 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
     }
 }
 
-Task<tl::expected<bool, Failure>> ClusterSeeker::ask_role(
-    Face& face, std::optional<Duration> at_most) {
+Task<tl::expected<bool, Failure>> ClusterSeeker::ask_role(Face& face,
+                                                          std::optional<Duration> at_most) {
     const auto timeout = std::min(query_timeout_, at_most.value_or(query_timeout_));
     auto sets = co_await face.query(std::string{dialect().role_sql}, timeout);
     if (!sets) {

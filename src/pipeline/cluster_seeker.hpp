@@ -25,7 +25,9 @@ namespace aws_wrapper {
 /// or the process forked, the cluster is joined again from what the connection remembers.
 class ClusterSeeker {
 public:
-    ClusterSeeker(const Settings& settings, const std::string& host, std::shared_ptr<Driver> driver);
+    ClusterSeeker(const Settings& settings,
+                  const std::string& host,
+                  std::shared_ptr<Driver> driver);
     ~ClusterSeeker();
     ClusterSeeker(const ClusterSeeker&) = delete;
     ClusterSeeker& operator=(const ClusterSeeker&) = delete;

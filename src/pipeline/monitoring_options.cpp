@@ -11,9 +11,15 @@ namespace aws_wrapper {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kNotForMonitors{
-    "host",    "hostaddr",        "port",           "target_session_attrs", "load_balance_hosts",
-    "service", "connect_timeout", "client_encoding", "replication"};
+constexpr std::array<std::string_view, 9> kNotForMonitors{"host",
+                                                          "hostaddr",
+                                                          "port",
+                                                          "target_session_attrs",
+                                                          "load_balance_hosts",
+                                                          "service",
+                                                          "connect_timeout",
+                                                          "client_encoding",
+                                                          "replication"};
 
 std::string text_of(const ParameterValue& value) {
     if (const auto* text = std::get_if<std::string>(&value)) {
@@ -32,15 +38,15 @@ std::string text_of(const ParameterValue& value) {
 }
 
 const ParameterValue* find_value(const Parameters& parameters, std::string_view name) {
-    const auto found =
-        std::ranges::find(parameters, name, [](const auto& entry) { return std::string_view{entry.first}; });
+    const auto found = std::ranges::find(
+        parameters, name, [](const auto& entry) { return std::string_view{entry.first}; });
     return found == parameters.end() ? nullptr : &found->second;
 }
 
 }  // namespace
 
-DriverOptions monitoring_options(
-    const std::vector<std::pair<std::string, std::string>>& of_link, const Settings& settings) {
+DriverOptions monitoring_options(const std::vector<std::pair<std::string, std::string>>& of_link,
+                                 const Settings& settings) {
     DriverOptions options;
     const auto wanted = [](const auto& option) {
         return std::ranges::find(kNotForMonitors, std::string_view{option.first}) ==

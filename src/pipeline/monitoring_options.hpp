@@ -14,8 +14,8 @@ namespace aws_wrapper {
 /// The options of the monitors' links: those of a live connection of the application, without
 /// what restricts the choice of the server (a monitor must reach readers too) or names one, with
 /// the `monitoring-` overrides in place.
-DriverOptions monitoring_options(
-    const std::vector<std::pair<std::string, std::string>>& of_link, const Settings& settings);
+DriverOptions monitoring_options(const std::vector<std::pair<std::string, std::string>>& of_link,
+                                 const Settings& settings);
 
 /// `monitoring-connect_timeout`, else 5 s.
 Milliseconds monitoring_connect_timeout(const Settings& settings);

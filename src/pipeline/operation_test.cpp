@@ -215,8 +215,7 @@ TEST_F(OperationWait, APauseThatIsOverAlreadyDoesNotWait) {
 
 TEST(OperationPause, IsSlept) {
     const auto begin = Clock::now();
-    Operation operation{[&](Face& face) { return pause_until(face, begin + 3ms); },
-                        nobody_waits()};
+    Operation operation{[&](Face& face) { return pause_until(face, begin + 3ms); }, nobody_waits()};
     while (!operation.wait(1ms)) {
         EXPECT_FALSE(operation.done());
     }

@@ -22,13 +22,13 @@ namespace aws_wrapper {
 /// Where a link is to go: to a host of the cluster, or (without one) where the application said.
 struct OpenRequest {
     std::optional<Host> host{};
-    Duration timeout{};   ///< zero: only what the application's parameters say
+    Duration timeout{};  ///< zero: only what the application's parameters say
 };
 
 /// A candidate link that is open, and what is known of its server.
 struct OpenedLink {
     LinkFacts facts{};
-    std::string host_id{};   ///< empty if the server is not part of a known cluster
+    std::string host_id{};  ///< empty if the server is not part of a known cluster
     HostRole role{HostRole::unknown};
 };
 
@@ -83,8 +83,8 @@ public:
 /// How a plugin is made, and where it stands in the chain.
 struct PluginInfo {
     std::string_view name;
-    std::string_view alias;        ///< upstream's other name for it, or empty
-    int order;                     ///< smaller = further outside
+    std::string_view alias;  ///< upstream's other name for it, or empty
+    int order;               ///< smaller = further outside
     std::unique_ptr<Plugin> (*make)(Services& services);
 };
 

@@ -127,10 +127,9 @@ public:
         auto in_recovery = opened.facts.in_recovery;
         if (!in_recovery && request.host) {
             // What opening has left of the time; zero would mean no limit.
-            const Duration left = std::max<Duration>(
-                request.timeout - (face.now() - started), Milliseconds{1});
-            const auto timeout =
-                request.timeout.count() > 0 ? std::optional{left} : std::nullopt;
+            const Duration left =
+                std::max<Duration>(request.timeout - (face.now() - started), Milliseconds{1});
+            const auto timeout = request.timeout.count() > 0 ? std::optional{left} : std::nullopt;
             auto asked = co_await seeker_.ask_role(face, timeout);
             if (!asked) {
                 co_await face.drop();

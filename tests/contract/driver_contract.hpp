@@ -7,9 +7,9 @@
 #include <memory>
 #include <string>
 
+#include <gtest/gtest.h>
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
-#include <gtest/gtest.h>
 
 #include "driver/asio_wait.hpp"
 #include "driver/driver.hpp"
@@ -130,8 +130,7 @@ TYPED_TEST_P(DriverContract, ASilentPeerCostsNoMoreThanTheDeadline) {
 }
 
 TYPED_TEST_P(DriverContract, ADeadlineInThePastIsOver) {
-    const auto opened =
-        this->connect(TypeParam::silent(), Clock::now() - std::chrono::seconds{1});
+    const auto opened = this->connect(TypeParam::silent(), Clock::now() - std::chrono::seconds{1});
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, Errc::timed_out);
 }
@@ -167,8 +166,7 @@ TYPED_TEST_P(DriverContract, AWaitForTheEndCanBeGivenUp) {
     const auto either = [](Link& watched) -> asio::awaitable<std::size_t> {
         Timer timer{co_await asio::this_coro::executor};
         timer.expires_at(Clock::now() + std::chrono::milliseconds{1});
-        const auto first =
-            co_await (timer.async_wait(asio::use_awaitable) || watched.closed());
+        const auto first = co_await (timer.async_wait(asio::use_awaitable) || watched.closed());
         co_return first.index();
     };
     EXPECT_EQ(run(this->context_, either(*link)), 0U);

@@ -16,7 +16,9 @@ ThrowawayPostgres* postgres = nullptr;
 
 class PostgresEnvironment final : public ::testing::Environment {
 public:
-    void SetUp() override { server_ = std::make_unique<ThrowawayPostgres>(), postgres = server_.get(); }
+    void SetUp() override {
+        server_ = std::make_unique<ThrowawayPostgres>(), postgres = server_.get();
+    }
     void TearDown() override { server_.reset(); }
 
 private:
@@ -24,12 +26,13 @@ private:
 };
 
 const auto* const environment =
-    ::testing::AddGlobalTestEnvironment(new PostgresEnvironment);   // NOLINT: gtest owns it
+    ::testing::AddGlobalTestEnvironment(new PostgresEnvironment);  // NOLINT: gtest owns it
 
 // A socket that takes connections (the kernel does) and never says a word.
 class SilentPeer {
 public:
-    explicit SilentPeer(bool listening) : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+    explicit SilentPeer(bool listening)
+        : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -89,8 +92,9 @@ class PgDriverTest : public DriverContract<PgServer> {};
 
 TEST_F(PgDriverTest, AnswersSeveralStatementsWithAResultForEach) {
     const auto link = this->link();
-    const auto results =
-        query(*link, "SELECT 1, NULL::text; SELECT 'x' WHERE false; SELECT 'a' UNION SELECT 'b' ORDER BY 1");
+    const auto results = query(
+        *link,
+        "SELECT 1, NULL::text; SELECT 'x' WHERE false; SELECT 'a' UNION SELECT 'b' ORDER BY 1");
     ASSERT_TRUE(results) << results.error().message;
     ASSERT_EQ(results->size(), 3U);
     EXPECT_EQ(results->at(0), (ResultSet{Row{"1", std::nullopt}}));

@@ -55,8 +55,8 @@ public:
     Application(ScriptedCluster& cluster, const std::string& id, Parameters given = {})
         : cluster_{cluster},
           id_{id},
-          session_{Settings::parse(with_defaults(std::move(given))),
-                   ScriptedCluster::name_of(id), cluster.driver()} {
+          session_{Settings::parse(with_defaults(std::move(given))), ScriptedCluster::name_of(id),
+                   cluster.driver()} {
         auto operation = session_.open();
         verdict = run(operation);
     }

@@ -54,7 +54,8 @@ public:
     }
 
     asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
-        std::string sql, TimePoint deadline) override {
+        std::string sql,
+        TimePoint deadline) override {
         auto& server = driver_.server(target_.name);
         server.queries.push_back(sql);
         if (dead_) {
@@ -105,7 +106,8 @@ void NullDriver::kill(const std::string& name) {
 }
 
 asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> NullDriver::connect(
-    LinkTarget target, TimePoint deadline) {
+    LinkTarget target,
+    TimePoint deadline) {
     auto& scripted = server(target.name);
     ++scripted.connects;
     if (auto failure = co_await served(scripted, deadline)) {

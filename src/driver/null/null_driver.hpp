@@ -19,18 +19,18 @@ class NullDriver final : public Driver {
 public:
     enum class Behaviour {
         answers,
-        refuses,   ///< connects and queries fail at once
-        silent,    ///< nothing ever comes back: connects and queries run into their deadline
-        rejects,   ///< the user is refused
+        refuses,  ///< connects and queries fail at once
+        silent,   ///< nothing ever comes back: connects and queries run into their deadline
+        rejects,  ///< the user is refused
     };
     using Answer =
         std::function<tl::expected<std::vector<ResultSet>, Failure>(const std::string& sql)>;
 
     struct Server {
         Behaviour behaviour{Behaviour::answers};
-        Duration latency{};            ///< of each connect and each query
-        Answer answer{};               ///< empty: one row with "1"
-        int connects{0};               ///< attempts so far
+        Duration latency{};  ///< of each connect and each query
+        Answer answer{};     ///< empty: one row with "1"
+        int connects{0};     ///< attempts so far
         int open_links{0};
         std::vector<std::string> queries{};
     };
@@ -42,7 +42,8 @@ public:
     void kill(const std::string& name);
 
     asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
-        LinkTarget target, TimePoint deadline) override;
+        LinkTarget target,
+        TimePoint deadline) override;
 
 private:
     class NullLink;

@@ -52,13 +52,9 @@ public:
     }
     bool in_recovery(const std::string& id) const { return beliefs_.at(id).in_recovery; }
 
-    void freeze(const std::string& id) {
-        server(id).behaviour = NullDriver::Behaviour::silent;
-    }
+    void freeze(const std::string& id) { server(id).behaviour = NullDriver::Behaviour::silent; }
     void kill(const std::string& id) { driver_->kill(name_of(id)); }
-    void revive(const std::string& id) {
-        server(id).behaviour = NullDriver::Behaviour::answers;
-    }
+    void revive(const std::string& id) { server(id).behaviour = NullDriver::Behaviour::answers; }
 
     std::vector<Host> hosts() const {
         std::vector<Host> hosts;

@@ -106,7 +106,8 @@ public:
     const std::string& address() const noexcept override { return address_; }
 
     asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
-        std::string sql, TimePoint deadline) override {
+        std::string sql,
+        TimePoint deadline) override {
         if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
             co_return tl::unexpected{broken()};
         }
@@ -295,11 +296,10 @@ SqlState state_in(std::string_view message) {
     for (auto at = message.find(":  "); at != std::string_view::npos;
          at = message.find(":  ", at + 1)) {
         const auto rest = message.substr(at + 3);
-        const bool has_state =
-            rest.size() > kLength && rest[kLength] == ':' &&
-            std::ranges::all_of(rest.substr(0, kLength), [](char c) {
-                return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
-            });
+        const bool has_state = rest.size() > kLength && rest[kLength] == ':' &&
+                               std::ranges::all_of(rest.substr(0, kLength), [](char c) {
+                                   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+                               });
         if (has_state) {
             return SqlState{rest.substr(0, kLength)};
         }
@@ -320,7 +320,8 @@ Errc connect_error(SqlState state, std::string_view message) {
 class PgDriver final : public Driver {
 public:
     asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
-        LinkTarget target, TimePoint deadline) override {
+        LinkTarget target,
+        TimePoint deadline) override {
         const auto executor = co_await asio::this_coro::executor;
         const bool unix_socket = target.name.starts_with('/') || target.name.starts_with('@');
         if (target.address.empty() && !unix_socket) {
@@ -349,8 +350,7 @@ public:
             // PQconnectPoll may close this socket and open another one.
             watch.detach();
             if (!ready) {
-                co_return tl::unexpected{
-                    timed_out(fmt::format("connecting to {}", target.name))};
+                co_return tl::unexpected{timed_out(fmt::format("connecting to {}", target.name))};
             }
             state = PQconnectPoll(connection.get());
         }

@@ -147,7 +147,7 @@ protected:
         opened.role = *opened.facts.in_recovery ? HostRole::reader : HostRole::writer;
         co_return opened;
     }
-    std::size_t choose(std::size_t count) override { return count - 1; }   // no shuffling
+    std::size_t choose(std::size_t count) override { return count - 1; }  // no shuffling
     FailoverReport& report() override { return report_; }
 
     Settings settings_{Settings::parse({{"failover_timeout_sec", std::string{"10"}}})};
@@ -155,7 +155,7 @@ protected:
     bool has_topology_{true};
     std::string current_{"a"};
     std::map<std::string, Server> servers_;
-    std::string proves_itself_;   ///< answers each demand 5 ms later
+    std::string proves_itself_;  ///< answers each demand 5 ms later
     std::vector<std::string> tried_;
     std::vector<Duration> timeouts_;
     std::string endpoint_leads_to_;
@@ -225,17 +225,16 @@ private:
                 --candidates_;
                 if (failing_adoptions_ > 0) {
                     --failing_adoptions_;
-                    operation.answer(
-                        Adopted{tl::unexpected{Failure{Errc::network, {}, "gone"}}});
+                    operation.answer(Adopted{tl::unexpected{Failure{Errc::network, {}, "gone"}}});
                 } else {
                     ++adopted_;
                     operation.answer(Adopted{std::monostate{}});
                 }
             } else if (const auto* wait = std::get_if<request::AwaitTopology>(&wanted)) {
                 while (topology_->version <= wait->newer_than && Clock::now() < wait->until) {
-                    const auto next =
-                        script_.empty() ? wait->until
-                                        : std::min(wait->until, script_.begin()->first);
+                    const auto next = script_.empty()
+                                          ? wait->until
+                                          : std::min(wait->until, script_.begin()->first);
                     advance_to(next);
                 }
                 operation.answer(topology_);
@@ -447,7 +446,7 @@ TEST_F(FailoverToAReader, ReaderOrWriterTakesTheWriterWhenNoReaderIsLeft) {
 
 TEST_F(FailoverToAReader, AFormerWriterThatWasDemotedIsTakenByAStrictReader) {
     mode("strict_reader");
-    servers_["a"].role = HostRole::reader;   // the topology doesn't know it yet
+    servers_["a"].role = HostRole::reader;  // the topology doesn't know it yet
     servers_["b"].health = servers_["c"].health = Health::refuses;
     EXPECT_EQ(link_breaks(), Verdict::moved);
     EXPECT_EQ(tried_.back(), "a");

@@ -7,7 +7,9 @@ namespace aws_wrapper {
 
 std::unique_ptr<Plugin> make_failover(Services& services);
 
-inline constexpr PluginInfo failover_info{
-    .name = "failover", .alias = "failover_v2", .order = 400, .make = &make_failover};
+inline constexpr PluginInfo failover_info{.name = "failover",
+                                          .alias = "failover_v2",
+                                          .order = 400,
+                                          .make = &make_failover};
 
 }  // namespace aws_wrapper

@@ -14,9 +14,7 @@ public:
     explicit Failover(Services& services)
         : services_{services}, mode_{chosen_mode(services)}, search_{services, mode_} {}
 
-    bool active() const override {
-        return services_.settings().boolean(Property::enable_failover);
-    }
+    bool active() const override { return services_.settings().boolean(Property::enable_failover); }
 
     Task<OpenResult> open(Face& face, OpenRequest request, OpenNext next) override {
         auto opened = co_await next(std::move(request));

@@ -66,8 +66,7 @@ Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePo
         missed = writer.id;
         since = face.now();
         known = false;
-        const auto pause_until =
-            std::min<TimePoint>(deadline, face.now() + pause_after(misses));
+        const auto pause_until = std::min<TimePoint>(deadline, face.now() + pause_after(misses));
         co_await face.pause(pause_until);
     }
 }
@@ -126,10 +125,7 @@ std::vector<Host> TargetSearch::round(const Topology& topology, const std::strin
     return readers;
 }
 
-Task<OpenResult> TargetSearch::attempt(Face& face,
-                                       Host host,
-                                       HostRole wanted,
-                                       Duration timeout) {
+Task<OpenResult> TargetSearch::attempt(Face& face, Host host, HostRole wanted, Duration timeout) {
     const auto started = face.now();
     const std::string name = host_and_port(host);
     OpenRequest request;
@@ -139,7 +135,8 @@ Task<OpenResult> TargetSearch::attempt(Face& face,
     if (opened && wanted != HostRole::unknown && opened->role != wanted) {
         co_await face.drop();
         opened = tl::unexpected{Failure{
-            Errc::failover_failed, {},
+            Errc::failover_failed,
+            {},
             name + " is a " + to_string(opened->role) + ", wanted is a " + to_string(wanted)}};
     }
     const auto took = face.now() - started;
