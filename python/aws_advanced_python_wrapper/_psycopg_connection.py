@@ -268,6 +268,9 @@ class PsycopgConnection(PsycopgFace, psycopg.Connection[Row]):
 class _Performer:
     """Does what an operation of the engine asks for, until it is over."""
 
+    error: psycopg.Error | LinkTimeout | None = None
+    """The last thing that went wrong."""
+
     def run(self, operation: _engine.Operation) -> None:
         try:
             while (request := operation.request) is not None:
@@ -291,8 +294,10 @@ class _Performer:
         try:
             sets = ask(self.candidate, sql, timeout)
         except LinkTimeout as error:
+            self.error = error
             operation.ask_failed(None, str(error))
         except psycopg.Error as error:
+            self.error = error
             operation.ask_failed(error.sqlstate, str(error))
         else:
             operation.asked(sets)
@@ -336,7 +341,6 @@ class _Opening(_Performer):
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
         self._connection: Any = None
-        self._error: BaseException | None = None
 
     def by_driver(self) -> Any:
         return self._connect(self._parameters)
@@ -348,7 +352,7 @@ class _Opening(_Performer):
             verdict = operation.verdict
         except _engine.EngineError as error:
             self.drop()
-            raise FACE_ERRORS["AwsWrapperError"](str(error)) from self._error
+            raise FACE_ERRORS["AwsWrapperError"](str(error)) from self.error
         if verdict == "opened":
             if self.session.notice:
                 logger.warning("no failover for this connection: %s", self.session.notice)
@@ -361,9 +365,12 @@ class _Opening(_Performer):
                 f"no suitable host was reached ({report.trigger}); tried: {tried or 'none'}"
             )
             failed.failover_report = report
-            raise failed from self._error
-        assert self._error is not None
-        raise self._error
+            raise failed from self.error
+        if isinstance(self.error, psycopg.Error):
+            raise self.error
+        raise psycopg.OperationalError(
+            f"the server did not tell what it is: {self.error}"
+        ) from self.error
 
     def _connect(self, parameters: dict[str, Any]) -> Any:
         connect = super(AwsWrapperConnection, self._class).connect  # type: ignore[misc]
@@ -391,7 +398,7 @@ class _Opening(_Performer):
         try:
             self._connection = self._connect(parameters)
         except psycopg.OperationalError as error:
-            self._error = error
+            self.error = error
             login = "authentication failed" in str(error)
             operation.open_failed(error.sqlstate, str(error), login)
         else:

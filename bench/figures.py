@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A figure: what was measured, what it may be at most, and how it is shown."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the report. ``bound`` is the most that ``value`` may be, or None."""
+
+    name: str
+    value: float
+    unit: str
+    bound: float | None = None
+    detail: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is within its bound."""
+        return self.bound is None or self.value <= self.bound
+
+    def as_json(self) -> dict[str, Any]:
+        """The figure and whether it holds."""
+        return {**asdict(self), "holds": self.holds}
+
+    def as_row(self) -> str:
+        """The figure as a line of a table."""
+        bound = "" if self.bound is None else f"<= {self.bound:g}"
+        mark = "ok" if self.holds else "MISSED"
+        return f"{self.name:<58}{self.value:>10.2f} {self.unit:<6}{bound:>10}  {mark:<7}{self.detail}"
+
+
+def median(values: Sequence[float]) -> float:
+    """The median."""
+    return statistics.median(values)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which ``share`` (0 to 1) of the values lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+
+
+def spread(values: Sequence[float]) -> str:
+    """Quartiles, as text."""
+    return f"quartiles {percentile(values, 0.25):.2f} to {percentile(values, 0.75):.2f}"
