@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from aurora_lab import Cluster
 from sqlalchemy import orm
+from sqlalchemy.orm import Mapped
 
 from aws_advanced_python_wrapper import errors
 from aws_advanced_python_wrapper import psycopg as face
@@ -28,17 +29,17 @@ class Base(orm.DeclarativeBase):
 
 class Author(Base):
     __tablename__ = "author"
-    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
-    name: orm.Mapped[str]
-    books: orm.Mapped[list[Book]] = orm.relationship(back_populates="author")
+    id: Mapped[int] = orm.mapped_column(primary_key=True)
+    name: Mapped[str]
+    books: Mapped[list[Book]] = orm.relationship(back_populates="author")
 
 
 class Book(Base):
     __tablename__ = "book"
-    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
-    title: orm.Mapped[str]
-    author_id: orm.Mapped[int] = orm.mapped_column(sa.ForeignKey("author.id"))
-    author: orm.Mapped[Author] = orm.relationship(back_populates="books")
+    id: Mapped[int] = orm.mapped_column(primary_key=True)
+    title: Mapped[str]
+    author_id: Mapped[int] = orm.mapped_column(sa.ForeignKey("author.id"))
+    author: Mapped[Author] = orm.relationship(back_populates="books")
 
 
 def url(cluster: Cluster, driver: str = "postgresql+aws_wrapper_psycopg", **query: str) -> sa.URL:

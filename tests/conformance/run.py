@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs psycopg's own tests with the stock class and with ours, and compares the outcomes.
+
+usage: run.py FOLDER, where FOLDER is the top of psycopg's sources (it holds ``tests/``).
+
+With ``plugins=""`` every test must end as with the stock class; with the default plugins all but
+those that break the link on purpose, which are listed below with the reason.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from aurora_lab import Cluster, Resolver
+
+FILES = [
+    "tests/test_connection.py",
+    "tests/test_cursor.py",
+    "tests/test_cursor_common.py",
+    "tests/test_cursor_server.py",
+    "tests/test_copy.py",
+    "tests/test_pipeline.py",
+    "tests/test_transaction.py",
+    "tests/test_notify.py",
+    "tests/test_prepared.py",
+    "tests/test_tpc.py",
+    "tests/pool/test_pool.py",
+]
+
+_KILLED = "the test kills its own backend: our connection is on a new one afterwards, not broken"
+EXPECTED_WITH_PLUGINS = {
+    "tests.test_connection::test_broken": _KILLED,
+    "tests.test_connection::test_broken_connection": _KILLED,
+    "tests.test_connection::test_right_exception_on_server_disconnect": (
+        "the test wants the server's AdminShutdown; ours is FailoverSuccessError, caused by it"
+    ),
+    "tests.pool.test_pool::test_stats_check": (
+        "the test kills a pooled backend and wants the pool to count it as lost; it is replaced"
+    ),
+}
+
+
+def outcomes(folder: Path, dsn: str, plugins: str | None) -> dict[str, str]:
+    """Run the tests; return the outcome of each. ``plugins`` None is the stock class."""
+    environment = dict(os.environ)
+    arguments: list[str] = []
+    if plugins is not None:
+        here = str(Path(__file__).parent)
+        paths = [here, *filter(None, [environment.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+        arguments = ["-p", "psycopg_in_place"]
+        environment.pop("WRAPPER_PLUGINS", None)
+        if plugins != "default":
+            environment["WRAPPER_PLUGINS"] = plugins
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", *arguments, *FILES, "--test-dsn", dsn]
+        command += ["-m", "not slow", "-o", f"cache_dir={scratch}/cache", f"--junit-xml={report}"]
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+        )
+        if not report.exists():
+            sys.exit(done.stdout + done.stderr)
+        print(f"  {done.stdout.strip().splitlines()[-1]}", flush=True)
+        return _read(report)
+
+
+def _read(report: Path) -> dict[str, str]:
+    result = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        kinds = {child.tag for child in case}
+        outcome = next((k for k in ("failure", "error", "skipped") if k in kinds), "passed")
+        name = f"{case.get('classname')}::{case.get('name')}"
+        result[name] = outcome
+    return result
+
+
+def compare(stock: dict[str, str], ours: dict[str, str], expected: dict[str, str]) -> list[str]:
+    """Return what differs and was not expected to, and what was expected to and doesn't."""
+    complaints = []
+    for name in sorted(stock.keys() | ours.keys()):
+        same = stock.get(name) == ours.get(name)
+        base = name.partition("[")[0]
+        if not same and base not in expected:
+            complaints.append(f"{name}: stock {stock.get(name)}, ours {ours.get(name)}")
+        if same and base in expected:
+            complaints.append(f"{name}: no longer differs; take it off the list")
+    return complaints
+
+
+def main() -> None:
+    """Run all three, print the differences, and exit with 1 if there are any."""
+    if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "tests").is_dir():
+        sys.exit("usage: make conformance PSYCOPG_TESTS=folder of psycopg's sources")
+    folder = Path(sys.argv[1]).resolve()
+    resolver = Resolver.of_this_process()
+    if resolver is None:
+        own = Resolver()
+        try:
+            environment = {**os.environ, **own.environment()}
+            sys.exit(subprocess.call([sys.executable, *sys.argv], env=environment))
+        finally:
+            own.close()
+    with Cluster(readers=1, resolver=resolver) as cluster:
+        dsn = cluster.dsn()
+        print("stock class", flush=True)
+        stock = outcomes(folder, dsn, None)
+        print('ours, plugins=""', flush=True)
+        complaints = compare(stock, outcomes(folder, dsn, ""), {})
+        print("ours, default plugins", flush=True)
+        complaints += compare(stock, outcomes(folder, dsn, "default"), EXPECTED_WITH_PLUGINS)
+    for complaint in complaints:
+        print(complaint)
+    print(f"{len(stock)} tests; {len(EXPECTED_WITH_PLUGINS)} are expected to differ with plugins")
+    sys.exit(1 if complaints else 0)
+
+
+if __name__ == "__main__":
+    main()
