@@ -32,7 +32,9 @@ class Figure:
         """The figure as a line of a table."""
         bound = "" if self.bound is None else f"<= {self.bound:g}"
         mark = "ok" if self.holds else "MISSED"
-        return f"{self.name:<58}{self.value:>10.2f} {self.unit:<6}{bound:>10}  {mark:<7}{self.detail}"
+        return (
+            f"{self.name:<58}{self.value:>10.2f} {self.unit:<6}{bound:>10}  {mark:<7}{self.detail}"
+        )
 
 
 def median(values: Sequence[float]) -> float:

@@ -71,7 +71,9 @@ def door(cluster: Cluster) -> Iterator[Figure]:
         cursors = [timed(ours.cursor) - timed(bare.cursor) for _ in range(15)]
     yield Figure("door: wait() beyond bare", median(waits), "us", None, spread(waits))
     yield Figure("door: cursor() beyond bare", median(cursors), "us", None, spread(cursors))
-    yield Figure("door: a statement's wait() and cursor()", median(waits) + median(cursors), "us", 1)
+    yield Figure(
+        "door: a statement's wait() and cursor()", median(waits) + median(cursors), "us", 1
+    )
 
 
 def connects(cluster: Cluster, quick: bool) -> Iterator[Figure]:

@@ -215,3 +215,14 @@ def test_secrets_are_masked_for_logs() -> None:
         "password=***, host=h, monitoring-password=***, idp_password=***"
     )
     assert given["password"] == "x"
+
+
+def test_property_page_is_that_of_the_table() -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, root / "tools" / "property_page.py"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (root / "docs" / "guide" / "properties.md").read_text()
