@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How soon the application hears: crash, freeze, and the detection table at a tenth of its times."""
+"""How soon the application hears: crash, freeze, and the detection table at a tenth."""
 
 from __future__ import annotations
 
