@@ -41,7 +41,6 @@ _HEADINGS = (
     "ghosts",
     "errors",
 )
-_NUMBERS = range(2, 11)
 # Okabe and Ito's palette: distinct for everybody.
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
 _FAULT = "#B00020"
@@ -52,25 +51,25 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def text_table(lines: Iterable[Line]) -> str:
-    """Return the table for a terminal."""
-    rows: list[tuple[str, ...]] = [_HEADINGS]
+    """Return the table for a terminal: the periods as headings, below each a line per client."""
+    blank = ("",) * (len(_HEADINGS) - 2)
+    rows: list[tuple[str, ...]] = [_HEADINGS[1:]]
+    headings: dict[int, str] = {}  # by the number of the row that they stand above
     for line in lines:
-        *cells, errors = _cells(line)
-        if any(row[0] == cells[0] for row in rows):
-            cells[0] = ""
+        period, *cells, errors = _cells(line)
+        if period not in headings.values():
+            headings[len(rows)] = period
         first, *more = errors.splitlines() or [""]
         rows.append((*cells, first))
-        rows += [(*[""] * len(cells), error) for error in more]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(_HEADINGS))]
-    formatted = [
-        "  ".join(
-            cell.rjust(width) if n in _NUMBERS else cell.ljust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    formatted.insert(1, "-" * max(map(len, formatted)))
-    return "\n".join(formatted)
+        rows += [(*blank, error) for error in more]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    text = []
+    for number, row in enumerate(rows):
+        text += [headings[number]] if number in headings else []
+        client, *numbers, error = row
+        aligned = [cell.rjust(width) for cell, width in zip(numbers, widths[1:-1], strict=True)]
+        text.append("  ".join(["  " + client.ljust(widths[0]), *aligned, error]).rstrip())
+    return "\n".join([text[0], "-" * max(map(len, text)), *text[1:]])
 
 
 def write(
