@@ -167,7 +167,7 @@ private:
         InheritedSocket::close_all();
         // What belonged to the parent is abandoned, not destroyed: see process.hpp.
         self.runtime_ = nullptr;
-        static_cast<void>(self.guard_.release());
+        static_cast<void>(self.guard_.release());  // NOLINT(bugprone-unused-return-value)
         self.thread_ = std::thread{};
         self.paused_ = false;
         self.mutex_.unlock();
