@@ -155,14 +155,17 @@ void ClusterMonitor::sync_runners() {
     if (stopped()) {
         return;
     }
-    const auto& hosts = core_.hosts();
+    // A runner that starts may ask, hear and bring new hosts before start() returns: all that is
+    // walked over here is a copy, and the starts come last.
+    const auto hosts = core_.hosts();
+    std::vector<std::shared_ptr<HostRunner>> added;
     for (const auto& host : hosts) {
         if (runners_.contains(host.id)) {
             continue;
         }
         auto runner = std::make_shared<HostRunner>(*this, host, watch_of(host.id));
         runners_.emplace(host.id, runner);
-        runner->start();
+        added.push_back(std::move(runner));
     }
     for (auto entry = runners_.begin(); entry != runners_.end();) {
         const bool listed = std::ranges::find(hosts, entry->first, &Host::id) != hosts.end();
@@ -172,6 +175,9 @@ void ClusterMonitor::sync_runners() {
         } else {
             ++entry;
         }
+    }
+    for (const auto& runner : added) {
+        runner->start();
     }
 }
 
