@@ -23,8 +23,17 @@ IMPORT = re.compile(r"^\s*(?:from|import)\s+([\w.]+)")
 
 # Public headers by the part that they belong to; those of `pipeline` are the engine's face.
 MODEL_HEADERS = {
-    "clock", "conninfo", "endpoint", "error", "host", "instance_template", "parameters",
-    "properties", "result_set", "sql_state", "topology",
+    "clock",
+    "conninfo",
+    "endpoint",
+    "error",
+    "host",
+    "instance_template",
+    "parameters",
+    "properties",
+    "result_set",
+    "sql_state",
+    "topology",
 }
 DIALECT_HEADERS = MODEL_HEADERS | {"dialect"}
 DRIVER_HEADERS = MODEL_HEADERS | {"drivers"}

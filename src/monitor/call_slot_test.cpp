@@ -182,13 +182,28 @@ TEST(CallSlot, TheOwnerAndTheMonitorNeverDisagreeAboutACall) {
     auto slot = std::make_unique<CallSlot>(WatchParams{}, WatchedSocket{pair->own}, t0);
     bool claimed = false;
     std::array<int, 2> pauses{};
+    // Most rounds are left to chance; in these one side waits for the other, so that both outcomes
+    // occur on any machine.
+    const auto monitor_first = [](int round) { return round % 16 == 0; };
+    const auto owner_first = [](int round) { return round % 16 == 1; };
+    std::atomic<int> monitor_done{-1};
+    std::atomic<int> owner_done{-1};
+    const auto wait_for = [](const std::atomic<int>& done, int round) {
+        while (done.load() < round) {
+            std::this_thread::yield();
+        }
+    };
 
     std::jthread monitor{[&] {
         for (int round = 0; round < kRounds; ++round) {
             together.arrive_and_wait();
             spin(pauses[0]);
+            if (owner_first(round)) {
+                wait_for(owner_done, round);
+            }
             const auto view = slot->view();
             claimed = view.active && slot->abort(view.call, AbortReason::host_unhealthy);
+            monitor_done = round;
             together.arrive_and_wait();
         }
     }};
@@ -199,7 +214,11 @@ TEST(CallSlot, TheOwnerAndTheMonitorNeverDisagreeAboutACall) {
         slot->begin(t0);
         together.arrive_and_wait();
         spin(pauses[1]);
+        if (monitor_first(round)) {
+            wait_for(monitor_done, round);
+        }
         const auto reason = slot->end();
+        owner_done = round;
         const bool ended_as_told = reason == AbortReason::none || pair->ended();
         together.arrive_and_wait();
         const bool agree = claimed == (reason != AbortReason::none);
@@ -212,8 +231,8 @@ TEST(CallSlot, TheOwnerAndTheMonitorNeverDisagreeAboutACall) {
         }
     }
     EXPECT_EQ(wrong, 0);
-    EXPECT_GT(aborted, 0) << "the two never met";
-    EXPECT_LT(aborted, kRounds) << "the two never met";
+    EXPECT_GE(aborted, kRounds / 16);
+    EXPECT_LE(aborted, kRounds - kRounds / 16);
 }
 
 }  // namespace

@@ -82,13 +82,6 @@ void ClusterMonitor::demand_proof(TimePoint since, TimePoint until) {
     });
 }
 
-void ClusterMonitor::note_activity() {
-    asio::post(context_, [self = shared_from_this()] {
-        self->core_.note_activity(Clock::now());
-        self->kick_all();
-    });
-}
-
 void ClusterMonitor::use_options(DriverOptions options) {
     const std::lock_guard guard{mutex_};
     options_ = std::move(options);
@@ -99,8 +92,8 @@ DriverOptions ClusterMonitor::options() const {
     return options_;
 }
 
-std::shared_ptr<HostWatch> ClusterMonitor::watch_of(const std::string& host_id) {
-    const std::lock_guard guard{mutex_};
+// With mutex_ held.
+std::shared_ptr<HostWatch>& ClusterMonitor::watch_of(const std::string& host_id) {
     auto& watch = watches_[host_id];
     if (!watch) {
         watch = std::make_shared<HostWatch>([weak = weak_from_this(), host_id] {
@@ -115,12 +108,21 @@ std::shared_ptr<HostWatch> ClusterMonitor::watch_of(const std::string& host_id) 
 
 std::shared_ptr<HostWatch> ClusterMonitor::watch(const std::string& host_id,
                                                  std::shared_ptr<CallSlot> slot) {
-    auto watch = watch_of(host_id);
-    watch->add(std::move(slot));
+    std::shared_ptr<HostWatch> watch;
+    bool known = true;
+    {
+        const std::lock_guard guard{mutex_};
+        known = watches_.contains(host_id);
+        watch = watch_of(host_id);
+        watch->add(std::move(slot));
+    }
     if (stopped()) {
         watch->end();
     }
-    asio::post(context_, [self = shared_from_this()] { self->sync_runners(); });
+    if (!known) {
+        // Not otherwise: waking the engine's thread would be most of what a warm connect costs.
+        asio::post(context_, [self = shared_from_this()] { self->sync_runners(); });
+    }
     return watch;
 }
 
@@ -163,14 +165,21 @@ void ClusterMonitor::sync_runners() {
         if (runners_.contains(host.id)) {
             continue;
         }
-        auto runner = std::make_shared<HostRunner>(*this, host, watch_of(host.id));
+        std::shared_ptr<HostWatch> watch;
+        {
+            const std::lock_guard guard{mutex_};
+            watch = watch_of(host.id);
+        }
+        auto runner = std::make_shared<HostRunner>(*this, host, std::move(watch));
         runners_.emplace(host.id, runner);
         added.push_back(std::move(runner));
     }
     for (auto entry = runners_.begin(); entry != runners_.end();) {
         const bool listed = std::ranges::find(hosts, entry->first, &Host::id) != hosts.end();
+        const std::lock_guard guard{mutex_};
         if (!listed && entry->second->watch().size() == 0) {
             entry->second->stop();
+            watches_.erase(entry->first);
             entry = runners_.erase(entry);
         } else {
             ++entry;

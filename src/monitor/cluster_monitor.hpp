@@ -80,7 +80,6 @@ public:
 
     /// See TopologyCore::demand_proof().
     void demand_proof(TimePoint since, TimePoint until);
-    void note_activity();
 
     /// The parameters of a live application connection, for the next links of the monitors.
     void use_options(DriverOptions options);
@@ -103,7 +102,7 @@ public:
 private:
     friend class HostRunner;
 
-    std::shared_ptr<HostWatch> watch_of(const std::string& host_id);
+    std::shared_ptr<HostWatch>& watch_of(const std::string& host_id);
     DriverOptions options() const;
 
     // The rest is called on the engine's thread.

@@ -158,7 +158,6 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, Lin
         join(std::move(known));
         auto id = cluster_->host_at(facts.address, facts.port);
         if (!id.empty()) {
-            cluster_->note_activity();
             co_return id;
         }
         if (has_topology()) {
