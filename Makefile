@@ -36,7 +36,7 @@ demo: setup  ## Watch an application live through four faults, beside the bare d
 	$(RUN) lab/demo
 
 .PHONY: test
-test: lint test-cpp test-sanitizers test-python test-versions  ## All checks and tests; 20 minutes
+test: lint test-cpp tidy test-sanitizers test-python test-versions  ## All checks and tests; 20 minutes
 
 .PHONY: lint
 lint: setup  ## Format, static analysis, types
@@ -48,9 +48,9 @@ lint: setup  ## Format, static analysis, types
 	$(RUN) tools/check_layers.py
 
 .PHONY: tidy
-tidy: build/dev/build.ninja  ## clang-tidy over the engine
+tidy: setup build/dev/build.ninja  ## clang-tidy over the engine
 	$(call say,clang-tidy)
-	git ls-files 'src/*.cpp' | grep -v _test.cpp | xargs -P 2 -n 4 $(VENV)/bin/clang-tidy --quiet -p build/dev
+	git ls-files 'src/*.cpp' | grep -v _test.cpp | xargs -P 2 -n 2 $(VENV)/bin/clang-tidy --quiet -p build/dev 2>/dev/null
 
 build/%/build.ninja: .venv/system.stamp
 	cmake --preset $*
