@@ -36,7 +36,7 @@ demo: setup  ## Watch an application live through four faults, beside the bare d
 	$(RUN) lab/demo
 
 .PHONY: test
-test: lint test-cpp tidy test-sanitizers test-python test-versions  ## All checks and tests; 20 minutes
+test: lint test-cpp tidy test-sanitizers test-python compliance test-versions  ## All checks and tests; 20 minutes
 
 .PHONY: lint
 lint: setup  ## Format, static analysis, types
@@ -84,7 +84,12 @@ PSYCOPG_TESTS ?= ../shared/conformance/psycopg
 .PHONY: conformance
 conformance: setup  ## psycopg's own tests with our class: PSYCOPG_TESTS=folder of its sources
 	$(call say,Conformance)
-	$(RUN) tests/conformance/run.py $(PSYCOPG_TESTS)
+	$(RUN) tests/conformance/run.py psycopg $(PSYCOPG_TESTS)
+
+.PHONY: compliance
+compliance: setup  ## SQLAlchemy's dialect compliance suite, ours beside the stock dialect
+	$(call say,Compliance)
+	$(RUN) tests/conformance/run.py sqlalchemy
 
 .PHONY: bench
 bench: setup  ## Measure: QUICK=1 for two minutes

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs psycopg's own tests with the stock class and with ours, and compares the outcomes.
+"""Runs the tests of others with the stock classes and with ours, and compares the outcomes.
 
-usage: run.py FOLDER, where FOLDER is the top of psycopg's sources (it holds ``tests/``).
+usage: run.py sqlalchemy: SQLAlchemy's dialect compliance suite, on both dialects.
+       run.py psycopg FOLDER: psycopg's own tests; FOLDER is the top of its sources.
 
-With ``plugins=""`` every test must end as with the stock class; with the default plugins all but
+For psycopg: with ``plugins=""`` every test must end as with the stock class; with the default plugins all but
 those that break the link on purpose, which are listed below with the reason.
 """
 
@@ -70,12 +71,32 @@ def outcomes(folder: Path, dsn: str, plugins: str | None) -> dict[str, str]:
         return _read(report)
 
 
-def _read(report: Path) -> dict[str, str]:
+def sqlalchemy_outcomes(cluster: Cluster, dialect: str) -> dict[str, str]:
+    """Run the compliance suite on one dialect; return the outcome of each test."""
+    folder = Path(__file__).parent / "sqlalchemy_suite"
+    host = f"{cluster.user}:{cluster.password}@{cluster.writer_endpoint}"
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir=."]
+        command += ["-p", "no:cacheprovider", "-p", "no:aurora_lab", "-W", "ignore"]
+        command += ["test_suite.py", f"--junit-xml={report}"]
+        command += ["--dburi", f"{dialect}://{host}/{cluster.database}"]
+        environment = {**os.environ, "PYTHONPATH": str(folder)}
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+        )
+        if not report.exists():
+            sys.exit(done.stdout + done.stderr)
+        print(f"  {done.stdout.strip().splitlines()[-1]}", flush=True)
+        return _read(report, dialect)
+
+
+def _read(report: Path, dialect: str = "") -> dict[str, str]:
     result = {}
     for case in ElementTree.parse(report).iter("testcase"):
         kinds = {child.tag for child in case}
         outcome = next((k for k in ("failure", "error", "skipped") if k in kinds), "passed")
-        name = f"{case.get('classname')}::{case.get('name')}"
+        name = f"{case.get('classname')}::{case.get('name')}".replace(dialect or "\0", "")
         result[name] = outcome
     return result
 
@@ -93,11 +114,37 @@ def compare(stock: dict[str, str], ours: dict[str, str], expected: dict[str, str
     return complaints
 
 
+def compare_psycopg(cluster: Cluster, folder: Path) -> list[str]:
+    """psycopg's tests: stock class, ours without plugins, ours with the default ones."""
+    dsn = cluster.dsn()
+    print("psycopg's tests, stock class", flush=True)
+    stock = outcomes(folder, dsn, None)
+    print('ours, plugins=""', flush=True)
+    complaints = compare(stock, outcomes(folder, dsn, ""), {})
+    print("ours, default plugins", flush=True)
+    complaints += compare(stock, outcomes(folder, dsn, "default"), EXPECTED_WITH_PLUGINS)
+    print(f"{len(stock)} tests; {len(EXPECTED_WITH_PLUGINS)} are expected to differ with plugins")
+    return complaints
+
+
+def compare_sqlalchemy(cluster: Cluster) -> list[str]:
+    """SQLAlchemy's suite: the stock dialect and ours."""
+    with cluster.connect(cluster.writer.id, dbname=cluster.database) as admin:
+        for schema in ("test_schema", "test_schema_2"):
+            admin.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {cluster.user}")
+    print("SQLAlchemy's suite, stock dialect", flush=True)
+    stock = sqlalchemy_outcomes(cluster, "postgresql+psycopg")
+    print("ours", flush=True)
+    ours = sqlalchemy_outcomes(cluster, "postgresql+aws_wrapper_psycopg")
+    print(f"{len(stock)} tests")
+    return compare(stock, ours, {})
+
+
 def main() -> None:
-    """Run all three, print the differences, and exit with 1 if there are any."""
-    if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "tests").is_dir():
+    """Run what was asked for, print the differences, and exit with 1 if there are any."""
+    folder = Path(sys.argv[2]).resolve() if sys.argv[1:2] == ["psycopg"] and sys.argv[2:] else None
+    if sys.argv[1:] != ["sqlalchemy"] and not (folder and (folder / "tests").is_dir()):
         sys.exit("usage: make conformance PSYCOPG_TESTS=folder of psycopg's sources")
-    folder = Path(sys.argv[1]).resolve()
     resolver = Resolver.of_this_process()
     if resolver is None:
         own = Resolver()
@@ -107,16 +154,9 @@ def main() -> None:
         finally:
             own.close()
     with Cluster(readers=1, resolver=resolver) as cluster:
-        dsn = cluster.dsn()
-        print("stock class", flush=True)
-        stock = outcomes(folder, dsn, None)
-        print('ours, plugins=""', flush=True)
-        complaints = compare(stock, outcomes(folder, dsn, ""), {})
-        print("ours, default plugins", flush=True)
-        complaints += compare(stock, outcomes(folder, dsn, "default"), EXPECTED_WITH_PLUGINS)
+        complaints = compare_psycopg(cluster, folder) if folder else compare_sqlalchemy(cluster)
     for complaint in complaints:
         print(complaint)
-    print(f"{len(stock)} tests; {len(EXPECTED_WITH_PLUGINS)} are expected to differ with plugins")
     sys.exit(1 if complaints else 0)
 
 

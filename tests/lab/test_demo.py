@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -131,11 +130,6 @@ def test_each_thread_has_to_be_back_within_the_bound() -> None:
     assert longest(quick + stale) == (None, False)
 
 
-draws = pytest.mark.skipif(
-    importlib.util.find_spec("matplotlib") is None, reason="the demo draws with matplotlib"
-)
-
-
 @pytest.fixture
 def workshop() -> Iterator[Path]:
     """A temporary folder for a demo, which a server's user may enter."""
@@ -167,7 +161,6 @@ def left_in(workshop: Path) -> list[str]:
     return left
 
 
-@draws
 def test_a_short_demo_passes_and_leaves_nothing(workshop: Path, tmp_path: Path) -> None:
     options = ("--only", "crash", "--calm", "0.5", "--patience", "3")
     with start(workshop, tmp_path, *options) as demo:
@@ -180,7 +173,6 @@ def test_a_short_demo_passes_and_leaves_nothing(workshop: Path, tmp_path: Path) 
     assert left_in(workshop) == []
 
 
-@draws
 def test_an_interrupted_demo_leaves_nothing(workshop: Path, tmp_path: Path) -> None:
     with start(workshop, tmp_path, "--only", "freeze", "--calm", "0.5") as demo:
         assert demo.stdout is not None

@@ -36,6 +36,11 @@ class AwsWrapperPGPsycopgDialect(PGDialect_psycopg):
             "postgresql+aws_wrapper_psycopg has no asyncio dialect yet: use create_engine()"
         )
 
+    @classmethod
+    def load_provisioning(cls) -> None:
+        """Let SQLAlchemy's own test suite prepare the database as for the stock dialect."""
+        PGDialect_psycopg.load_provisioning()  # type: ignore[no-untyped-call]
+
     def create_connect_args(self, url: URL) -> Any:
         """Translate ``wrapper_plugins``, since ``plugins`` in an URL is SQLAlchemy's own."""
         args, kwargs = super().create_connect_args(url)  # type: ignore[no-untyped-call]
