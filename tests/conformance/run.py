@@ -4,8 +4,8 @@
 usage: run.py sqlalchemy: SQLAlchemy's dialect compliance suite, on both dialects.
        run.py psycopg FOLDER: psycopg's own tests; FOLDER is the top of its sources.
 
-For psycopg: with ``plugins=""`` every test must end as with the stock class; with the default plugins all but
-those that break the link on purpose, which are listed below with the reason.
+For psycopg: with ``plugins=""`` every test must end as with the stock class; with the default
+plugins all but those that break the link on purpose, which are listed below with the reason.
 """
 
 from __future__ import annotations
