@@ -42,6 +42,12 @@ _CONNECT_ARGUMENTS = (
     "row_factory",
     "cursor_factory",
 )
+# A monitor's reasons for ending a call, in words.
+_VERDICTS = {
+    "writer_moved": "its host is silent and the cluster names another writer",
+    "host_unhealthy": "its host did not answer the health monitor",
+    "call_timed_out": "socket_timeout passed",
+}
 _WAIT_SLICE = 0.1  # seconds in which Ctrl-C ends a wait of the engine
 _REPLAY_TIMEOUT = 5.0
 _CURSORS_BEFORE_PRUNING = 64
@@ -209,22 +215,23 @@ class PsycopgFace(AwsWrapperConnection):
     def _raise_outcome(self, verdict: str, cause: psycopg.Error, sent: bool) -> NoReturn:
         report = self._report
         assert report is not None
+        why = _VERDICTS.get(report.trigger, report.trigger)
         if verdict == "moved":
             raised = FACE_ERRORS["FailoverSuccessError"](
-                f"the connection to {report.from_host} was lost ({report.trigger}) and is now "
+                f"the connection to {report.from_host} was lost ({why}) and is now "
                 f"to {report.to_host}; no transaction was open. Run the statement again, and set "
                 "up again what the session held beyond its settings"
             )
         elif verdict == "moved_in_transaction":
             raised = FACE_ERRORS["TransactionResolutionUnknownError"](
-                f"the connection to {report.from_host} was lost ({report.trigger}) within a "
+                f"the connection to {report.from_host} was lost ({why}) within a "
                 f"transaction and is now to {report.to_host}. Whether a COMMIT that was sent took "
                 "effect is not known: look, then run the transaction again"
             )
         else:
             tried = "; ".join(f"{attempt.host}: {attempt.result}" for attempt in report.attempts)
             raised = FACE_ERRORS["FailoverFailedError"](
-                f"the connection to {report.from_host} was lost ({report.trigger}) and no "
+                f"the connection to {report.from_host} was lost ({why}) and no "
                 f"suitable host was reached within failover_timeout_sec; tried: "
                 f"{tried or 'none'}. The connection is closed"
             )
