@@ -79,7 +79,7 @@ def test_exits_at_random_moments(aurora_cluster: Cluster, times: Times, progress
         progress(f"{seed} of {rounds}")
         body = """
             start_workers()
-            time.sleep(rng.random() * 0.15)
+            threading.Event().wait(rng.random() * 0.15)
             sys.exit(7)
         """
         finish(launch(body, aurora_cluster.dsn(), str(seed)), 7, seed)
@@ -96,7 +96,7 @@ def test_forks_at_random_moments(aurora_cluster: Cluster, times: Times, progress
         body = """
             start_steady_workers()
             for _ in range(20):
-                time.sleep(rng.random() * 0.02)
+                threading.Event().wait(rng.random() * 0.02)
                 pid = os.fork()
                 if pid == 0:
                     try:
@@ -113,7 +113,7 @@ def test_forks_at_random_moments(aurora_cluster: Cluster, times: Times, progress
                     if time.monotonic() > deadline:
                         os.kill(pid, 9)
                         sys.exit(3)
-                    time.sleep(0.001)
+                    os.sched_yield()
                 if status:
                     sys.exit(4)
             os._exit(0)
