@@ -35,7 +35,7 @@ _WRAPPED = (
     "&enable_connect_failover=true",
 )
 _BARE = ("postgresql+psycopg", "")
-# The second program of the seed only makes an engine: this uses it.
+# The second documented program only makes an engine: this uses it.
 _USE_ENGINE = """
 import runpy, sys
 from sqlalchemy import text
@@ -63,7 +63,7 @@ def main() -> int:
             cluster = stack.enter_context(Cluster(readers=2, dns_lag=DNS_LAG, resolver=resolver))
             environment = {**os.environ, **resolver.environment()}
             if not options.only:
-                _run_seeds(console, environment)
+                _run_examples(console, environment)
             clients = [
                 _client(cluster, "wrapped", "wrapped", _WRAPPED, environment, folder),
                 _client(cluster, "bare", "bare driver", _BARE, environment, folder),
@@ -115,7 +115,7 @@ def _options() -> argparse.Namespace:
         "--only",
         action="append",
         choices=[fault.name for fault in FAULTS],
-        help="only this fault (may be given several times), and not the seed's programs",
+        help="only this fault (may be given several times), and not the documented programs",
     )
     parser.add_argument("--calm", type=float, default=2.5, help="seconds before each fault")
     parser.add_argument(
@@ -133,7 +133,7 @@ def _end(number: int, _: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _run_seeds(console: Console, environment: Mapping[str, str]) -> None:
+def _run_examples(console: Console, environment: Mapping[str, str]) -> None:
     programs: Sequence[tuple[str, Sequence[str]]] = (
         ("sqlalchemy_creator.py", ()),
         ("sqlalchemy_url.py", ("-c", _USE_ENGINE)),
