@@ -39,7 +39,8 @@ from psycopg import (  # noqa: F401  (PEP 249)
     threadsafety,
 )
 
-from ._psycopg_connection import FACE_ERRORS, PsycopgConnection, PsycopgFace
+from ._psycopg_connection import PsycopgConnection, PsycopgFace
+from ._psycopg_errors import FACE_ERRORS
 
 AwsConnectError = FACE_ERRORS["AwsConnectError"]
 AwsWrapperError = FACE_ERRORS["AwsWrapperError"]

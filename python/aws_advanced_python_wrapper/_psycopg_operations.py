@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does, by psycopg, what the engine's operations ask for: opening a connection, recovering it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict
+
+from . import _engine
+from ._connection import AwsWrapperConnection
+from ._psycopg_errors import FACE_ERRORS
+from ._psycopg_link import LinkTimeout, ask, facts, open_pgconn
+from .errors import FailoverReport
+
+if TYPE_CHECKING:
+    from ._psycopg_connection import PsycopgFace
+
+logger = logging.getLogger("aws_advanced_python_wrapper.psycopg")
+
+# What Connection.connect() takes for itself; everything else describes the server.
+_CONNECT_ARGUMENTS = (
+    "autocommit",
+    "prepare_threshold",
+    "context",
+    "row_factory",
+    "cursor_factory",
+)
+_WAIT_SLICE = 0.1  # seconds in which Ctrl-C ends a wait of the engine
+_SIMPLE = (str, int, float, bool, type(None))
+
+
+class Performer:
+    """Does what an operation of the engine asks for, until it is over."""
+
+    error: psycopg.Error | LinkTimeout | None = None
+    """The last thing that went wrong."""
+
+    def run(self, operation: _engine.Operation) -> None:
+        try:
+            while (request := operation.request) is not None:
+                kind = request[0]
+                if kind == "wait":
+                    operation.wait(_WAIT_SLICE)
+                elif kind == "open":
+                    self._open(operation, *request[1:])
+                elif kind == "ask":
+                    self._ask(operation, *request[1:])
+                elif kind == "adopt":
+                    self._adopt(operation)
+                else:
+                    self.drop()
+                    operation.dropped()
+        except BaseException:
+            self.drop()
+            raise
+
+    def _ask(self, operation: _engine.Operation, sql: str, timeout: float) -> None:
+        try:
+            sets = ask(self.candidate, sql, timeout)
+        except LinkTimeout as error:
+            self.error = error
+            operation.ask_failed(None, str(error))
+        except psycopg.Error as error:
+            self.error = error
+            operation.ask_failed(error.sqlstate, str(error))
+        else:
+            operation.asked(sets)
+
+    @property
+    def candidate(self) -> pq.abc.PGconn:
+        raise NotImplementedError
+
+    def drop(self) -> None:
+        raise NotImplementedError
+
+    def _open(self, operation: _engine.Operation, host: Any, address: str, timeout: float) -> None:
+        raise NotImplementedError
+
+    def _adopt(self, operation: _engine.Operation) -> None:
+        raise NotImplementedError
+
+
+class Opening(Performer):
+    """The opening of a connection, by the driver's own connect."""
+
+    def __init__(
+        self, connection_class: type[PsycopgFace], conninfo: str, kwargs: dict[str, Any]
+    ) -> None:
+        self._class = connection_class
+        self._arguments = {k: kwargs.pop(k) for k in _CONNECT_ARGUMENTS if k in kwargs}
+        # Values of other types are none of ours; psycopg tells what it thinks of them.
+        odd = {k: v for k, v in kwargs.items() if not isinstance(v, _SIMPLE)}
+        given = {k: v for k, v in kwargs.items() if k not in odd}
+        try:
+            text = _engine.parse_conninfo(conninfo) if conninfo else {}
+        except _engine.EngineError as error:
+            conninfo_to_dict(conninfo)  # raises the driver's own complaint
+            raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+        text.update((k, v) for k, v in given.items() if v is not None)
+        try:
+            self._settings = _engine.parse_settings(text)
+            self._parameters = {**self._settings.driver_parameters, **odd}
+            host = str(self._parameters.get("host", ""))
+            self.session = _engine.Session(self._settings, host)
+        except _engine.EngineError as error:
+            raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+        self._connection: Any = None
+
+    def by_driver(self) -> Any:
+        return self._connect(self._parameters)
+
+    def run(self, operation: _engine.Operation | None = None) -> Any:
+        try:
+            operation = self.session.open()
+            super().run(operation)
+            verdict = operation.verdict
+        except _engine.EngineError as error:
+            self.drop()
+            raise FACE_ERRORS["AwsWrapperError"](str(error)) from self.error
+        if verdict == "opened":
+            if self.session.notice:
+                logger.warning("no failover for this connection: %s", self.session.notice)
+            return self._connection
+        self.session.close()
+        if verdict == "failed":
+            report = FailoverReport.from_engine(self.session.report)
+            tried = "; ".join(f"{attempt.host}: {attempt.result}" for attempt in report.attempts)
+            failed = FACE_ERRORS["FailoverFailedError"](
+                f"no suitable host was reached ({report.trigger}); tried: {tried or 'none'}"
+            )
+            failed.failover_report = report
+            raise failed from self.error
+        if isinstance(self.error, psycopg.Error):
+            raise self.error
+        raise psycopg.OperationalError(
+            f"the server did not tell what it is: {self.error}"
+        ) from self.error
+
+    def _connect(self, parameters: dict[str, Any]) -> Any:
+        connect = super(AwsWrapperConnection, self._class).connect  # type: ignore[misc]
+        try:
+            return connect("", **parameters, **self._arguments)
+        except psycopg.ProgrammingError as error:
+            _complete_refusal(error)
+            raise
+
+    @property
+    def candidate(self) -> pq.abc.PGconn:
+        pgconn: pq.abc.PGconn = self._connection.pgconn
+        return pgconn
+
+    def drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self, operation: _engine.Operation, host: Any, address: str, timeout: float) -> None:
+        parameters = dict(self._parameters)
+        if host is not None:
+            parameters = _to_host(parameters, host, address)
+            parameters["connect_timeout"] = max(2, math.ceil(timeout))
+        try:
+            self._connection = self._connect(parameters)
+        except psycopg.OperationalError as error:
+            self.error = error
+            login = "authentication failed" in str(error)
+            operation.open_failed(error.sqlstate, str(error), login)
+        else:
+            operation.opened(**facts(self.candidate, self._parameters))
+
+    def _ask(self, operation: _engine.Operation, sql: str, timeout: float) -> None:
+        started = monotonic()
+        super()._ask(operation, sql, timeout)
+        logger.debug("asked the server who it is, in %.1f ms", (monotonic() - started) * 1000)
+
+    def _adopt(self, operation: _engine.Operation) -> None:
+        connection = self._connection
+        connection._settings = self._settings
+        connection._parameters = self._parameters
+        connection._cursors = []
+        pgconn = connection.pgconn
+        self.session.link_adopted(
+            pgconn.host.decode(), pgconn.hostaddr.decode(), int(pgconn.port), pgconn.socket
+        )
+        connection._watch(self.session)
+        operation.adopted()
+
+
+class Recovery(Performer):
+    """The recovery of a connection: opens links of its own, and swaps the one that proves good."""
+
+    def __init__(self, connection: PsycopgFace, session: _engine.Session) -> None:
+        self._connection = connection
+        self._session = session
+        self._pgconn: pq.abc.PGconn | None = None
+        password = connection.pgconn.password
+        self._parameters = dict(connection._parameters)
+        if password:
+            # It may have come from a password file that knows only the endpoint.
+            self._parameters["password"] = password.decode()
+
+    @property
+    def candidate(self) -> pq.abc.PGconn:
+        assert self._pgconn is not None
+        return self._pgconn
+
+    def drop(self) -> None:
+        if self._pgconn is not None:
+            self._pgconn.finish()
+            self._pgconn = None
+
+    def _open(self, operation: _engine.Operation, host: Any, address: str, timeout: float) -> None:
+        parameters = _to_host(self._parameters, host, address)
+        try:
+            self._pgconn = open_pgconn(parameters, timeout)
+        except LinkTimeout as error:
+            operation.open_failed(None, str(error), False)
+        except psycopg.OperationalError as error:
+            operation.open_failed(error.sqlstate, str(error), False)
+        else:
+            operation.opened(**facts(self._pgconn, self._parameters))
+
+    def _adopt(self, operation: _engine.Operation) -> None:
+        pgconn = self.candidate
+        if self._connection._session is not self._session:
+            raise psycopg.OperationalError("the connection was closed by another thread")
+        try:
+            self._connection._adopt(pgconn)
+        except (LinkTimeout, psycopg.Error) as error:
+            self.drop()
+            operation.adopt_failed(getattr(error, "sqlstate", None), str(error))
+            return
+        self._pgconn = None
+        self._session.link_adopted(
+            pgconn.host.decode(), pgconn.hostaddr.decode(), int(pgconn.port), pgconn.socket
+        )
+        operation.adopted()
+
+
+def _to_host(parameters: dict[str, Any], host: Any, address: str) -> dict[str, Any]:
+    directed = {**parameters, "host": host.name, "port": host.port}
+    directed.pop("hostaddr", None)
+    directed.pop("load_balance_hosts", None)
+    if address:
+        directed["hostaddr"] = address
+    return directed
+
+
+def _complete_refusal(error: psycopg.ProgrammingError) -> None:
+    """Add the nearest known name to libpq's refusal of an unknown one."""
+    text = str(error)
+    _, found, rest = text.partition('invalid connection option "')
+    nearest = _engine.nearest_property_name(rest.partition('"')[0]) if found else None
+    if nearest is not None:
+        error.args = (f'{text.rstrip()} (did you mean "{nearest}"?)',)
