@@ -59,16 +59,16 @@ build/%/build.ninja: .venv/system.stamp
 test-cpp: build/dev/build.ninja  ## The engine's tests, without Python
 	$(call say,C++ tests)
 	cmake --build --preset dev
-	ctest --preset dev
+	ctest --preset dev -j 2
 
 .PHONY: test-sanitizers
 test-sanitizers: build/asan/build.ninja build/tsan/build.ninja  ## The same under ASan, UBSan and TSan
 	$(call say,C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer)
 	cmake --build --preset asan
-	ctest --preset asan
+	ctest --preset asan -j 2
 	$(call say,C++ tests under ThreadSanitizer)
 	cmake --build --preset tsan
-	ctest --preset tsan
+	ctest --preset tsan -j 2
 
 .PHONY: test-python
 test-python: setup  ## The Python tests, on the lab
