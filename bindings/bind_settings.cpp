@@ -67,10 +67,7 @@ void bind_settings(nb::module_& module) {
             [](const Settings& self) {
                 return self.boolean(Property::transfer_session_state_on_switch);
             },
-            "The value of transfer_session_state_on_switch.")
-        .def_prop_ro(
-            "plugins", [](const Settings& self) { return self.list(Property::plugins); },
-            "The value of plugins.");
+            "The value of transfer_session_state_on_switch.");
 
     module.def(
         "parse_settings",
@@ -84,9 +81,6 @@ void bind_settings(nb::module_& module) {
         "The parameters for a log, secrets as ***.");
     module.def("nearest_property_name", &nearest_property_name, "unknown"_a,
                "The name that a mistyped one was probably meant to be, or None.");
-    module.def(
-        "is_property", [](std::string_view name) { return find_property(name) != nullptr; },
-        "name"_a, "True for the wrapper's own properties.");
     module.def(
         "property_table",
         [] {

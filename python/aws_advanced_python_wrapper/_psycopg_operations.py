@@ -103,6 +103,8 @@ class Opening(Performer):
             conninfo_to_dict(conninfo)  # raises the driver's own complaint
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
         text.update((k, v) for k, v in given.items() if v is not None)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("connecting with %s", _engine.masked(text))
         try:
             self._settings = _engine.parse_settings(text)
             self._parameters = {**self._settings.driver_parameters, **odd}

@@ -226,3 +226,11 @@ def test_property_page_is_that_of_the_table() -> None:
         check=True,
     )
     assert done.stdout == (root / "docs" / "guide" / "properties.md").read_text()
+
+
+def test_log_of_a_connect_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "aws_advanced_python_wrapper")
+    with pytest.raises(psycopg.OperationalError):
+        face.connect(NOWHERE)
+    assert "password=***" in caplog.text
+    assert "hush" not in caplog.text
