@@ -52,8 +52,8 @@ tidy: setup build/dev/build.ninja  ## clang-tidy over the engine
 	$(call say,clang-tidy)
 	git ls-files 'src/*.cpp' | grep -v _test.cpp | xargs -P 2 -n 2 $(VENV)/bin/clang-tidy --quiet -p build/dev 2>/dev/null
 
-build/%/build.ninja: .venv/system.stamp
-	cmake --preset $*
+build/%/build.ninja: .venv/system.stamp CMakePresets.json
+	cmake --preset $* && touch $@
 
 .PHONY: test-cpp
 test-cpp: build/dev/build.ninja  ## The engine's tests, without Python
