@@ -11,7 +11,7 @@ from psycopg_pool import ConnectionPool
 import aws_advanced_python_wrapper
 from aws_advanced_python_wrapper import AwsWrapperConnection, errors
 from aws_advanced_python_wrapper.psycopg import PsycopgConnection
-from conftest import Connect
+from lab_help import Connect
 
 
 def in_recovery(connection: psycopg.Connection[tuple[bool]]) -> bool:

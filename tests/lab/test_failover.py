@@ -10,7 +10,7 @@ import pytest
 from aurora_lab import Cluster, eventually
 
 from aws_advanced_python_wrapper import errors
-from conftest import Background, Connect, busy
+from lab_help import Background, Connect, busy
 
 WHERE = "SELECT pg_catalog.aurora_db_instance_identifier(), pg_catalog.pg_is_in_recovery()"
 

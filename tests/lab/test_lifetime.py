@@ -16,7 +16,7 @@ from aurora_lab import Cluster, eventually
 
 import aws_advanced_python_wrapper
 from aws_advanced_python_wrapper import errors
-from conftest import Background, Connect, busy
+from lab_help import Background, Connect, busy
 
 
 def run(program: str, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ from aurora_lab import Cluster, eventually
 import aws_advanced_python_wrapper
 from aws_advanced_python_wrapper import errors
 from aws_advanced_python_wrapper.psycopg import PsycopgConnection
-from conftest import Background, Connect, busy, connector
+from lab_help import Background, Connect, busy, connector
 
 DETECTION = {
     "failure_detection_time_ms": 300,

@@ -14,7 +14,7 @@ from aurora_lab import Cluster, eventually
 
 from aws_advanced_python_wrapper import errors
 from aws_advanced_python_wrapper.psycopg import PsycopgConnection
-from ledger import Writer, check_ledger, create_ledger
+from commit_ledger import Writer, check_ledger, create_ledger
 
 Times = Callable[[int, int], int]
 Tell = Callable[[str], None]

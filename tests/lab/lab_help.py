@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests on the lab share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from aurora_lab import Cluster
+
+from aws_advanced_python_wrapper.psycopg import PsycopgConnection
+
+Connect = Callable[..., "PsycopgConnection[Any]"]
+
+
+def connector(cluster: Cluster) -> Iterator[Connect]:
+    opened: list[PsycopgConnection[Any]] = []
+
+    def open_one(endpoint: str | None = None, **kwargs: Any) -> PsycopgConnection[Any]:
+        connection = PsycopgConnection.connect(cluster.dsn(endpoint), **kwargs)
+        opened.append(connection)
+        return connection
+
+    yield open_one
+    for connection in opened:
+        connection.close()
+
+
+class Background:
+    """Runs a function in a thread; tells what it returned or raised, and when."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.ended_at = 0.0
+        self._function = function
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.value = self._function()
+        except BaseException as error:  # handed to the test, by outcome()
+            self.error = error
+        self.ended_at = time.monotonic()
+
+    def join(self, within: float = 30.0) -> None:
+        self._thread.join(within)
+        assert not self._thread.is_alive(), f"the call did not end within {within} s"
+
+    def raised(self, within: float = 30.0) -> BaseException:
+        self.join(within)
+        assert self.error is not None, f"the call returned {self.value!r}"
+        return self.error
+
+
+def busy(cluster: Cluster, text: str) -> Callable[[], bool]:
+    """A condition: some server of the cluster runs a statement that contains ``text``."""
+
+    def check() -> bool:
+        for instance in cluster.instances.values():
+            if instance.state != "up":
+                continue
+            with cluster.connect(instance.id) as observer:
+                row = observer.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "
+                    "AND query LIKE %s AND pid <> pg_backend_pid()",
+                    [f"%{text}%"],
+                ).fetchone()
+                if row is not None and row[0] > 0:
+                    return True
+        return False
+
+    return check
