@@ -68,9 +68,8 @@ def tables(engine: sa.Engine) -> Iterator[sa.Engine]:
     Base.metadata.drop_all(engine)
 
 
-@pytest.mark.usefixtures("aurora_cluster")
 @pytest.mark.parametrize("program", ["sqlalchemy_creator.py", "sqlalchemy_url.py"])
-def test_documented_program_runs_verbatim(program: str) -> None:
+def test_documented_program_runs_verbatim(aurora_cluster: Cluster, program: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", PROGRAMS / program],
         capture_output=True,
@@ -80,7 +79,8 @@ def test_documented_program_runs_verbatim(program: str) -> None:
     )
     assert done.stderr == ""
     assert done.returncode == 0
-    assert done.stdout == ("('instance-1',)\n" if "creator" in program else "")
+    expected = f"('{aurora_cluster.writer.id}',)\n" if "creator" in program else ""
+    assert done.stdout == expected
 
 
 def test_engine_of_the_documented_url_works(aurora_cluster: Cluster) -> None:
