@@ -20,7 +20,8 @@ Tell = Callable[[str], None]
 
 # Threads that work all the time, on connections that are killed again and again.
 WORKERS = """
-    import os, random, sys, threading, time, warnings
+    import os, random, signal, sys, threading, time, warnings
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     warnings.simplefilter("ignore")
     from aws_advanced_python_wrapper import psycopg
     dsn, seed = sys.argv[1], int(sys.argv[2])
