@@ -141,6 +141,7 @@ void ClusterSeeker::prepare(const LinkFacts& facts) {
 // A server without a topology is a cluster of one host, named by where it was reached.
 std::string ClusterSeeker::join_plain_server(const LinkFacts& facts) {
     prepare(facts);
+    params_.dialect = DialectCode::pg;
     Host host;
     host.id = fmt::format("{}:{}", facts.address.empty() ? facts.name : facts.address, facts.port);
     host.name = facts.name;
