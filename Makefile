@@ -36,7 +36,7 @@ demo: setup  ## Watch an application live through four faults, beside the bare d
 	$(RUN) lab/demo
 
 .PHONY: test
-test: lint test-cpp tidy test-sanitizers test-python compliance test-versions  ## All checks and tests; 20 minutes
+test: lint test-cpp tidy test-sanitizers test-python compliance test-versions  ## All checks and tests
 
 .PHONY: lint
 lint: setup  ## Format, static analysis, types
