@@ -31,7 +31,8 @@ def measure(quick: bool, resolver: Resolver) -> Iterator[Figure]:
         yield from statement.connects(cluster, quick)
         yield from process.fresh_process(cluster, quick)
         yield from trouble.faults(cluster, quick)
-    with Cluster(readers=0, gates=True, resolver=resolver, domain="gated.example") as gated:
+    domain = "gated.us-east-1.rds.amazonaws.com"
+    with Cluster(readers=0, gates=True, resolver=resolver, domain=domain) as gated:
         yield from trouble.detection(gated, quick)
 
 

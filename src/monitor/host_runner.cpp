@@ -110,21 +110,12 @@ HostRunner::Next HostRunner::decide(TimePoint now) {
     next.probe = plan.probe;
     next.minds_deadlines = scan.shortest_timeout != Milliseconds::max();
     const auto survey_at = cluster_.core_.next_survey(host_.id, now);
-    next.survey = survey_at <= now;
+    const auto patience = patience_for_survey(now, plan, scan.first_attention);
+    next.survey = survey_at <= now && (plan.probe || patience >= kSuspicionBudget);
     if (next.probe || next.survey) {
         next.kind = Next::Kind::ask;
-        next.budget = next.probe ? plan.budget : Duration{0};
-        if (next.survey) {
-            auto patience = cluster_.core_.survey_budget(now);
-            if (!core_.suspected()) {
-                // No later than a suspicion that begins meanwhile would have its verdict.
-                const auto attention_at =
-                    std::min<TimePoint>(plan.wake_at, in_future(now, scan.first_attention));
-                patience =
-                    std::min(patience, std::max<Duration>(attention_at - now, kSuspicionBudget));
-            }
-            next.budget = std::max(next.budget, patience);
-        }
+        next.budget = plan.detection || !next.survey ? plan.budget
+                                                     : std::max<Duration>(plan.budget, patience);
         return next;
     }
     if (plan.open_link) {
@@ -133,7 +124,8 @@ HostRunner::Next HostRunner::decide(TimePoint now) {
         return next;
     }
     next.kind = Next::Kind::rest;
-    next.until = std::min({plan.wake_at, survey_at, now + cluster_.params_.dispose_after});
+    const auto later_survey = survey_at > now ? survey_at : TimePoint::max();
+    next.until = std::min({plan.wake_at, later_survey, now + cluster_.params_.dispose_after});
     if (active && scan.first_attention != Milliseconds::max()) {
         // A call that begins right now may need its link opened at half of that age.
         next.until = std::min<TimePoint>(next.until, now + scan.first_attention / 2);
@@ -146,6 +138,20 @@ HostRunner::Next HostRunner::decide(TimePoint now) {
         next.kind = Next::Kind::again;
     }
     return next;
+}
+
+// A survey must not delay the verdict of a suspicion that begins meanwhile, nor the next probe of
+// the detection rule, which asks for the survey as well.
+Duration HostRunner::patience_for_survey(TimePoint now,
+                                         const HostWatchCore::Plan& plan,
+                                         Milliseconds first_attention) const {
+    const auto patience =
+        std::min<Duration>(cluster_.core_.survey_budget(now), plan.detection_at - now);
+    if (core_.suspected()) {
+        return patience;
+    }
+    const auto attention_at = std::min<TimePoint>(plan.wake_at, in_future(now, first_attention));
+    return std::min(patience, std::max<Duration>(attention_at - now, kSuspicionBudget));
 }
 
 asio::awaitable<void> HostRunner::rest(TimePoint until) {

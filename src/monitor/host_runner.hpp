@@ -46,6 +46,9 @@ private:
     asio::awaitable<void> run();
     asio::awaitable<void> step();
     Next decide(TimePoint now);
+    Duration patience_for_survey(TimePoint now,
+                                 const HostWatchCore::Plan& plan,
+                                 Milliseconds first_attention) const;
     asio::awaitable<void> rest(TimePoint until);
     asio::awaitable<std::optional<Failure>> open_link(TimePoint deadline);
     asio::awaitable<void> ask_while_minding(Next next);

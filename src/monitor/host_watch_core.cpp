@@ -34,6 +34,12 @@ bool same_rule(const WatchParams& a, const WatchParams& b) {
 
 }  // namespace
 
+std::optional<TimePoint> HostWatchCore::next_probe(const Detection& detection) {
+    return detection.last_probe ? std::optional<TimePoint>{*detection.last_probe +
+                                                           detection.params.detection_interval}
+                                : std::nullopt;
+}
+
 HostWatchCore::Detection& HostWatchCore::detection_for(const WatchParams& params) {
     const auto found = std::ranges::find_if(
         detections_, [&](const Detection& known) { return same_rule(known.params, params); });
@@ -77,16 +83,16 @@ void HostWatchCore::plan_detection(TimePoint now, std::span<const RunningCall> c
             continue;
         }
         if (const auto due = call.started + call.params.detection_time; due > now) {
-            wake_no_later_than(plan, due);
+            plan.detection_at = std::min<TimePoint>(plan.detection_at, due);
             continue;
         }
         auto& detection = detection_for(call.params);
-        const auto next =
-            detection.last_probe ? *detection.last_probe + call.params.detection_interval : now;
+        const auto next = next_probe(detection).value_or(now);
         if (next <= now) {
             probe_within(plan, probe_budget(call.params));
+            plan.detection = true;
         } else {
-            wake_no_later_than(plan, next);
+            plan.detection_at = std::min<TimePoint>(plan.detection_at, next);
         }
         if (std::ranges::none_of(still_needed, [&](const Detection& kept) {
                 return same_rule(kept.params, call.params);
@@ -95,6 +101,7 @@ void HostWatchCore::plan_detection(TimePoint now, std::span<const RunningCall> c
         }
     }
     detections_ = std::move(still_needed);
+    wake_no_later_than(plan, plan.detection_at);
 }
 
 void HostWatchCore::plan_suspicion(TimePoint now,
@@ -112,10 +119,10 @@ void HostWatchCore::plan_suspicion(TimePoint now,
         if (suspected_ && last_failure_) {
             due = *last_failure_ + kSuspicionBudget;
         }
-        if (due <= now) {
-            probe_within(plan, kSuspicionBudget);
-        } else {
+        if (due > now) {
             wake_no_later_than(plan, due);
+        } else if (!plan.detection && now + kSuspicionBudget <= plan.detection_at) {
+            probe_within(plan, kSuspicionBudget);
         }
     }
 }
@@ -158,7 +165,9 @@ std::vector<AbortOrder> HostWatchCore::on_probe(const Probe& probe,
         if (probe.end == Probe::End::timed_out && probe.budget < probe_budget(params)) {
             continue;  // a slow host could have answered in the time that this rule gives it
         }
-        detection.last_probe = probe.started;
+        if (const auto due = next_probe(detection); !due || *due <= probe.started) {
+            detection.last_probe = probe.started;
+        }
         if (answered) {
             detection.first_failure.reset();
             continue;

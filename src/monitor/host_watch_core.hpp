@@ -52,14 +52,19 @@ struct Probe {
 /// of that age has its host probed; a failed probe makes the host suspected, which ends nothing by
 /// itself, but lets a proof of another writer end the calls (writer_proved_elsewhere()). A host
 /// that only was too slow for the short question of a suspicion has not failed by the other rule.
+/// Nor does a suspicion ask if the answer could come too late for the detection's next probe to be
+/// on time: that one serves both.
 class HostWatchCore {
 public:
     struct Plan {
         bool probe{false};      ///< probe now
+        bool detection{false};  ///< the probe is the detection rule's: its budget is exact
         bool open_link{false};  ///< have a monitoring connection ready before it is needed
         Duration budget{};      ///< how long the probe, or the opening, may take
         TimePoint wake_at{TimePoint::max()};  ///< when to ask again if nothing happens before
-        std::vector<AbortOrder> aborts{};     ///< calls whose own time is up
+        /// When the detection rule probes next; whatever is asked until then has to be over.
+        TimePoint detection_at{TimePoint::max()};
+        std::vector<AbortOrder> aborts{};  ///< calls whose own time is up
     };
 
     /// What to do at `now`, given the calls that run.
@@ -86,6 +91,7 @@ private:
         std::optional<TimePoint> first_failure{};
     };
 
+    static std::optional<TimePoint> next_probe(const Detection& detection);
     Detection& detection_for(const WatchParams& params);
     void plan_detection(TimePoint now, std::span<const RunningCall> calls, Plan& plan);
     void plan_suspicion(TimePoint now, std::span<const RunningCall> calls, Plan& plan) const;

@@ -150,6 +150,18 @@ TEST_P(PublishedFigures, AreNotMadeWorseBySuspicion) {
     EXPECT_LE(ms(outage.latency()), figure.at_most.count());
 }
 
+// The times of a suspicion stay as they are, and are long beside those of the rule.
+TEST_P(PublishedFigures, HoldAtATenthOfTheirTimesBesideSuspicion) {
+    auto figure = GetParam();
+    figure.params.detection_time /= 10;
+    figure.params.detection_interval /= 10;
+    figure.params.suspect_after = 1000ms;
+    Outage outage{figure.params, figure.outage / 10, 100ms};
+    const auto latency = ms(outage.latency());
+    EXPECT_GE(latency, (figure.at_least / 10).count());
+    EXPECT_LE(latency, (figure.at_most / 10).count());
+}
+
 INSTANTIATE_TEST_SUITE_P(Spec03Section14, PublishedFigures, ::testing::ValuesIn(target_figures()));
 
 TEST(DetectionFigures, HoldWhereverBetweenTwoProbesTheOutageBegins) {
