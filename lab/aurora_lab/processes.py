@@ -86,7 +86,8 @@ def kill(folder: Path, leader: int) -> None:
     send([leader], signal.SIGSTOP)
     _until(lambda: state_of(leader) in "TXZ", f"process {leader} doesn't stop")
     members = inside(folder)
-    send([*members, leader], signal.SIGKILL)
+    # The leader last: its children would notice its end, and tell their clients of it.
+    send([*(pid for pid in members if pid != leader), leader], signal.SIGKILL)
     _until(lambda: not any(map(alive, members)), f"processes {members} don't end")
 
 
