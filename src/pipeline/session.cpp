@@ -144,7 +144,9 @@ public:
     }
 
     std::size_t choose(std::size_t count) override {
-        return std::uniform_int_distribution<std::size_t>{0, count - 1}(random_);
+        // Seeded when first needed: a seed costs more than all else of a session.
+        thread_local std::minstd_rand random{std::random_device{}()};
+        return std::uniform_int_distribution<std::size_t>{0, count - 1}(random);
     }
 
     // The operations
@@ -281,7 +283,6 @@ private:
     std::string pending_host_;
     std::shared_ptr<CallSlot> slot_;
     std::shared_ptr<HostWatch> watch_;
-    std::minstd_rand random_{std::random_device{}()};
 };
 
 Session::Session(Settings settings, const std::string& host, std::shared_ptr<Driver> driver)
