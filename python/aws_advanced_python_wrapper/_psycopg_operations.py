@@ -32,7 +32,7 @@ _CONNECT_ARGUMENTS = (
     "cursor_factory",
 )
 _WAIT_SLICE = 0.1  # seconds in which Ctrl-C ends a wait of the engine
-_SIMPLE = (str, int, float, bool, type(None))
+_SIMPLE = (str, int, float, bool)
 
 
 class Performer:
@@ -94,15 +94,18 @@ class Opening(Performer):
     ) -> None:
         self._class = connection_class
         self._arguments = {k: kwargs.pop(k) for k in _CONNECT_ARGUMENTS if k in kwargs}
-        # Values of other types are none of ours; psycopg tells what it thinks of them.
-        odd = {k: v for k, v in kwargs.items() if not isinstance(v, _SIMPLE)}
-        given = {k: v for k, v in kwargs.items() if k not in odd}
         try:
             text = _engine.parse_conninfo(conninfo) if conninfo else {}
         except _engine.EngineError as error:
             conninfo_to_dict(conninfo)  # raises the driver's own complaint
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
-        text.update((k, v) for k, v in given.items() if v is not None)
+        odd: dict[str, Any] = {}
+        for name, value in kwargs.items():
+            if isinstance(value, _SIMPLE):
+                text[name] = value
+            elif value is not None:
+                # Values of other types are none of ours; psycopg tells what it thinks of them.
+                odd[name] = value
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("connecting with %s", _engine.masked(text))
         try:

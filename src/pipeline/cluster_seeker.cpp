@@ -154,9 +154,13 @@ std::string ClusterSeeker::join_plain_server(const LinkFacts& facts) {
 
 Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, LinkFacts facts) {
     prepare(facts);
-    if (auto known = known_cluster(key_, facts.name, facts.port)) {
-        known->use_options(options_);
-        join(std::move(known));
+    if (!joined()) {
+        if (auto known = known_cluster(key_, facts.name, facts.port)) {
+            join(std::move(known));
+        }
+    }
+    if (joined()) {
+        cluster_->use_options(options_);
         auto id = cluster_->host_at(facts.address, facts.port);
         if (!id.empty()) {
             co_return id;
