@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
-from weakref import ref
 
 import psycopg
 from psycopg import pq
@@ -16,7 +15,7 @@ from . import _engine
 from ._connection import AwsWrapperConnection
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_operations import Opening, Recovery
-from ._psycopg_session import put_link, replay_settings
+from ._psycopg_session import OldLinks, put_link, replay_settings
 from .errors import FailoverReport
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ _VERDICTS = {
     "call_timed_out": "socket_timeout passed",
 }
 _REPLAY_TIMEOUT = 5.0
-_CURSORS_BEFORE_PRUNING = 64
 
 
 class PsycopgFace(AwsWrapperConnection):
@@ -46,18 +44,15 @@ class PsycopgFace(AwsWrapperConnection):
     _begin_call: Callable[[], str | None] | None = None
     _end_call: Callable[[], str | None]
     _driver_wait: Callable[..., Any]
-    _driver_cursor: Callable[..., Any]
     _parameters: dict[str, Any]
     _settings: _engine.Settings
-    _cursors: list[Any]
-    _prune_cursors_at: int = _CURSORS_BEFORE_PRUNING
+    _old_links: OldLinks | None = None
     _report: FailoverReport | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         driver: Any = super(AwsWrapperConnection, cls)
         cls._driver_wait = driver.wait
-        cls._driver_cursor = driver.cursor
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:  # type: ignore[override]
@@ -97,23 +92,12 @@ class PsycopgFace(AwsWrapperConnection):
         self._end_call()
         return result
 
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a new cursor; see ``psycopg.Connection.cursor``."""
-        cursor = self._driver_cursor(*args, **kwargs) if args or kwargs else self._driver_cursor()
-        if self._begin_call is not None:
-            # A cursor remembers its link; _adopt() tells the living ones of the new one.
-            cursors = self._cursors
-            cursors.append(ref(cursor))
-            if len(cursors) > self._prune_cursors_at:
-                self._cursors = cursors = [known for known in cursors if known() is not None]
-                self._prune_cursors_at = max(_CURSORS_BEFORE_PRUNING, 2 * len(cursors))
-        return cursor
-
     def close(self) -> None:
         """Close the connection; see ``psycopg.Connection.close``."""
         super().close()  # type: ignore[misc]
         if self.pgconn.status == _BAD:
             self._let_go()
+            self._forget_old_links()
 
     def invalidate(self) -> None:
         """Close the connection, without telling a server that may not answer."""
@@ -229,11 +213,21 @@ class PsycopgFace(AwsWrapperConnection):
         if self._settings.transfers_session_state:
             replay_settings(old, pgconn, _REPLAY_TIMEOUT)
         put_link(self, pgconn)  # type: ignore[arg-type]
-        for known in self._cursors:
-            cursor = known()
-            if cursor is not None:
-                cursor._pgconn = pgconn
-        old.finish()
+        if self._old_links is None:
+            self._old_links = OldLinks()
+        if self._old_links.retire(old):
+            # In the place of the method, so that a connection that never moved pays nothing.
+            self.__dict__["wait"] = self._wait_for_old_cursors
+
+    def _wait_for_old_cursors(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        assert self._old_links is not None
+        if not self._old_links.bring_over(gen, self.pgconn):
+            self._forget_old_links()
+        return type(self).wait(self, gen, *args, **kwargs)
+
+    def _forget_old_links(self) -> None:
+        self._old_links = None
+        self.__dict__.pop("wait", None)
 
 
 class PsycopgConnection(PsycopgFace, psycopg.Connection[Row]):

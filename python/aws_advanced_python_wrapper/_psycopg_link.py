@@ -7,8 +7,10 @@ does not offer.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
+import socket
 from collections.abc import Generator
 from time import monotonic
 from typing import Any
@@ -56,6 +58,14 @@ def ask(pgconn: pq.abc.PGconn, sql: str, timeout: float) -> list[list[list[str |
         if result.status not in _RESULT_OK:
             raise psycopg.errors.error_from_result(result, encoding=_SERVER_TEXT_ENCODING)
     return [_rows(result) for result in results]
+
+
+def cut_off(pgconn: pq.abc.PGconn) -> None:
+    """End a link's conversation with its server, which may not answer; keep the object."""
+    if pgconn.status == pq.ConnStatus.BAD:
+        return
+    with socket.socket(fileno=os.dup(pgconn.socket)) as link, contextlib.suppress(OSError):
+        link.shutdown(socket.SHUT_RDWR)  # an error means that the peer was faster
 
 
 def facts(pgconn: pq.abc.PGconn, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -188,7 +188,6 @@ class Opening(Performer):
         connection = self._connection
         connection._settings = self._settings
         connection._parameters = self._parameters
-        connection._cursors = []
         pgconn = connection.pgconn
         self.session.link_adopted(
             pgconn.host.decode(), pgconn.hostaddr.decode(), int(pgconn.port), pgconn.socket

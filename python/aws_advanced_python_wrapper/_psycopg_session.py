@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -11,7 +12,7 @@ from psycopg import pq
 from psycopg._connection_base import BaseConnection
 from psycopg._preparing import PrepareManager
 
-from ._psycopg_link import ask
+from ._psycopg_link import ask, cut_off
 
 if TYPE_CHECKING:
     import psycopg
@@ -68,3 +69,40 @@ def put_link(connection: psycopg.Connection[Any], pgconn: pq.abc.PGconn) -> None
     connection._tpc = None
     connection._num_transactions = 0
     connection.pgconn = pgconn
+
+
+class OldLinks:
+    """The links that a connection left and that something still refers to.
+
+    A cursor remembers the link that it was made on. To keep account of all cursors would cost
+    each statement a microsecond; so a cursor is looked at when it is used again.
+    """
+
+    def __init__(self) -> None:
+        self._links: list[pq.abc.PGconn] = []
+
+    def retire(self, link: pq.abc.PGconn) -> bool:
+        """Cut a link off from its server; tell whether something refers to it.
+
+        The object stays for as long as that is so: a cursor asks it how its rows are encoded.
+        """
+        # The caller's name, ours, and getrefcount's.
+        if sys.getrefcount(link) <= 3:
+            link.finish()
+            return False
+        cut_off(link)
+        self._links.append(link)
+        return True
+
+    def bring_over(self, gen: Any, link: pq.abc.PGconn) -> bool:
+        """Let the cursor that ``gen`` belongs to use ``link``, if its own is an old one.
+
+        Tells whether there may be more such cursors.
+        """
+        frame = getattr(gen, "gi_frame", None)
+        cursor = None if frame is None else frame.f_locals.get("self")
+        if any(getattr(cursor, "_pgconn", None) is old for old in self._links):
+            cursor._pgconn = link  # type: ignore[union-attr]
+        # The list's, the loop's, and getrefcount's.
+        self._links = [old for old in self._links if sys.getrefcount(old) > 3]
+        return bool(self._links)

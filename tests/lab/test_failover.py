@@ -185,12 +185,17 @@ def test_cursor_prepared_statement_and_handlers_live_on(
     cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
     for _ in range(7):
         cursor.execute("SELECT %s::int AS n", [1])
+    with_rows = connection.execute("SELECT 1 AS one")
 
     aurora_cluster.failover(how="crash")
 
     with pytest.raises(errors.FailoverSuccessError):
         cursor.execute("SELECT %s::int AS n", [1])
     assert cursor.execute("SELECT %s::int AS n", [2]).fetchone() == {"n": 2}
+    assert with_rows.description is not None
+    assert with_rows.description[0].name == "one"
+    assert with_rows.fetchone() == (1,)
+    assert with_rows.execute("SELECT 2").fetchone() == (2,)
     connection.execute("DO $$ BEGIN RAISE NOTICE 'hello'; END $$")
     assert notices == ["hello"]
 
