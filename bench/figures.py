@@ -42,6 +42,12 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
+def middle(values: Sequence[float]) -> float:
+    """The mean of the middle half: as steady against outliers as the median, with less noise."""
+    ordered = sorted(values)
+    return statistics.mean(ordered[len(ordered) // 4 : max(1, 3 * len(ordered) // 4)])
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which ``share`` (0 to 1) of the values lie."""
     ordered = sorted(values)

@@ -110,6 +110,25 @@ nb::object tuple_of(const Request& request) {
     return std::visit(Visitor{}, request);
 }
 
+// The two functions that every statement calls. They are plain functions of C, because after the
+// wait for a server all code and data have to be fetched into the processor's caches anew, and
+// nanobind's way to a method costs more than what the method does.
+template <const char* (Session::*method)() noexcept>
+PyObject* call_plainly(PyObject* self, PyObject*) noexcept {
+    const char* verdict = (nb::inst_ptr<Session>(nb::handle{self})->*method)();
+    if (verdict == nullptr) [[likely]] {
+        Py_RETURN_NONE;
+    }
+    return PyUnicode_FromString(verdict);
+}
+
+PyMethodDef kBeginCall{"begin_call", &call_plainly<&Session::begin_call>, METH_NOARGS, nullptr};
+PyMethodDef kEndCall{"end_call", &call_plainly<&Session::end_call>, METH_NOARGS, nullptr};
+
+nb::object plain_method(nb::handle self, PyMethodDef& method) {
+    return nb::steal(PyCFunction_NewEx(&method, self.ptr(), nullptr));
+}
+
 }  // namespace
 
 void bind_session(nb::module_& module) {
@@ -225,10 +244,17 @@ void bind_session(nb::module_& module) {
             },
             "name"_a, "address"_a, "port"_a, "descriptor"_a, "The candidate has become the link.")
         .def("close", &Session::close, "The link is closed. Repeatable.")
-        .def("begin_call", &Session::begin_call,
-             "A call starts that may wait for the server. Tells why a monitor has shut the link "
-             "down already, or None.")
-        .def("end_call", &Session::end_call, "It is over; tells why a monitor ended it, or None.")
+        .def_prop_ro(
+            "begin_call", [](nb::handle self) { return plain_method(self, kBeginCall); },
+            nb::for_getter(
+                nb::sig("def begin_call(self) -> collections.abc.Callable[[], str | None]")),
+            "A call starts that may wait for the server. Tells why a monitor has shut the link "
+            "down already, or None.")
+        .def_prop_ro(
+            "end_call", [](nb::handle self) { return plain_method(self, kEndCall); },
+            nb::for_getter(
+                nb::sig("def end_call(self) -> collections.abc.Callable[[], str | None]")),
+            "It is over; tells why a monitor ended it, or None.")
         .def_prop_ro(
             "report", [](const Session& self) { return dict_of_report(self.report()); },
             "The report of the last failover.")
