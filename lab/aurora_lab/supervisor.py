@@ -224,7 +224,9 @@ class _Supervisor:
         cluster = self._cluster
         truth = cluster.truth()
         return {
+            "engine": cluster.engine,
             "kind": cluster.kind,
+            "dsn": cluster.dsn(),
             "writer_endpoint": cluster.writer_endpoint,
             "reader_endpoint": cluster.reader_endpoint,
             "port": cluster.port,
@@ -264,6 +266,7 @@ def _plain(record: Any) -> dict[str, Any]:
 def main() -> None:
     """Own the lab that the arguments describe, until it is told to end."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("mysql").setLevel(logging.WARNING)  # it tells of every connection
     lab, options = sys.argv[1], json.loads(sys.argv[2])
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
