@@ -102,6 +102,9 @@ class ReplicaSet(replication.ReplicaSet[Server]):
         From then on the loss of one loses nothing.
         """
         readers = self.candidates()
+        if len(readers) < len(self.in_sync):
+            self._give_up_on_all()
+            return
         with self.promotion(readers) as meeting:
             meeting.settle()
         for reader in readers:
@@ -136,17 +139,24 @@ class ReplicaSet(replication.ReplicaSet[Server]):
     def _expelled(self) -> None:
         if self.writer.state != "up":
             if not self._settled:
-                log.warning("a reader was lost together with the writer: commits may be as well")
-                self.in_sync.clear()
+                self._give_up_on_all()
             return
-        goal = self._written()
-        late = self.in_sync - self._having(self.in_sync, goal, _SETTLE_WITHIN)
-        if late:
-            log.warning("%s don't get what %s wrote", sorted(late), self.writer.id)
-            self.in_sync -= late
-            self.following -= late
-        if not self.in_sync:
-            self._set_semi_sync(False)
+        try:
+            goal = self._written()
+            late = self.in_sync - self._having(self.in_sync, goal, _SETTLE_WITHIN)
+            if late:
+                log.warning("%s don't get what %s wrote", sorted(late), self.writer.id)
+                self.in_sync -= late
+                self.following -= late
+            if not self.in_sync:
+                self._set_semi_sync(False)
+        except mysql.connector.Error as error:  # it dies at this moment
+            log.warning("%s doesn't answer: %s", self.writer.id, error)
+            self._give_up_on_all()
+
+    def _give_up_on_all(self) -> None:
+        log.warning("a reader is lost that may be the only one to have the last commits")
+        self.in_sync.clear()
 
     def _disorder(self, session: Connection) -> list[str]:
         if self.writer.rows(session, "SELECT @@read_only") != [(0,)]:

@@ -14,12 +14,13 @@ _SCRIPTS: dict[Kind, tuple[str, ...]] = {
     "multi-az": ("common.sql", "multi_az.sql"),
     "plain": (),
 }
-# What RDS grants to the user that a cluster is made with.
+# What RDS grants to the user that a cluster is made with. SLAVE MONITOR is a part of MySQL's
+# REPLICATION CLIENT, without which SHOW REPLICA STATUS is refused.
 _PRIVILEGES = (
     "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, "
     "SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION SLAVE, "
-    "REPLICATION CLIENT, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, CREATE USER, "
-    "EVENT, TRIGGER"
+    "REPLICATION CLIENT, SLAVE MONITOR, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, "
+    "CREATE USER, EVENT, TRIGGER"
 )
 
 
