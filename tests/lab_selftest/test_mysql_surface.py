@@ -18,7 +18,8 @@ TOPOLOGY = (
     "SELECT SERVER_ID, CASE WHEN SESSION_ID = 'MASTER_SESSION_ID' THEN TRUE ELSE FALSE END, CPU, "
     "REPLICA_LAG_IN_MILLISECONDS, LAST_UPDATE_TIMESTAMP "
     "FROM information_schema.replica_host_status "
-    "WHERE time_to_sec(timediff(now(), LAST_UPDATE_TIMESTAMP)) <= 300 OR SESSION_ID = 'MASTER_SESSION_ID' "
+    "WHERE time_to_sec(timediff(now(), LAST_UPDATE_TIMESTAMP)) <= 300 "
+    "OR SESSION_ID = 'MASTER_SESSION_ID' "
 )
 ID = "SELECT @@aurora_server_id, @@aurora_server_id"
 WRITER = (

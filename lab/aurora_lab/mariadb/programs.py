@@ -16,6 +16,7 @@ _NEEDED = {
     "mariadbd": ("mariadbd", "mysqld"),
     "mariadb-install-db": ("mariadb-install-db", "mysql_install_db"),
 }
+_SISTERS = ("bin", "sbin", "scripts")
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/libexec", "/usr/local/mysql/bin", "/usr/local/mysql/scripts")
 
 
@@ -23,8 +24,8 @@ _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/libexec", "/usr/local/mysql/bin", "/usr/lo
 class Programs(programs.Programs):
     """MariaDB of the ``PATH`` and the folders where systems put servers, 10.6 or newer.
 
-    With ``bindir`` also its sisters ``sbin`` and ``scripts`` are looked into. Raises ``LabError``
-    as the base class does.
+    Of ``bindir``, if it is a ``bin``, ``sbin`` or ``scripts``, the other two are looked into as
+    well. Raises ``LabError`` as the base class does.
     """
 
     accounts = ("mysql", "nobody")
@@ -37,7 +38,9 @@ class Programs(programs.Programs):
 
     def _find(self, bindir: Path | None) -> Mapping[str, Path]:
         if bindir is not None:
-            folders = [str(bindir), *(str(bindir.parent / n) for n in ("bin", "sbin", "scripts"))]
+            folders = [str(bindir)]
+            if bindir.name in _SISTERS:
+                folders += [str(bindir.parent / name) for name in _SISTERS]
         else:
             folders = [*os.environ.get("PATH", os.defpath).split(os.pathsep), *_SYSTEM_FOLDERS]
         search = os.pathsep.join(folders)
