@@ -91,14 +91,22 @@ class ReplicaSet(ABC, Generic[S]):
 
     def follow(self, readers: Iterable[S]) -> None:
         """Let running readers follow the present writer; rebuild those that can't."""
-        readers = list(readers)
+        lost = set()
+        told = []
         for reader in readers:
-            if reader.primary != self.writer.address:
-                reader.follow(self.writer)
-            self.following.add(reader.id)
-        for lost in self.admit([r.id for r in readers], _FOLLOW_WITHIN):
-            log.info("%s can't follow %s: copied anew", lost, self.writer.id)
-            self.rebuild(self.instances[lost])
+            try:
+                if reader.primary != self.writer.address:
+                    reader.follow(self.writer)
+            except reader.driver_error as error:
+                log.info("%s can't be told to follow %s: %s", reader.id, self.writer.id, error)
+                lost.add(reader.id)
+            else:
+                self.following.add(reader.id)
+                told.append(reader.id)
+        lost |= self.admit(told, _FOLLOW_WITHIN)
+        for name in sorted(lost):
+            log.info("%s can't follow %s: copied anew", name, self.writer.id)
+            self.rebuild(self.instances[name])
 
     def promoted(self, new: S) -> None:
         """Note that ``new`` is the writer now; nobody follows it yet."""

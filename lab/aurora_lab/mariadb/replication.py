@@ -142,12 +142,15 @@ class ReplicaSet(replication.ReplicaSet[Server]):
                 self._give_up_on_all()
             return
         try:
-            goal = self._written()
-            late = self.in_sync - self._having(self.in_sync, goal, _SETTLE_WITHIN)
-            if late:
+            while late := self.in_sync - self._having(
+                self.in_sync, self._written(), _SETTLE_WITHIN
+            ):
                 log.warning("%s don't get what %s wrote", sorted(late), self.writer.id)
                 self.in_sync -= late
                 self.following -= late
+                # What one of them confirms from now on mustn't be the only copy.
+                for name in late:
+                    self._silence(self.instances[name])
             if not self.in_sync:
                 self._set_semi_sync(False)
         except mysql.connector.Error as error:  # it dies at this moment

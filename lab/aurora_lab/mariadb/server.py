@@ -99,7 +99,8 @@ class Server(Instance):
             "FLUSH PRIVILEGES;\n"  # without, the bootstrap knows no users yet
             f"CREATE USER {user} IDENTIFIED BY '{self._password}';\n"
             f"GRANT ALL ON *.* TO {user} WITH GRANT OPTION;\n"
-            "DROP USER root@localhost;\n",
+            "DELETE FROM mysql.global_priv WHERE User IN ('', 'root');\n"
+            "DELETE FROM mysql.proxies_priv;\n",
         )
         self.configure(primary=None)
         self._programs.run(
