@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast, final
 
 import mysql.connector
@@ -19,6 +17,7 @@ from .. import processes
 from ..errors import LabError
 from ..instance import SUPERUSER, Instance, Site
 from ..programs import Programs
+from .copying import copy_data
 
 Connection = MySQLConnectionAbstract
 
@@ -62,7 +61,6 @@ _SETTINGS: dict[str, str] = {
     "socket": "server.sock",
     "pid_file": "server.pid",
 }
-_NOT_COPIED = ("server.sock", "server.pid", "ibtmp*", "relay*", "*.info")
 
 
 @final
@@ -76,7 +74,7 @@ class Server(Instance):
         self, site: Site, programs: Programs, password: str, extra_settings: Mapping[str, str]
     ) -> None:
         super().__init__(site, programs, password)
-        self._copying = threading.Lock()
+        self._stopping = threading.Lock()
         self._settings = {
             **_SETTINGS,
             **extra_settings,
@@ -118,15 +116,7 @@ class Server(Instance):
     def clone(self, source: Instance) -> None:
         """Replace the data folder by a copy of a running server, start, and follow that one."""
         shutil.rmtree(self.data, ignore_errors=True)
-        with cast(Server, source).still() as folder:
-            shutil.copytree(
-                folder,
-                self.data,
-                ignore=shutil.ignore_patterns(*_NOT_COPIED),
-            )
-        for place, _, names in os.walk(self.data):
-            for path in (Path(place), *(Path(place, name) for name in names)):
-                self._programs.give(path)
+        copy_data(source.data, self.data, cast(Server, source).still, self._programs.give)
         self.configure(primary=source)
         self.start()
         with self.session() as session:
@@ -188,18 +178,18 @@ class Server(Instance):
         return found[0] if found else {}
 
     @contextlib.contextmanager
-    def still(self) -> Iterator[Path]:
-        """Give the data folder of the running server, which does nothing meanwhile.
+    def still(self) -> Iterator[None]:
+        """Keep the running server from doing anything.
 
-        What is in it is what a killed server leaves, and a server recovers from that. Raises
-        ``LabError`` if it isn't up.
+        What is in its data folder then is what a killed server leaves, and a server recovers from
+        that. Raises ``LabError`` if it isn't up.
         """
-        with self._copying:
+        with self._stopping:
             if self.pid is None or self.state != "up":
                 raise LabError(f"{self.id} is {self.state}: it can't be copied")
             processes.freeze(self.folder, self.pid)
             try:
-                yield self.data
+                yield
             finally:
                 processes.thaw(self.folder)
 
