@@ -22,7 +22,7 @@ _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/libexec", "/usr/local/mysql/bin", "/usr/lo
 
 @final
 class Programs(programs.Programs):
-    """MariaDB of the ``PATH`` and the folders where systems put servers, 10.6 or newer.
+    """MariaDB of the ``PATH`` and the folders where systems put servers; tested: 10.11.
 
     Of ``bindir``, if it is a ``bin``, ``sbin`` or ``scripts``, the other two are looked into as
     well. Raises ``LabError`` as the base class does.
