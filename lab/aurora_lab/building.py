@@ -8,28 +8,24 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import places, processes, surface
+from . import places, processes
 from .certificates import write_certificates
-from .gate import Gate, Keeper
-from .instance import SUPERUSER, Instance
+from .engine import Engine, Kind, Login
+from .gate import Gate, Keeper, RelayOrder
+from .instance import Instance, Site
 from .programs import Programs
 from .publisher import Publisher, View
 from .replication import ReplicaSet
 from .resolver import Resolver
-
-_HBA = f"""\
-hostssl all all 127.0.0.0/8 scram-sha-256
-host all all 127.0.0.0/8 scram-sha-256
-host replication {SUPERUSER} 127.0.0.0/8 scram-sha-256
-"""
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a cluster shall be; the fields are those of ``Cluster``."""
 
+    engine: Engine
     readers: int
-    kind: surface.Kind
+    kind: Kind
     gates: bool
     tls: bool
     dns_lag: float
@@ -39,9 +35,12 @@ class Plan:
     name: str
     domain: str
     port: int
-    user: str
-    password: str
-    database: str
+    login: Login
+
+    @property
+    def relays(self) -> bool:
+        """Whether there is a relay before every instance."""
+        return self.gates or self.engine.needs_relay(self.kind)
 
     @property
     def writer_endpoint(self) -> str:
@@ -57,6 +56,21 @@ class Plan:
         """The name of a custom endpoint."""
         return f"{name}.cluster-custom-{self.domain}"
 
+    def sites(self, folder: Path, network: int) -> list[Site]:
+        """Return where the instances are to be, the first writer first."""
+        return [
+            Site(
+                id=f"instance-{n}",
+                number=n,
+                endpoint=f"instance-{n}.{self.domain}",
+                address=places.server_address(network, n),
+                gate_address=places.gate_address(network, n) if self.relays else None,
+                port=self.port,
+                folder=folder / f"instance-{n}",
+            )
+            for n in range(1, self.readers + 2)
+        ]
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -65,7 +79,7 @@ class Parts:
     folder: Path
     resolver: Resolver
     keeper: Keeper
-    replicas: ReplicaSet
+    replicas: ReplicaSet[Instance]
     publisher: Publisher
     gates: dict[str, Gate]
     closing: ExitStack
@@ -86,28 +100,38 @@ def build(plan: Plan, resolver: Resolver | None) -> Parts:
     ``resolver`` is the view to add the names to, ``None`` for one of its own. Raises
     ``LabError`` if something can't be started.
     """
-    programs = Programs(plan.bindir)
-    places.sweep_stale(plan.directory, programs)
+    engine = plan.engine
+    programs = engine.programs(plan.bindir)
+    places.sweep_stale(plan.directory)
     with ExitStack() as stack:
         network, lock = places.claim_network(plan.port)
         with lock:
             folder = places.make_folder(network, plan.directory)
             stack.callback(processes.sweep, folder)
-            instances = _make_instances(plan, folder, network, programs)
+            sites = plan.sites(folder, network)
+            certificates = folder if plan.tls else None
+            if plan.tls:
+                _make_certificates(plan, folder, sites, programs)
             relays = {
-                i.id: (i.gate_address, i.address, i.port)
-                for i in instances.values()
-                if i.gate_address is not None
+                site.id: RelayOrder(
+                    site.gate_address,
+                    site.address,
+                    site.port,
+                    engine.rewriting(site, plan.kind, certificates),
+                )
+                for site in sites
+                if site.gate_address is not None
             }
             keeper = Keeper(folder, lock, relays)
-        for instance in instances.values():
-            stack.callback(instance.kill)
+        password = secrets.token_urlsafe(16)
+        instances: dict[str, Instance] = {}
+        for site in sites:
+            instances[site.id] = engine.server(site, plan.kind, programs, password, certificates)
+            stack.callback(instances[site.id].kill)
         stack.callback(keeper.finish)
         if resolver is None:
             (folder / "resolver").mkdir(mode=0o755)
             resolver = Resolver(folder / "resolver")
-        if plan.tls:
-            _make_certificates(plan, folder, instances, programs)
         topology = folder / "topology.json"
         publisher = Publisher(
             topology,
@@ -118,8 +142,13 @@ def build(plan: Plan, resolver: Resolver | None) -> Parts:
             dns_lag=plan.dns_lag,
         )
         stack.callback(publisher.stop)
-        replicas = ReplicaSet(instances)
-        _start_servers(plan, replicas, topology)
+        replicas: ReplicaSet[Instance] = engine.replicas(instances)
+        for instance in instances.values():
+            instance.prepare()
+        replicas.writer.create()
+        replicas.writer.start()
+        engine.install(replicas.writer, plan.kind, topology, plan.login)
+        replicas.build()
         keeper.wait_ready()
         gates = {name: Gate(keeper, name) for name in relays}
         parts = Parts(folder, resolver, keeper, replicas, publisher, gates, stack.pop_all())
@@ -131,53 +160,8 @@ def build(plan: Plan, resolver: Resolver | None) -> Parts:
     return parts
 
 
-def _start_servers(plan: Plan, replicas: ReplicaSet, topology: Path) -> None:
-    for instance in replicas.instances.values():
-        instance.prepare(_HBA)
-    writer = replicas.writer
-    writer.create()
-    writer.configure(primary=None)
-    writer.start()
-    surface.install(
-        writer,
-        plan.kind,
-        topology,
-        user=plan.user,
-        password=plan.password,
-        database=plan.database,
-    )
-    replicas.build()
-
-
-def _make_instances(
-    plan: Plan, folder: Path, network: int, programs: Programs
-) -> dict[str, Instance]:
-    password = secrets.token_urlsafe(16)
-    tls = {
-        "ssl": "on",
-        "ssl_cert_file": str(folder / "server.pem"),
-        "ssl_key_file": str(folder / "server.key"),
-    }
-    return {
-        f"instance-{n}": Instance(
-            f"instance-{n}",
-            endpoint=f"instance-{n}.{plan.domain}",
-            address=places.server_address(network, n),
-            gate_address=places.gate_address(network, n) if plan.gates else None,
-            port=plan.port,
-            folder=folder / f"instance-{n}",
-            programs=programs,
-            password=password,
-            extra_settings=tls if plan.tls else {},
-        )
-        for n in range(1, plan.readers + 2)
-    }
-
-
-def _make_certificates(
-    plan: Plan, folder: Path, instances: dict[str, Instance], programs: Programs
-) -> None:
+def _make_certificates(plan: Plan, folder: Path, sites: list[Site], programs: Programs) -> None:
     names = [plan.writer_endpoint, plan.reader_endpoint, plan.custom_endpoint("*")]
-    names += [i.endpoint for i in instances.values()]
-    addresses = [a for i in instances.values() for a in (i.address, i.gate_address) if a]
+    names += [site.endpoint for site in sites]
+    addresses = [a for site in sites for a in (site.address, site.gate_address) if a]
     write_certificates(folder, names, addresses, programs.give)

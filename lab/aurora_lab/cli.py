@@ -14,7 +14,6 @@ from typing import Any
 
 from . import places, supervisor
 from .errors import LabError
-from .programs import Programs
 
 log = logging.getLogger("aurora_lab")
 
@@ -49,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="start a cluster that stays until 'down'")
-    up.add_argument("engine", choices=["pg"], help="the kind of server")
+    up.add_argument("engine", choices=["pg", "mysql"], help="PostgreSQL or MariaDB")
     up.add_argument("--readers", type=int, default=2, help="number of readers (default: 2)")
     up.add_argument("--kind", choices=["aurora", "multi-az", "plain"], default="aurora")
     up.add_argument("--gates", action="store_true", help="put a relay before every instance")
@@ -106,6 +105,7 @@ def _up(options: argparse.Namespace) -> None:
     supervisor.launch(
         options.lab,
         {
+            "engine": options.engine,
             "readers": options.readers,
             "kind": options.kind,
             "gates": options.gates,
@@ -133,7 +133,7 @@ def _down(options: argparse.Namespace) -> None:
     else:
         log.info("no lab is up")
     supervisor.clear(options.lab)
-    places.sweep_stale(None, Programs())
+    places.sweep_stale(None)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -183,12 +183,9 @@ def _env(options: argparse.Namespace) -> None:
 def _show(status: dict[str, Any]) -> None:
     print(f"writer endpoint  {status['writer_endpoint']}  -> {status['dns_writer']}")
     print(f"reader endpoint  {status['reader_endpoint']}")
-    print(
-        f"log in with      user={status['user']} password={status['password']} "
-        f"dbname={status['database']} port={status['port']}"
-    )
+    print(f"log in with      {status['dsn']}")
     if status["ca_file"]:
-        print(f"sslrootcert      {status['ca_file']}")
+        print(f"trust for TLS    {status['ca_file']}")
     for instance in status["instances"]:
         role = "writer" if instance["id"] == status["writer"] else "reader"
         gate = f"  gate {instance['gate_address']} {instance['gate']}" if instance["gate"] else ""

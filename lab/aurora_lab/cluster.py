@@ -13,15 +13,13 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, final
 
-import psycopg
-from psycopg.conninfo import make_conninfo
-
-from . import surface
+from . import engine as engines
 from .building import Parts, Plan, build
+from .engine import EngineName, Kind, Login
 from .errors import LabError
 from .failover import fail_over
 from .gate import Gate
-from .instance import Connection, Instance, rows
+from .instance import Instance
 from .publisher import Publisher
 from .replication import ReplicaSet
 from .resolver import Resolver
@@ -36,12 +34,15 @@ _WATCH_EVERY = 0.2
 class Cluster:
     """One writer and ``readers`` readers, on loopback, under Aurora's endpoint names.
 
-    ``kind`` chooses the SQL functions; ``gates`` puts a relay before every instance; ``tls`` turns
-    TLS on, with an authority of its own (``ca_file``). ``dns_lag`` and ``topology_lag`` are the
-    seconds for which the cluster's names and functions stay behind a failover. ``bindir`` holds the
-    server programs (default: the newest installed); the data is in a new folder in ``directory``
-    (default: the temporary folder). ``name`` and ``domain`` make the endpoint names.
+    ``engine`` is the kind of servers: PostgreSQL (``pg``) or MariaDB (``mysql``); ``kind`` chooses
+    the SQL surface; ``gates`` puts a relay before every instance, which ``aurora`` on ``mysql`` has
+    anyhow; ``tls`` turns TLS on, with an authority of its own (``ca_file``). ``dns_lag`` and
+    ``topology_lag`` are the seconds for which the cluster's names and its SQL surface stay behind a
+    failover. ``bindir`` holds the server programs (default: the newest installed); the data is in a
+    new folder in ``directory`` (default: the temporary folder). ``name`` and ``domain`` make the
+    endpoint names.
     ``resolver`` is the view to add them to: by default that of this process, else a new one.
+    ``port`` is the engine's standard port unless given.
 
     Nothing runs before ``up()``, nothing is left after ``down()`` or after the death of this
     process. Methods may be called from any thread and wait for each other. All raise
@@ -55,8 +56,9 @@ class Cluster:
     def __init__(
         self,
         readers: int = 2,
-        kind: surface.Kind = "aurora",
+        kind: Kind = "aurora",
         *,
+        engine: EngineName = "pg",
         gates: bool = False,
         tls: bool = False,
         dns_lag: float = 0.0,
@@ -66,11 +68,14 @@ class Cluster:
         name: str = "database",
         domain: str = "xyz.us-east-1.rds.amazonaws.com",
         resolver: Resolver | None = None,
-        port: int = 5432,
+        port: int | None = None,
     ) -> None:
         if not 0 <= readers <= 90:
             raise LabError(f"readers must be 0 to 90, not {readers}")
+        self._engine = engines.load(engine)
+        self.port = port if port is not None else self._engine.port
         self._plan = Plan(
+            engine=self._engine,
             readers=readers,
             kind=kind,
             gates=gates,
@@ -81,14 +86,12 @@ class Cluster:
             directory=Path(directory).resolve() if directory is not None else None,
             name=name,
             domain=domain,
-            port=port,
-            user=self.user,
-            password=self.password,
-            database=self.database,
+            port=self.port,
+            login=Login(self.user, self.password, self.database),
         )
+        self.engine = engine
         self.kind = kind
         self.tls = tls
-        self.port = port
         self.writer_endpoint = self._plan.writer_endpoint
         self.reader_endpoint = self._plan.reader_endpoint
         self._shared_resolver = resolver
@@ -171,7 +174,7 @@ class Cluster:
 
     @property
     def ca_file(self) -> str:
-        """The authority's certificate, for ``sslrootcert``."""
+        """The authority's certificate, for ``sslrootcert`` or ``ssl_ca``."""
         if not self._plan.tls:
             raise LabError("the cluster has no TLS: make it with tls=True")
         return str(self.folder / "ca.pem")
@@ -191,27 +194,27 @@ class Cluster:
         return endpoint
 
     def dsn(self, endpoint: str | None = None, **params: Any) -> str:
-        """Return a conninfo string of the ordinary user; the writer endpoint is the default."""
-        given = {
-            "host": endpoint or self.writer_endpoint,
-            "port": self.port,
-            "dbname": self.database,
-            "user": self.user,
-            "password": self.password,
-            **params,
-        }
-        return make_conninfo(**given)
+        """Return how to connect as the ordinary user; the writer endpoint is the default.
+
+        The string is ``host=... port=...`` and so on, with ``params`` added, under the names that
+        the engine's driver has for them.
+        """
+        return self._engine.dsn(
+            endpoint or self.writer_endpoint, self.port, self._plan.login, params
+        )
 
     def lookup(self, name: str) -> str:
         """Return the address that one of the endpoint names has now."""
         return self.resolver.lookup(name)
 
-    def connect(self, instance_id: str, **params: Any) -> Connection:
+    def connect(self, instance_id: str, **params: Any) -> Any:
         """Open a superuser's connection by address, past gate and resolver, in autocommit mode.
 
-        ``params`` are psycopg's; the database is the cluster's unless ``dbname`` is given.
+        It is one of psycopg, or of the pure build of mysql-connector. ``params`` are the driver's;
+        the database is the cluster's unless given.
         """
-        return self._get(instance_id).connect(**{"dbname": self.database, **params})
+        database = {self._engine.database_parameter: self.database}
+        return self._get(instance_id).connect(**{**database, **params})
 
     def truth(self) -> Truth:
         """Return who is writer, what runs, and when each phase of each failover happened."""
@@ -234,14 +237,14 @@ class Cluster:
             answers = {}
             for instance in self._set.instances.values():
                 if instance.state == "up":
-                    with self.connect(instance.id) as connection:
-                        answers[instance.id] = rows(connection, sql)
+                    with contextlib.closing(self.connect(instance.id)) as connection:
+                        answers[instance.id] = instance.rows(connection, sql)
             return answers
 
     def gate(self, instance_id: str) -> Gate:
         """Return the gate before an instance."""
         self._get(instance_id)
-        if not self._plan.gates:
+        if not self._plan.relays:
             raise LabError("the cluster has no gates: make it with gates=True")
         return self._up.gates[instance_id]
 
@@ -258,9 +261,11 @@ class Cluster:
         """SIGSTOP every process of a server; commits wait for a frozen reader no more."""
         with self._working():
             instance = self._get(instance_id)
-            if instance is not self._set.writer:
-                self._set.expel(instance)
             instance.freeze()
+            if instance is self._set.writer:
+                self._set.writer_stopped()
+            else:
+                self._set.expel(instance)
 
     def thaw(self, instance_id: str) -> None:
         """Let a frozen server go on; a reader catches up before commits wait for it again.
@@ -341,7 +346,7 @@ class Cluster:
                 try:
                     self._mend()
                     found = self._problems()
-                except (LabError, psycopg.Error, TimeoutError) as error:
+                except (LabError, self._engine.driver_error, TimeoutError) as error:
                     found = [str(error)]
                 if not found:
                     return
@@ -384,7 +389,7 @@ class Cluster:
         with self._lock:
             try:
                 yield
-            except (psycopg.Error, OSError) as error:  # a TimeoutError is an OSError
+            except (self._engine.driver_error, OSError) as error:  # a TimeoutError is an OSError
                 raise LabError(f"{type(error).__name__}: {error}") from error
 
     @property
@@ -395,7 +400,7 @@ class Cluster:
         return parts
 
     @property
-    def _set(self) -> ReplicaSet:
+    def _set(self) -> ReplicaSet[Instance]:
         return self._up.replicas
 
     @property
@@ -410,7 +415,9 @@ class Cluster:
             raise LabError(f"no instance {instance_id!r}; there are {known}") from None
 
     def _gone(self, instance: Instance) -> None:
-        if instance is not self._set.writer:
+        if instance is self._set.writer:
+            self._set.writer_stopped()
+        else:
             self._set.expel(instance)
         self._out.announce(self._up.view())
 
@@ -419,7 +426,7 @@ class Cluster:
             with self._lock:
                 if not self._closing.is_set() and self._set.writer.id != instance_id:
                     self.rejoin(instance_id)
-        except (LabError, psycopg.Error, TimeoutError, OSError) as error:  # heal() tries again
+        except (LabError, self._engine.driver_error, OSError) as error:  # heal() tries again
             if not self._closing.is_set():
                 log.warning("%s didn't rejoin: %s", instance_id, error)
 

@@ -5,23 +5,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
 
 from .errors import LabError
-from .instance import Connection, Instance, rows
+from .instance import Instance
 from .publisher import Publisher, View
 from .replication import ReplicaSet
 from .truth import History, How
-from .waiting import eventually
 
 log = logging.getLogger("aurora_lab")
 
-_RECEIVED = "SELECT coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'::pg_lsn"
-_PROMOTE_WITHIN = 30.0
-
 
 def fail_over(
-    replicas: ReplicaSet,
+    replicas: ReplicaSet[Instance],
     publisher: Publisher,
     history: History,
     view: Callable[[], View],
@@ -36,23 +31,22 @@ def fail_over(
     no reader holds every acknowledged commit, and afterwards if the promotion fails.
     """
     old = replicas.writer
+    replicas.expel_the_dead()
     candidates = [c for c in replicas.candidates() if to is None or c.id == to]
     if not candidates:
         who = f"{to} isn't a running reader that" if to else "no running reader"
         raise LabError(f"{who} holds every acknowledged commit: heal() the cluster first")
     followers = [r for r in replicas.readers() if r.id in replicas.following and r.state == "up"]
-    with ExitStack() as stack:
-        # Connected beforehand: the promotion should cost no more than the promotion.
-        sessions = {r.id: stack.enter_context(r.session()) for r in followers}
+    with replicas.promotion(followers) as promotion:
         number = history.begin(old.id, how)
         _stop(old, how)
-        received = {name: _received(session) for name, session in sessions.items()}
-        new = max(candidates, key=lambda c: received[c.id])
+        new = promotion.choose(candidates)
         history.chosen(number, new.id)
-        rows(sessions[new.id], "SELECT pg_promote(false)")
+        promotion.request(new)
         history.stamp(number, "requested")
-        _wait_promoted(sessions[new.id], new)
+        promotion.wait(new)
         history.stamp(number, "promoted")
+        ahead = promotion.ahead(new)
     replicas.promoted(new)
     publisher.announce(
         view(),
@@ -60,9 +54,7 @@ def fail_over(
         on_dns=lambda: history.stamp(number, "dns_published"),
     )
     log.info("%s is the writer now, after %s of %s", new.id, how, old.id)
-    others = [r for r in followers if r is not new]
-    ahead = [r for r in others if received[r.id] > received[new.id]]
-    replicas.follow(r for r in others if r not in ahead)
+    replicas.follow(r for r in followers if r is not new and r not in ahead)
     for reader in ahead:
         log.info("%s had received more than %s: copied anew", reader.id, new.id)
         replicas.rebuild(reader)
@@ -76,18 +68,3 @@ def _stop(old: Instance, how: How) -> None:
         old.kill()
     else:
         old.stop()
-
-
-def _received(session: Connection) -> int:
-    return int(rows(session, _RECEIVED)[0][0])
-
-
-def _wait_promoted(session: Connection, new: Instance) -> None:
-    try:
-        eventually(
-            lambda: rows(session, "SELECT pg_is_in_recovery()") == [(False,)],
-            _PROMOTE_WITHIN,
-            every=0.002,
-        )
-    except TimeoutError as error:
-        raise LabError(f"{new.id} isn't promoted after {_PROMOTE_WITHIN:g} s") from error

@@ -12,30 +12,42 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .engine import Rewriting
 from .errors import LabError
 from .relay import GateState
 
 _ANSWER_WITHIN = 10.0
 
 
+@dataclass(frozen=True)
+class RelayOrder:
+    """One relay: where it listens and passes on to, and what it changes on the way, if anything."""
+
+    listen: str
+    target: str
+    port: int
+    rewriting: Rewriting | None
+
+
 class Keeper:
     """The background process that relays, and that cleans up when we are gone.
 
-    ``gates`` maps an instance's id to (gate address, server address, port). ``lock`` is the
-    socket that marks the cluster's loopback network as taken; the keeper holds it to the end.
+    ``gates`` maps an instance's id to its relay. ``lock`` is the socket that marks the cluster's
+    loopback network as taken; the keeper holds it to the end.
     """
 
-    def __init__(
-        self, folder: Path, lock: socket.socket, gates: dict[str, tuple[str, str, int]]
-    ) -> None:
+    def __init__(self, folder: Path, lock: socket.socket, gates: Mapping[str, RelayOrder]) -> None:
         package = str(Path(__file__).resolve().parent.parent)
         environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
         inherited = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = package + (os.pathsep + inherited if inherited else "")
-        order = {"folder": str(folder), "owner": os.getpid(), "gates": gates}
+        relays = {name: asdict(relay) for name, relay in gates.items()}
+        order = {"folder": str(folder), "owner": os.getpid(), "gates": relays}
         self._exchange = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "aurora_lab.keeper", json.dumps(order)],

@@ -1,57 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One PostgreSQL server of a cluster."""
+"""One server of a cluster: what all kinds of servers have in common."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import psycopg
+from typing import Any, ClassVar, Literal
 
 from . import processes
 from .errors import LabError
 from .programs import Programs
 
 State = Literal["up", "frozen", "down"]
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 SUPERUSER = "rdsadmin"
 
-_SETTINGS: dict[str, str] = {
-    "unix_socket_directories": "",
-    "max_connections": "300",
-    "max_prepared_transactions": "20",
-    "shared_buffers": "64MB",
-    # Nothing of a killed server may stay in /dev/shm.
-    "dynamic_shared_memory_type": "mmap",
-    # The lab kills servers, never the machine, and what a server wrote outlives it.
-    "fsync": "off",
-    "wal_level": "replica",
-    "wal_log_hints": "on",
-    "max_wal_size": "1GB",
-    "max_wal_senders": "20",
-    "wal_keep_size": "256MB",
-    "wal_receiver_status_interval": "1s",
-    "wal_retrieve_retry_interval": "50ms",
-    "hot_standby": "on",
-    "hot_standby_feedback": "on",
-    # A promotion replays what was received, and must not wait for a reader's long query.
-    "max_standby_streaming_delay": "1s",
-    "password_encryption": "scram-sha-256",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "log_line_prefix": "%m [%p] %q%u@%d ",
-}
+
+@dataclass(frozen=True)
+class Site:
+    """Where an instance is and what it is called.
+
+    ``number`` counts from 1; ``address`` is the server's own, ``gate_address`` that of the relay
+    in front of it, or ``None``; ``folder`` is the instance's.
+    """
+
+    id: str
+    number: int
+    endpoint: str
+    address: str
+    gate_address: str | None
+    port: int
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -66,34 +54,27 @@ class Member:
     down_since: float | None
 
 
-class Instance:
+class Instance(ABC):
     """A server with its folder, its loopback address and its names.
 
     ``address`` is the server's own; ``gate_address`` is the relay in front of it, or ``None``.
     All methods that wait take or have a deadline and raise ``LabError`` when it passes.
     """
 
-    def __init__(
-        self,
-        instance_id: str,
-        *,
-        endpoint: str,
-        address: str,
-        gate_address: str | None,
-        port: int,
-        folder: Path,
-        programs: Programs,
-        password: str,
-        extra_settings: dict[str, str],
-    ) -> None:
-        self.id = instance_id
-        self.endpoint = endpoint
-        self.address = address
-        self.gate_address = gate_address
-        self.port = port
-        self.folder = folder
-        self.data = folder / "data"
-        self.log = folder / "server.log"
+    driver_error: ClassVar[type[Exception]]
+    """What the driver raises; the methods that speak to the server let it through."""
+    _stop_signal: ClassVar[signal.Signals]
+
+    def __init__(self, site: Site, programs: Programs, password: str) -> None:
+        self.id = site.id
+        self.number = site.number
+        self.endpoint = site.endpoint
+        self.address = site.address
+        self.gate_address = site.gate_address
+        self.port = site.port
+        self.folder = site.folder
+        self.data = site.folder / "data"
+        self.log = site.folder / "server.log"
         self.down_since: float | None = None
         """Wall-clock seconds at which the lab stopped it; ``None`` while it should run."""
         self._programs = programs
@@ -101,22 +82,14 @@ class Instance:
         self._process: subprocess.Popen[bytes] | None = None
         self._frozen = False
         self._primary: Instance | None = None
-        self._settings = {
-            **_SETTINGS,
-            **extra_settings,
-            "listen_addresses": address,
-            "port": str(port),
-            "cluster_name": instance_id,
-            "hba_file": str(folder / "pg_hba.conf"),
-        }
 
     def __repr__(self) -> str:
         return f"<Instance {self.id} {self.address}:{self.port} {self.state}>"
 
     @property
+    @abstractmethod
     def resource_id(self) -> str:
         """The id that a Multi-AZ cluster knows it by."""
-        return "db-" + self.id.upper().replace("-", "").rjust(26, "A")
 
     @property
     def public_address(self) -> str:
@@ -125,7 +98,7 @@ class Instance:
 
     @property
     def pid(self) -> int | None:
-        """The postmaster's process id; ``None`` when the server is down."""
+        """The process id of the server, or of its leader; ``None`` when the server is down."""
         if self._process is None or self._process.poll() is not None:
             return None
         return self._process.pid
@@ -142,11 +115,6 @@ class Instance:
         """The address that it is configured to follow; ``None`` for a writer."""
         return self._primary.address if self._primary else None
 
-    @property
-    def synchronous(self) -> str:
-        """Its setting ``synchronous_standby_names``."""
-        return self._settings.get("synchronous_standby_names", "")
-
     def member(self) -> Member:
         """Return it as the topology and DNS should show it now."""
         return Member(
@@ -158,80 +126,34 @@ class Instance:
             self.down_since,
         )
 
-    def prepare(self, hba: str) -> None:
-        """Make the folder and its access rules."""
+    # Becoming something
+
+    def prepare(self) -> None:
+        """Make the folder."""
         self.folder.mkdir(mode=0o700)
         self._programs.give(self.folder)
-        self._write("pg_hba.conf", hba)
 
+    @abstractmethod
     def create(self) -> None:
-        """Make an empty data folder with the superuser in it."""
-        self._write("password", self._password)
-        self._programs.run(
-            "initdb",
-            f"--pgdata={self.data}",
-            f"--username={SUPERUSER}",
-            f"--pwfile={self.folder / 'password'}",
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-            "--no-instructions",
-            cwd=self.folder,
-        )
-        (self.folder / "password").unlink()
+        """Make an empty data folder with the superuser in it, configured as a writer."""
 
-    def copy_from(self, source: Instance) -> None:
-        """Replace the data folder by a copy of a running server, to follow it."""
-        shutil.rmtree(self.data, ignore_errors=True)
-        self._programs.run(
-            "pg_basebackup",
-            f"--pgdata={self.data}",
-            f"--dbname={source._conninfo(self.id + '-copy')}",
-            "--checkpoint=fast",
-            "--wal-method=stream",
-            "--no-sync",
-            cwd=self.folder,
-            extra={"PGPASSWORD": self._password},
-        )
+    @abstractmethod
+    def clone(self, source: Instance) -> None:
+        """Replace the data folder by a copy of a running server, start, and follow that one."""
 
-    def configure(
-        self,
-        *,
-        primary: Instance | None,
-        synchronous: Sequence[str] = (),
-    ) -> None:
-        """Write the settings: whom to follow, and whose confirmation a commit waits for.
+    @abstractmethod
+    def follow(self, primary: Instance) -> None:
+        """Let a running reader follow ``primary`` from now on."""
 
-        A running server is told to read them.
-        """
-        self._primary = primary
-        names = ", ".join(f'"{name}"' for name in synchronous)
-        self._settings["synchronous_standby_names"] = (
-            f"FIRST {len(synchronous)} ({names})" if synchronous else ""
-        )
-        conninfo = f"{primary._conninfo(self.id)} password={self._password}" if primary else ""
-        self._settings["primary_conninfo"] = conninfo
-        lines = [f"{k} = '{v.replace(chr(39), chr(39) * 2)}'" for k, v in self._settings.items()]
-        self._write("postgresql.conf", "\n".join(lines) + "\n")
-        if self.data.is_dir() and self.pid is None:
-            self._mark_standby(primary is not None)
-        if self.pid is not None:
-            os.kill(self.pid, signal.SIGHUP)
+    # Life
 
     def start(self, within: float = 30.0) -> None:
         """Start the server and wait until it answers queries.
 
         Raises ``LabError`` with the end of its log if it doesn't within ``within`` seconds.
         """
-        self._process = self._programs.spawn(
-            "postgres",
-            f"--config-file={self.folder / 'postgresql.conf'}",
-            "-D",
-            str(self.data),
-            cwd=self.data,
-            log=self.log,
-        )
+        name, *arguments = self._command()
+        self._process = self._programs.spawn(name, *arguments, cwd=self.data, log=self.log)
         self._frozen = False
         self.down_since = None
         deadline = time.monotonic() + within
@@ -239,7 +161,7 @@ class Instance:
             try:
                 self.connect().close()
                 return
-            except psycopg.OperationalError as error:
+            except self.driver_error as error:
                 if self.pid is None or time.monotonic() > deadline:
                     raise LabError(
                         f"{self.id} doesn't start: {error}\n{self._end_of_log()}"
@@ -250,7 +172,7 @@ class Instance:
         """Shut the server down in an orderly way; kill it if it takes longer than ``within``."""
         if self.pid is None or self._process is None:
             return
-        os.kill(self.pid, signal.SIGINT)
+        os.kill(self.pid, self._stop_signal)
         try:
             self._process.wait(within)
         except subprocess.TimeoutExpired:
@@ -262,7 +184,6 @@ class Instance:
         if self.pid is not None and self._process is not None:
             processes.kill(self.folder, self.pid)
             self._process.wait(5)
-            processes.free_shared_memory(self.data / "postmaster.pid")
         self._frozen = False
         self.down_since = self.down_since or time.time()
 
@@ -278,26 +199,25 @@ class Instance:
         processes.thaw(self.folder)
         self._frozen = False
 
-    def connect(self, **parameters: Any) -> Connection:
+    # Asking
+
+    @abstractmethod
+    def connect(self, **parameters: Any) -> Any:
         """Open a superuser's connection past gate and resolver, in autocommit mode.
 
-        ``parameters`` are psycopg's; ``connect_timeout`` is 5 s unless given.
+        ``parameters`` are the driver's; the time to connect is limited to 5 s unless given.
         """
-        given = {"dbname": "postgres", "connect_timeout": 5, "autocommit": True, **parameters}
-        return psycopg.connect(
-            host=self.address,
-            port=self.port,
-            user=SUPERUSER,
-            password=self._password,
-            **given,
-        )
+
+    @abstractmethod
+    def rows(self, connection: Any, sql: str) -> list[tuple[Any, ...]]:
+        """Run one statement on a connection of ``connect()`` and return its rows."""
 
     @contextlib.contextmanager
-    def session(self, within: float = 30.0) -> Iterator[Connection]:
+    def session(self, within: float = 30.0) -> Iterator[Any]:
         """Give a superuser's connection that is cut off after ``within`` seconds."""
         with contextlib.closing(self.connect()) as connection:
             # A duplicate: the number could belong to someone else by the time the timer fires.
-            link = socket.socket(fileno=os.dup(connection.fileno()))
+            link = socket.socket(fileno=os.dup(self._socket_of(connection)))
             timer = threading.Timer(within, _shut, [link])
             timer.daemon = True
             timer.start()
@@ -311,21 +231,15 @@ class Instance:
     def query(self, sql: str, *, within: float = 10.0) -> list[tuple[Any, ...]]:
         """Run one statement as the superuser and return its rows."""
         with self.session(within) as connection:
-            return rows(connection, sql)
+            return self.rows(connection, sql)
 
-    def _conninfo(self, application: str) -> str:
-        return (
-            f"host={self.address} port={self.port} user={SUPERUSER} "
-            f"application_name={application} connect_timeout=5 sslmode=disable"
-        )
+    @abstractmethod
+    def _command(self) -> Sequence[str]:
+        """Return the server program's name and its arguments."""
 
-    def _mark_standby(self, standby: bool) -> None:
-        signal_file = self.data / "standby.signal"
-        if standby:
-            signal_file.touch()
-            self._programs.give(signal_file)
-        else:
-            signal_file.unlink(missing_ok=True)
+    @abstractmethod
+    def _socket_of(self, connection: Any) -> int:
+        """Return the descriptor of a connection's socket."""
 
     def _write(self, name: str, text: str) -> None:
         new = self.folder / (name + ".new")
@@ -338,12 +252,6 @@ class Instance:
         if not self.log.exists():
             return "(it has no log)"
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-
-
-def rows(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
-    """Run one statement on a connection and return its rows."""
-    cursor = connection.execute(sql.encode())
-    return cursor.fetchall() if cursor.description else []
 
 
 def _shut(link: socket.socket) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -27,10 +28,7 @@ async def keep(order: dict[str, Any]) -> None:
     gone = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, gone.set)
-    relays = {
-        name: Relay((gate, port), (server, port))
-        for name, (gate, server, port) in order["gates"].items()
-    }
+    relays = {name: _relay(**gate) for name, gate in order["gates"].items()}
     error = ""
     for relay in relays.values():
         try:
@@ -45,6 +43,14 @@ async def keep(order: dict[str, Any]) -> None:
     await gone.wait()
     for task in tasks:
         task.cancel()
+
+
+def _relay(listen: str, target: str, port: int, rewriting: dict[str, Any] | None) -> Relay:
+    translator = None
+    if rewriting is not None:
+        module = importlib.import_module(rewriting["module"])
+        translator = module.translator(**rewriting["options"])
+    return Relay((listen, port), (target, port), translator)
 
 
 async def _watch(owner: int, gone: asyncio.Event) -> None:

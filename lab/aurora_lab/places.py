@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import processes
 from .errors import LabError
-from .programs import Programs
+from .programs import service_uids
 
 log = logging.getLogger("aurora_lab")
 
@@ -58,10 +58,10 @@ def make_folder(network: int, directory: Path | None) -> Path:
     return folder
 
 
-def sweep_stale(directory: Path | None, programs: Programs) -> None:
+def sweep_stale(directory: Path | None) -> None:
     """Remove what clusters left behind whose every process was killed."""
     place = directory or Path(tempfile.gettempdir())
-    ours = {os.geteuid(), programs.account_ids[0]}
+    ours = {os.geteuid()} | (service_uids() if os.geteuid() == 0 else set())
     for folder in place.glob("aurora-lab-*"):
         if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid not in ours:
             continue

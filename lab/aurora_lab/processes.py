@@ -2,7 +2,8 @@
 """Stopping, resuming and killing every process of a server at once.
 
 Children of a PostgreSQL postmaster lead sessions of their own, so process groups don't hold them
-together. Their working directory does: every process of the lab works inside the lab's folder.
+together. Their working directory does: every process of the lab works inside the lab's folder. A
+MariaDB server is one process there.
 """
 
 from __future__ import annotations
@@ -36,13 +37,25 @@ def inside(folder: Path) -> list[int]:
     return found
 
 
-def state_of(pid: int) -> str:
-    """Return the kernel's state letter of a process; ``X`` when there is no such process."""
+def state_of(pid: int, where: Path = Path("/proc")) -> str:
+    """Return the kernel's state letter of a process; ``X`` when there is no such process.
+
+    ``where`` is ``/proc``, or a process's folder of its threads.
+    """
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        text = (where / str(pid) / "stat").read_text()
     except OSError:
         return "X"  # no entry: it is gone
     return text.rpartition(")")[2].split()[0]
+
+
+def stopped(pid: int) -> bool:
+    """Tell whether no thread of a process runs, as one is stopped or there is none."""
+    threads = Path(f"/proc/{pid}/task")
+    try:
+        return all(state_of(int(thread), threads) in "tTXZ" for thread in os.listdir(threads))
+    except OSError:
+        return True  # no entry: it is gone
 
 
 def alive(pid: int) -> bool:
@@ -60,16 +73,16 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 
 
 def freeze(folder: Path, leader: int) -> None:
-    """SIGSTOP the server in ``folder``: the postmaster ``leader`` first, then its children.
+    """SIGSTOP the server in ``folder``: the process ``leader`` first, then its children.
 
-    A stopped postmaster can't fork, so nobody is missed. Returns when all are stopped. Raises
-    ``LabError`` after 5 s.
+    A stopped postmaster can't fork, so nobody is missed. Returns when all threads of all are
+    stopped. Raises ``LabError`` after 5 s.
     """
     send([leader], signal.SIGSTOP)
-    _until(lambda: state_of(leader) in "TXZ", f"process {leader} doesn't stop")
+    _until(lambda: stopped(leader), f"process {leader} doesn't stop")
     members = inside(folder)
     send(members, signal.SIGSTOP)
-    _until(lambda: all(state_of(p) in "TXZ" for p in members), f"processes {members} don't stop")
+    _until(lambda: all(map(stopped, members)), f"processes {members} don't stop")
 
 
 def thaw(folder: Path) -> None:

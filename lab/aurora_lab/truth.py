@@ -20,7 +20,7 @@ class Failover:
     """One failover. Stamps are ``time.monotonic()`` seconds; ``None`` is "not yet".
 
     ``fault``: the old writer is about to be stopped; ``requested``: the promotion was asked for;
-    ``promoted``: the new writer says that it isn't in recovery; ``topology_published`` and
+    ``promoted``: the new writer says that it takes writes; ``topology_published`` and
     ``dns_published``: the functions and the names tell it; ``rejoined``: the old writer is a
     reader again.
     """

@@ -16,7 +16,7 @@ from aurora_lab import eventually, supervisor
 from traces import gone, processes_in, shared_memory
 
 LAB = f"selftest{os.getpid()}"
-APP = """
+PG_APP = """
 import psycopg, sys
 with psycopg.connect(
     "host=database.cluster-xyz.us-east-1.rds.amazonaws.com dbname=db user=john password=pwd"
@@ -24,6 +24,18 @@ with psycopg.connect(
     print(connection.execute("SELECT aurora_db_instance_identifier()").fetchone()[0])
 sys.exit(7)
 """
+MYSQL_APP = """
+import mysql.connector, sys
+with mysql.connector.connect(
+    host="database.cluster-xyz.us-east-1.rds.amazonaws.com", database="db", user="john",
+    password="pwd", use_pure=True
+) as connection:
+    cursor = connection.cursor()
+    cursor.execute("SELECT @@aurora_server_id")
+    print(cursor.fetchone()[0])
+sys.exit(7)
+"""
+APPS = {"pg": PG_APP, "mysql": MYSQL_APP}
 
 
 def environment() -> dict[str, str]:
@@ -49,10 +61,10 @@ def lab(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     return done
 
 
-@pytest.fixture
-def up() -> Iterator[dict[str, Any]]:
+@pytest.fixture(params=["pg", "mysql"])
+def up(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     segments = shared_memory()
-    lab("up", "pg", "--readers", "1", "--gates", "--tls", "--dns-lag", "0.1")
+    lab("up", request.param, "--readers", "1", "--gates", "--tls", "--dns-lag", "0.1")
     status = json.loads(lab("status", "--json").stdout)
     yield status
     lab("down")
@@ -62,10 +74,12 @@ def up() -> Iterator[dict[str, Any]]:
 
 def test_up_run_failover_down(up: dict[str, Any]) -> None:
     assert up["writer"] == "instance-1"
-    assert lab("run", "--", sys.executable, "-c", APP, code=7).stdout == "instance-1\n"
+    app = APPS[up["engine"]]
+    assert up["dsn"] in lab("status").stdout
+    assert lab("run", "--", sys.executable, "-c", app, code=7).stdout == "instance-1\n"
     assert "instance-1 -> instance-2 (crash)" in lab("failover", "--crash").stdout
     lab("heal")
-    assert lab("run", "--", sys.executable, "-c", APP, code=7).stdout == "instance-2\n"
+    assert lab("run", "--", sys.executable, "-c", app, code=7).stdout == "instance-2\n"
     truth = json.loads(lab("truth").stdout)
     assert truth["writer"] == truth["dns_writer"] == "instance-2"
     assert truth["failovers"][0]["how"] == "crash"
@@ -98,9 +112,10 @@ def test_down_after_a_violent_death_leaves_nothing(up: dict[str, Any], who: str)
     eventually(lambda: not processes_in(up["folder"]), within=10)
 
 
-def test_ctrl_c_while_starting_leaves_nothing() -> None:
+@pytest.mark.parametrize("engine", ["pg", "mysql"])
+def test_ctrl_c_while_starting_leaves_nothing(engine: str) -> None:
     segments = shared_memory()
-    with subprocess.Popen(command("up", "pg"), env=environment(), stderr=subprocess.PIPE) as up:
+    with subprocess.Popen(command("up", engine), env=environment(), stderr=subprocess.PIPE) as up:
         log = supervisor.state_folder(LAB) / "log"
         eventually(log.exists, within=10)
         os.kill(up.pid, signal.SIGINT)
@@ -109,6 +124,7 @@ def test_ctrl_c_while_starting_leaves_nothing() -> None:
     eventually(lambda: shared_memory() <= segments, within=10)
 
 
-def test_a_start_that_fails_says_why() -> None:
-    assert "has no initdb" in lab("up", "pg", "--bindir", "/", code=1).stderr
+@pytest.mark.parametrize(("engine", "missing"), [("pg", "initdb"), ("mysql", "mariadbd")])
+def test_a_start_that_fails_says_why(engine: str, missing: str) -> None:
+    assert f"has no {missing}" in lab("up", engine, "--bindir", "/", code=1).stderr
     assert not supervisor.state_folder(LAB).exists()

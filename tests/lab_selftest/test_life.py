@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import aurora_lab
+import mysql.connector
 import psycopg
 import pytest
 from aurora_lab import Cluster, LabError, Resolver, eventually
@@ -23,13 +24,13 @@ DOMAIN = "life.us-east-1.rds.amazonaws.com"
 OWNER = """
 import sys
 from aurora_lab import Cluster
-cluster = Cluster(1, gates=True, domain="owner.us-east-1.rds.amazonaws.com").up()
+cluster = Cluster(1, engine={engine!r}, gates=True, domain="owner.us-east-1.rds.amazonaws.com").up()
 {fault}
 print(cluster.folder, flush=True)
 sys.stdin.read()
 cluster.down()
 """
-NON_ROOT = """
+PG_NON_ROOT = """
 import os, psycopg
 from aurora_lab import Cluster
 assert os.geteuid() != 0
@@ -45,12 +46,37 @@ with Cluster(1, gates=True, tls=True, domain="user.us-east-1.rds.amazonaws.com")
 assert not folder.exists()
 print("fine")
 """
-
+MYSQL_NON_ROOT = """
+import os, mysql.connector
+from aurora_lab import Cluster
+assert os.geteuid() != 0
+domain = "user.us-east-1.rds.amazonaws.com"
+with Cluster(1, engine="mysql", tls=True, domain=domain) as cluster:
+    record = cluster.failover(how="freeze")
+    cluster.heal()
+    with mysql.connector.connect(
+        host=cluster.lookup(cluster.writer_endpoint), user="john", password="pwd", use_pure=True,
+        ssl_ca=cluster.ca_file, ssl_verify_cert=True
+    ) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT @@aurora_server_id")
+        assert cursor.fetchall() == [(record.new,)]
+    folder = cluster.folder
+assert not folder.exists()
+print("fine")
+"""
+PROCESSES = {"pg": 11, "mysql": 2}
+"""At least so many run in a cluster of two servers."""
 
 PROBE = """
-import subprocess, sys, psycopg, cryptography, aurora_lab
+import subprocess, sys, psycopg, mysql.connector, cryptography, aurora_lab
 subprocess.run([sys.executable, "-c", ""], check=True)
 """
+
+
+@pytest.fixture(params=["pg", "mysql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @pytest.fixture
@@ -66,9 +92,9 @@ def place() -> Iterator[Path]:
         yield Path(directory).resolve()
 
 
-def owner(fault: str = "") -> subprocess.Popen[str]:
+def owner(engine: str, fault: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", OWNER.format(fault=fault)],
+        [sys.executable, "-c", OWNER.format(engine=engine, fault=fault)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -76,10 +102,10 @@ def owner(fault: str = "") -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("fault", ["", "crash", "freeze"])
-def test_down_leaves_nothing(segments: set[str], fault: str) -> None:
-    with Cluster(1, domain=DOMAIN) as cluster:
+def test_down_leaves_nothing(segments: set[str], engine: str, fault: str) -> None:
+    with Cluster(1, engine=engine, domain=DOMAIN) as cluster:
         folder = str(cluster.folder)
-        assert len(processes_in(folder)) > 10
+        assert len(processes_in(folder)) >= PROCESSES[engine]
         if fault:
             getattr(cluster, fault)("instance-1")
     assert gone(folder, segments)
@@ -91,9 +117,9 @@ def test_down_leaves_nothing(segments: set[str], fault: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("fault", ["", "cluster.freeze('instance-1')"])
 def test_death_of_the_owner_leaves_nothing(
-    segments: set[str], number: signal.Signals, fault: str
+    segments: set[str], engine: str, number: signal.Signals, fault: str
 ) -> None:
-    with owner(fault) as process:
+    with owner(engine, fault) as process:
         assert process.stdout is not None
         folder = process.stdout.readline().strip()
         assert processes_in(folder)
@@ -101,8 +127,8 @@ def test_death_of_the_owner_leaves_nothing(
         eventually(lambda: gone(folder, segments), within=10)
 
 
-def test_death_of_owner_and_keeper_is_cleaned_by_the_next(segments: set[str]) -> None:
-    with owner() as process:
+def test_death_of_owner_and_keeper_is_cleaned_by_the_next(segments: set[str], engine: str) -> None:
+    with owner(engine) as process:
         assert process.stdout is not None
         folder = process.stdout.readline().strip()
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -116,8 +142,8 @@ def test_death_of_owner_and_keeper_is_cleaned_by_the_next(segments: set[str]) ->
         assert gone(folder, segments)
 
 
-def test_death_of_the_keeper_alone_still_ends_clean(segments: set[str]) -> None:
-    with Cluster(1, domain=DOMAIN) as cluster:
+def test_death_of_the_keeper_alone_still_ends_clean(segments: set[str], engine: str) -> None:
+    with Cluster(1, engine=engine, domain=DOMAIN) as cluster:
         folder = str(cluster.folder)
         assert cluster.keeper_pid is not None
         os.kill(cluster.keeper_pid, signal.SIGKILL)
@@ -127,6 +153,8 @@ def test_death_of_the_keeper_alone_still_ends_clean(segments: set[str]) -> None:
 def test_a_failed_start_leaves_nothing(segments: set[str], place: Path) -> None:
     with pytest.raises(LabError, match="has no initdb"):
         Cluster(bindir=place, directory=place).up()
+    with pytest.raises(LabError, match="has no mariadbd"):
+        Cluster(engine="mysql", bindir=place, directory=place).up()
     resolver = Resolver()
     with (
         Cluster(0, domain=DOMAIN, resolver=resolver),
@@ -147,6 +175,18 @@ def test_two_clusters_share_one_resolver() -> None:
                 assert row == (cluster.writer.address,)
     with pytest.raises(socket.gaierror):
         socket.gethostbyname(one.writer_endpoint)
+
+
+def test_clusters_of_both_kinds_share_one_resolver() -> None:
+    with (
+        Cluster(0, domain=DOMAIN) as pg,
+        Cluster(0, engine="mysql", name="b", domain="b." + DOMAIN) as mysql,
+    ):
+        assert (pg.port, mysql.port) == (5432, 3306)
+        for cluster in (pg, mysql):
+            address = socket.gethostbyname(cluster.writer_endpoint)
+            assert address == cluster.writer.public_address
+        assert pg.writer.address != mysql.writer.address
 
 
 def test_a_given_directory_is_used_and_left_empty(place: Path) -> None:
@@ -173,13 +213,14 @@ def plain_user() -> Iterator[list[str]]:
 
 
 def _environment() -> dict[str, str]:
-    modules = {Path(m.__file__ or "").parent.parent for m in (psycopg, aurora_lab)}
-    return {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(map(str, modules))}
+    modules = [str(Path(m.__file__ or "").parent.parent) for m in (aurora_lab, psycopg, mysql)]
+    return {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(modules)}
 
 
-def test_a_plain_user_can_do_it(plain_user: list[str]) -> None:
+@pytest.mark.parametrize("program", [PG_NON_ROOT, MYSQL_NON_ROOT], ids=["pg", "mysql"])
+def test_a_plain_user_can_do_it(plain_user: list[str], program: str) -> None:
     done = subprocess.run(
-        [*plain_user, "-c", NON_ROOT],
+        [*plain_user, "-c", program],
         env=_environment(),
         cwd="/",
         capture_output=True,

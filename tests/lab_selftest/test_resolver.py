@@ -29,6 +29,21 @@ for line in sys.stdin:
     print(python, c[0] if c else "none", flush=True)
 """
 
+# The compiled build must come before whatever loads the system's libssl.
+MYSQL_CHILD = """
+import sys
+import _mysql_connector
+import mysql.connector
+for line in sys.stdin:
+    name, port, pure = line.split()
+    try:
+        mysql.connector.connect(
+            host=name, port=int(port), use_pure=pure == "pure", connection_timeout=5
+        )
+    except mysql.connector.Error as error:
+        print(error.errno, flush=True)
+"""
+
 
 @pytest.fixture
 def resolver() -> Iterator[Resolver]:
@@ -55,6 +70,32 @@ def test_every_change_is_seen_at_once(resolver: Resolver) -> None:
                 child.stdin.write(spelling + "\n")
                 child.stdin.flush()
                 assert child.stdout.readline().split() == [f"127.0.250.{n}"] * 2
+
+
+@pytest.mark.parametrize("build", ["pure", "compiled"])
+def test_both_builds_of_mysql_connector_see_every_change(resolver: Resolver, build: str) -> None:
+    tag = resolver.new_tag()
+    with (
+        socket.create_server(("127.0.250.1", 0)) as one,
+        socket.create_server(("127.0.250.2", one.getsockname()[1])) as two,
+        subprocess.Popen(
+            [sys.executable, "-c", MYSQL_CHILD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**resolver.environment(), "PYTHONPATH": ":".join(sys.path)},
+        ) as child,
+    ):
+        assert child.stdin is not None
+        assert child.stdout is not None
+        for listener in (one, two, one, two):
+            listener.settimeout(10)
+            address, port = listener.getsockname()
+            resolver.put(tag, {NAME: address})
+            child.stdin.write(f"{NAME} {port} {build}\n")
+            child.stdin.flush()
+            listener.accept()[0].close()
+            assert int(child.stdout.readline()) in (2013, 2055)
 
 
 def test_threads_may_look_up_while_names_change(resolver: Resolver) -> None:

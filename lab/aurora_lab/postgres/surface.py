@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 from psycopg import sql
 
-from .instance import Instance
-
-Kind = Literal["aurora", "multi-az", "plain"]
+from ..engine import Kind, Login
+from .server import Server
 
 _SCRIPTS: dict[Kind, tuple[str, ...]] = {
     "aurora": ("common.sql", "aurora.sql"),
@@ -25,20 +23,18 @@ _EXTENSIONS: dict[Kind, str] = {
 }
 
 
-def install(
-    writer: Instance, kind: Kind, topology: Path, *, user: str, password: str, database: str
-) -> None:
+def install(writer: Server, kind: Kind, topology: Path, login: Login) -> None:
     """Make the user, its database and the functions of ``kind`` on a new writer.
 
     The templates get the functions too, so every later database has them.
     """
-    name = sql.Identifier(user)
+    name = sql.Identifier(login.user)
     with writer.connect() as connection:
         connection.execute("CREATE ROLE rds_superuser NOLOGIN")
         connection.execute("GRANT pg_monitor, pg_signal_backend TO rds_superuser")
         connection.execute(
             sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}").format(
-                name, sql.Literal(password)
+                name, sql.Literal(login.password)
             )
         )
         connection.execute(sql.SQL("GRANT rds_superuser TO {}").format(name))
@@ -51,7 +47,7 @@ def install(
                 connection.execute(text.encode())
     with writer.connect() as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), name)
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(login.database), name)
         )
 
 
