@@ -25,6 +25,7 @@ IMPORT = re.compile(r"^\s*(?:from|import)\s+([\w.]+)")
 MODEL_HEADERS = {
     "clock",
     "conninfo",
+    "database_family",
     "endpoint",
     "error",
     "host",
@@ -33,6 +34,7 @@ MODEL_HEADERS = {
     "properties",
     "result_set",
     "sql_state",
+    "statements",
     "topology",
 }
 DIALECT_HEADERS = MODEL_HEADERS | {"dialect"}

@@ -78,6 +78,7 @@ struct PgServer {
         refused.options = {{"user", "secured"}, {"password", "wrong"}, {"dbname", "postgres"}};
         return refused;
     }
+    static std::string_view state_of_a_refused_user() { return "28P01"; }
     static std::string slow_statement() { return "SELECT pg_catalog.pg_sleep(600)"; }
     static void end_links() {
         postgres->run(
@@ -90,21 +91,22 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Pg, DriverContract, ::testing::Types<PgServer>);
 
 class PgDriverTest : public DriverContract<PgServer> {};
 
-TEST_F(PgDriverTest, AnswersSeveralStatementsWithAResultForEach) {
+TEST_F(PgDriverTest, AnswersWithTheNamesOfColumnsWithNullsAndWithoutRows) {
     const auto link = this->link();
-    const auto results = query(
-        *link,
-        "SELECT 1, NULL::text; SELECT 'x' WHERE false; SELECT 'a' UNION SELECT 'b' ORDER BY 1");
+    const auto results =
+        query(*link, Statements{"SELECT 1 AS one, NULL::text AS two", "SELECT 'x' WHERE false",
+                                "SELECT 'a' UNION SELECT 'b' ORDER BY 1"});
     ASSERT_TRUE(results) << results.error().message;
     ASSERT_EQ(results->size(), 3U);
-    EXPECT_EQ(results->at(0), (ResultSet{Row{"1", std::nullopt}}));
-    EXPECT_TRUE(results->at(1).empty());
-    EXPECT_EQ(results->at(2), (ResultSet{Row{"a"}, Row{"b"}}));
+    EXPECT_EQ(results->at(0).columns, (std::vector<std::string>{"one", "two"}));
+    EXPECT_EQ(results->at(0).rows, (std::vector<Row>{Row{"1", std::nullopt}}));
+    EXPECT_TRUE(results->at(1).rows.empty());
+    EXPECT_EQ(results->at(2).rows, (std::vector<Row>{Row{"a"}, Row{"b"}}));
 }
 
 TEST_F(PgDriverTest, AnErrorOfTheServerLeavesTheLinkUsable) {
     const auto link = this->link();
-    const auto refused = query(*link, "SELECT 1; SELECT 1/0; SELECT 2");
+    const auto refused = query(*link, Statements{"SELECT 1", "SELECT 1/0", "SELECT 2"});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::server);
     EXPECT_EQ(refused.error().sqlstate.text(), "22012");
@@ -123,7 +125,7 @@ TEST_F(PgDriverTest, ALongStatementAndALongAnswerPass) {
     const std::string text(4'000'000, 'x');
     const auto results = query(*link, "SELECT '" + text + "'");
     ASSERT_TRUE(results) << results.error().message;
-    EXPECT_EQ(results->at(0).at(0).at(0), text);
+    EXPECT_EQ(results->at(0).rows.at(0).at(0), text);
 }
 
 TEST_F(PgDriverTest, NamesAreLookedUpAndLinksTellTheNumericAddress) {

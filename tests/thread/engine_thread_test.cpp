@@ -100,7 +100,7 @@ private:
                 candidate_ = open->host ? open->host->id : id_;
                 operation.answer(Opened{facts()});
             } else if (const auto* ask = std::get_if<request::AskLink>(&wanted)) {
-                operation.answer(cluster_.answer(candidate_, ask->sql));
+                operation.answer(cluster_.answer(candidate_, as_one_text(ask->statements)));
             } else if (std::holds_alternative<request::DropLink>(wanted)) {
                 operation.answer(std::monostate{});
             } else if (std::holds_alternative<request::AdoptLink>(wanted)) {

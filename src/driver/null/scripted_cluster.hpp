@@ -85,7 +85,7 @@ public:
         if (has("aurora_db_instance_identifier")) {
             ResultSet topology;
             for (const auto& member : members_) {
-                topology.push_back(
+                topology.rows.push_back(
                     Row{member, member == belief.writer ? "t" : "f", "1", "0", std::nullopt});
             }
             return std::vector<ResultSet>{topology, ResultSet{Row{id, id}}, role};

@@ -78,10 +78,13 @@ private:
 };
 
 ResultSet rows_of(const PGresult* result) {
-    ResultSet rows;
+    ResultSet set;
     const int columns = PQnfields(result);
+    for (int column = 0; column < columns; ++column) {
+        set.columns.emplace_back(PQfname(result, column));
+    }
     for (int row = 0; row < PQntuples(result); ++row) {
-        auto& values = rows.emplace_back();
+        auto& values = set.rows.emplace_back();
         for (int column = 0; column < columns; ++column) {
             if (PQgetisnull(result, row, column) != 0) {
                 values.emplace_back(std::nullopt);
@@ -90,7 +93,7 @@ ResultSet rows_of(const PGresult* result) {
             }
         }
     }
-    return rows;
+    return set;
 }
 
 class PgLink final : public Link {
@@ -106,9 +109,9 @@ public:
     const std::string& address() const noexcept override { return address_; }
 
     asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
-        std::string sql,
+        Statements statements,
         TimePoint deadline) override {
-        if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
+        if (PQsendQuery(connection_.get(), as_one_text(statements).c_str()) == 0) {
             co_return tl::unexpected{broken()};
         }
         if (auto failure = co_await flush(deadline)) {
