@@ -19,6 +19,7 @@
 
 #include <aws_wrapper/engine.hpp>
 #include <aws_wrapper/session.hpp>
+#include <aws_wrapper/socket_deadline.hpp>
 
 #include "driver/null/scripted_cluster.hpp"
 #include "monitor/process.hpp"
@@ -272,6 +273,72 @@ TEST_F(EngineThread, ACallThatIsEndedByItsDeadlineLearnsOfItInManyThreads) {
     EXPECT_EQ(ended, 8);
 }
 
+// Blocks on a socket whose peer says nothing; returns the time until it was shut down.
+Duration time_until_shut_down(const Socket& socket) {
+    const auto began = Clock::now();
+    char byte = 0;
+    static_cast<void>(::recv(socket.own, &byte, 1, 0));
+    return Clock::now() - began;
+}
+
+TEST_F(EngineThread, ASocketDeadlineEndsAWaitInManyThreads) {
+    in_threads(8, [&](int number) {
+        const Socket socket;
+        const Duration length = 20ms + number * 5ms;
+        SocketDeadline deadline{socket.own, length};
+        EXPECT_FALSE(deadline.expired());
+        EXPECT_GE(time_until_shut_down(socket), length);
+        deadline.close();
+        EXPECT_TRUE(deadline.expired());
+        deadline.close();
+        EXPECT_TRUE(deadline.expired());
+    });
+}
+
+TEST_F(EngineThread, ASocketDeadlineThatIsClosedInTimeShutsNothingDown) {
+    const Socket closed;
+    const Socket expiring;
+    {
+        SocketDeadline first{closed.own, 1h};
+        first.close();
+        EXPECT_FALSE(first.expired());
+        const SocketDeadline second{closed.own, 30ms};
+    }
+    const SocketDeadline later{expiring.own, 40ms};
+    time_until_shut_down(expiring);
+    EXPECT_TRUE(later.expired());
+    char byte = 'x';
+    EXPECT_EQ(::send(closed.peer, &byte, 1, MSG_NOSIGNAL), 1);
+    EXPECT_EQ(::recv(closed.own, &byte, 1, 0), 1) << "the socket is as good as before";
+}
+
+TEST_F(EngineThread, ASocketDeadlinePassesWhateverIsReleased) {
+    const Socket socket;
+    const SocketDeadline deadline{socket.own, 60ms};
+    release_resources();
+    EXPECT_EQ(engine_statistics().threads, 1) << "somebody counts on it";
+    EXPECT_GE(time_until_shut_down(socket), 30ms);
+    EXPECT_TRUE(deadline.expired());
+    release_resources();
+    EXPECT_EQ(engine_statistics().threads, 0);
+}
+
+TEST_F(EngineThread, ASocketDeadlineRacesWithItsOwnerAndNeverWithTheNextOne) {
+    std::atomic<int> expired{0};
+    in_threads(4, [&](int) {
+        for (int round = 0; round < 200; ++round) {
+            const Socket socket;
+            SocketDeadline deadline{socket.own, std::chrono::microseconds{round}};
+            deadline.close();
+            char byte = 'x';
+            const bool usable = ::send(socket.own, &byte, 1, MSG_NOSIGNAL) == 1;
+            EXPECT_NE(usable, deadline.expired());
+            expired += deadline.expired() ? 1 : 0;
+        }
+    });
+    RecordProperty("expired", expired.load());
+}
+
 TEST_F(EngineThread, TheChildOfAForkBeginsWithNothingAndTheParentGoesOn) {
     Application application{cluster_, "a"};
     std::atomic<bool> done{false};
@@ -328,7 +395,11 @@ TEST(EngineThreadAtExit, NothingStartsOnceTheEngineIsClosed) {
     ScriptedCluster cluster{{"a", "b"}};
     Application application{cluster, "a"};
     ASSERT_EQ(application.verdict, Verdict::opened);
+    const Socket socket;
+    const SocketDeadline deadline{socket.own, 1h};
     close_engine();
+    EXPECT_TRUE(deadline.expired()) << "nobody waits at exit";
+    EXPECT_THROW((SocketDeadline{socket.own, 1h}), Error);
     application.call();
     EXPECT_EQ(engine_statistics().threads, 0);
     EXPECT_THROW(application.recover(), Error);
