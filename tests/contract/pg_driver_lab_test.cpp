@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <aws_wrapper/drivers.hpp>
 
 #include "driver_contract.hpp"
+#include "silent_peer.hpp"
 #include "throwaway_postgres.hpp"
 
 namespace aws_wrapper {
@@ -27,32 +23,6 @@ private:
 
 const auto* const environment =
     ::testing::AddGlobalTestEnvironment(new PostgresEnvironment);  // NOLINT: gtest owns it
-
-// A socket that takes connections (the kernel does) and never says a word.
-class SilentPeer {
-public:
-    explicit SilentPeer(bool listening)
-        : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t length = sizeof address;
-        ::bind(socket_, reinterpret_cast<sockaddr*>(&address), length);
-        if (listening) {
-            ::listen(socket_, 64);
-        }
-        ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &length);
-        port_ = ntohs(address.sin_port);
-    }
-    ~SilentPeer() { ::close(socket_); }
-    SilentPeer(const SilentPeer&) = delete;
-    SilentPeer& operator=(const SilentPeer&) = delete;
-    std::uint16_t port() const { return port_; }
-
-private:
-    int socket_;
-    std::uint16_t port_{0};
-};
 
 LinkTarget on_port(std::uint16_t port) {
     LinkTarget target;
