@@ -117,10 +117,7 @@ std::vector<ResultSet> results_of(const nb::list& sets, const nb::object& column
 }
 
 std::shared_ptr<Driver> driver_of(const Settings& settings) {
-    if (settings.family() == DatabaseFamily::mysql) {
-        throw Error{Errc::unsupported, "there is no driver for MySQL yet"};
-    }
-    return pg_driver();
+    return settings.family() == DatabaseFamily::mysql ? mysql_driver() : pg_driver();
 }
 
 const char* to_string(Verdict verdict) {
