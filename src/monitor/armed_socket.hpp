@@ -15,8 +15,11 @@ public:
     explicit ArmedSocket(WatchedSocket socket) noexcept : socket_{std::move(socket)} {}
 
     bool armed() const noexcept { return state_.load(std::memory_order_acquire) == State::armed; }
+    /// True from the moment on at which nobody can prevent it any more: whoever the shutdown wakes
+    /// may be faster than the engine's thread.
     bool expired() const noexcept {
-        return state_.load(std::memory_order_acquire) == State::expired;
+        const auto state = state_.load(std::memory_order_acquire);
+        return state == State::claimed || state == State::expired;
     }
 
     /// The deadline has passed. For the engine's thread.
