@@ -56,7 +56,7 @@ RULES: dict[str, tuple[tuple[str, ...], set[str] | None, bool]] = {
 }
 LEAVES = ("driver/pg/", "driver/mysql/")  # joined at link time, included by nobody else
 LIBPQ = re.compile(r"^(libpq-fe|libpq-events|postgres_ext|pg_config)\.h$|^libpq/")
-LIBMARIADB = re.compile(r"^(mysql|errmsg|mysqld_error|mariadb_ctype)\.h$|^(mysql|mariadb)/")
+LIBMARIADB = re.compile(r"^(mysql|errmsg|mysqld_error|ma_\w+|mariadb_\w+)\.h$|^(mysql|mariadb)/")
 PYTHON = re.compile(r"^(Python\.h$|nanobind/)")
 ASIO = re.compile(r"^asio(\.hpp$|/)")
 

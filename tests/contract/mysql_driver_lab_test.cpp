@@ -167,6 +167,15 @@ TEST_F(MysqlDriverTest, ALongStatementAndALongAnswerPass) {
     EXPECT_EQ(results->at(0).rows.at(0).at(0), text);
 }
 
+TEST_F(MysqlDriverTest, ALinkMayBeIdleForLongerThanTheServersPatience) {
+    mariadb->run("SET GLOBAL wait_timeout = 60");
+    const auto link = this->link();
+    const auto results = query(*link, "SELECT @@wait_timeout");
+    mariadb->run("SET GLOBAL wait_timeout = DEFAULT");
+    ASSERT_TRUE(results) << results.error().message;
+    EXPECT_EQ(results->at(0).rows.at(0).at(0), "86400");
+}
+
 TEST_F(MysqlDriverTest, NamesAreLookedUpAndLinksTellTheNumericAddress) {
     auto target = MysqlServer::target();
     target.name = "no-such-host.invalid";

@@ -4,6 +4,7 @@
 #include <errmsg.h>
 #include <fcntl.h>
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -19,6 +20,11 @@
 
 #include "driver/mysql/auth_plugins.hpp"
 
+// These two come in this order, or MARIADB_TLS is void.
+#include <ma_pvio.h>
+#undef MARIADB_TLS
+#include <ma_tls.h>
+
 namespace aws_wrapper::mysql {
 
 namespace {
@@ -32,6 +38,16 @@ thread_local Connection* current = nullptr;
 void make_nonblocking(int socket) {
     ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
     ::fcntl(socket, F_SETFD, FD_CLOEXEC);
+}
+
+// Over TLS libmariadb waits for reading, whatever it wants (3.3, ma_tls_write()); OpenSSL knows.
+bool tls_wants_to_write(const MYSQL* mysql) {
+    const auto* pvio = mysql->net.pvio;
+    if (pvio == nullptr || pvio->ctls == nullptr) {
+        return false;
+    }
+    const auto* ssl = static_cast<const SSL*>(static_cast<const MARIADB_TLS*>(pvio->ctls)->ssl);
+    return ssl != nullptr && SSL_want_write(ssl);
 }
 
 bool is_one_of(int code, std::initializer_list<int> codes) {
@@ -116,7 +132,7 @@ int Connection::wait(my_socket socket, my_bool for_reading, int) {
     }
     make_nonblocking(socket);
     self->wanted_socket_ = socket;
-    self->wanted_for_reading_ = for_reading != 0;
+    self->wanted_for_reading_ = for_reading != 0 && !tls_wants_to_write(self->mysql_);
     const int ready = self->fiber_.stop();
     if (ready == 0) {
         errno = ETIMEDOUT;

@@ -34,6 +34,9 @@ public:
         const unsigned int no = 0;
         ::mysql_optionsv(connection, MYSQL_OPT_LOCAL_INFILE, &no);
         ::mysql_optionsv(connection, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+        // Servers may be told to end idle sessions after minutes; a monitor would take that for
+        // the end of its host.
+        ::mysql_optionsv(connection, MYSQL_INIT_COMMAND, "SET SESSION wait_timeout = 86400");
         const unsigned int protocol =
             over_unix_socket() ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
         ::mysql_optionsv(connection, MYSQL_OPT_PROTOCOL, &protocol);
