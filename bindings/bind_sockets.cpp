@@ -59,7 +59,8 @@ void bind_sockets(nb::module_& module) {
              "The wait is over: nothing is shut down any more. Repeatable.")
         .def_prop_ro("expired", &SocketDeadline::expired, "Whether it was shut down.");
 
-    module.def("connector_socket", &connector_socket, "connection"_a, "addresses"_a, "port"_a,
+    module.def("connector_socket", &connector_socket, "connection"_a.none(), "addresses"_a,
+               "port"_a,
                "The descriptor of a connection of mysql-connector's C build (its `_cmysql`), or "
                "None if what was found is not a socket that is connected to `port` of one of these "
                "numeric addresses; without addresses, to a Unix socket. Any object may be given.");

@@ -56,8 +56,8 @@ public:
     Application(ScriptedCluster& cluster, const std::string& id, Parameters given = {})
         : cluster_{cluster},
           id_{id},
-          session_{Settings::parse(with_defaults(std::move(given))), ScriptedCluster::name_of(id),
-                   cluster.driver()} {
+          session_{Settings::parse(with_defaults(std::move(given)), cluster.family()),
+                   ScriptedCluster::name_of(id), cluster.driver()} {
         auto operation = session_.open();
         verdict = run(operation);
     }
@@ -67,6 +67,9 @@ public:
         failure.message = "the link is lost";
         failure.link_broken = true;
         failure.in_transaction = in_transaction;
+        return recover(std::move(failure));
+    }
+    Verdict recover(CallFailure failure) {
         failure.at = Clock::now();
         auto operation = session_.recover(std::move(failure));
         return run(operation);
@@ -86,10 +89,12 @@ public:
     Verdict verdict{Verdict::pass};
 
 private:
-    static Parameters with_defaults(Parameters given) {
+    Parameters with_defaults(Parameters given) const {
         set_parameter(given, "plugins", std::string{"failover,host_monitoring"});
         set_parameter(given, "cluster_instance_host_pattern", std::string{"?.example"});
-        set_parameter(given, "wrapper_dialect", std::string{"aurora-pg"});
+        if (cluster_.family() == DatabaseFamily::postgresql) {
+            set_parameter(given, "wrapper_dialect", std::string{"aurora-pg"});
+        }
         set_parameter(given, "failover_timeout_sec", std::string{"20"});
         return given;
     }
@@ -118,7 +123,7 @@ private:
         LinkFacts facts;
         facts.name = ScriptedCluster::name_of(candidate_);
         facts.address = facts.name;
-        facts.port = 5432;
+        facts.port = cluster_.port();
         facts.descriptor = socket_.own;
         return facts;
     }
@@ -199,6 +204,29 @@ TEST_F(EngineThread, FailsOverToTheWriterThatIsProved) {
     EXPECT_EQ(application.session().host_id(), "a");
     EXPECT_EQ(application.recover(true), Verdict::moved_in_transaction);
     EXPECT_EQ(application.session().report().to, "a");
+}
+
+TEST_F(EngineThread, AMysqlClusterIsDetectedWatchedAndFailedOverLikewise) {
+    ScriptedCluster mysql{{"a", "b", "c"}, DatabaseFamily::mysql};
+    Application application{mysql, "a"};
+    ASSERT_EQ(application.verdict, Verdict::opened);
+    EXPECT_EQ(application.session().dialect_name(), "aurora-mysql") << "the server has told";
+    EXPECT_EQ(application.session().host_id(), "a");
+    EXPECT_EQ(application.session().topology()->hosts.size(), 3U);
+
+    CallFailure failure;
+    failure.sqlstate = SqlState{"HY000"};
+    failure.vendor_code = 1290;
+    failure.message =
+        "The MySQL server is running with the --read-only option so it cannot execute this "
+        "statement";
+    mysql.promote("b");
+    EXPECT_EQ(application.recover(failure), Verdict::moved) << "it needs the writer";
+    EXPECT_EQ(application.session().host_id(), "b");
+    failure.vendor_code = 1064;
+    EXPECT_EQ(application.recover(failure), Verdict::pass);
+    failure.vendor_code = 2013;
+    EXPECT_EQ(application.recover(failure), Verdict::moved);
 }
 
 TEST_F(EngineThread, CallsFromSixteenThreadsWhileTheEngineIsReleasedAgainAndAgain) {
