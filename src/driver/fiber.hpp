@@ -57,12 +57,12 @@ private:
     bool stopped_{false};
 
     // For the sanitizers.
-    void* fake_stack_inside_{nullptr};
-    void* fake_stack_outside_{nullptr};
-    const void* stack_outside_{nullptr};
-    std::size_t stack_size_outside_{0};
-    void* tsan_inside_{nullptr};
-    void* tsan_outside_{nullptr};
+    [[maybe_unused]] void* fake_stack_inside_{nullptr};
+    [[maybe_unused]] void* fake_stack_outside_{nullptr};
+    [[maybe_unused]] const void* stack_outside_{nullptr};
+    [[maybe_unused]] std::size_t stack_size_outside_{0};
+    [[maybe_unused]] void* tsan_inside_{nullptr};
+    [[maybe_unused]] void* tsan_outside_{nullptr};
 };
 
 }  // namespace aws_wrapper

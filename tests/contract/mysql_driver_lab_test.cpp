@@ -105,6 +105,14 @@ TEST_F(MysqlDriverTest, AnswersWithTheNamesOfColumnsWithNullsAndWithoutRows) {
     EXPECT_EQ(results->at(3).rows, (std::vector<Row>{Row{"a"}, Row{"b"}}));
 }
 
+TEST_F(MysqlDriverTest, NamesTheColumnOfTheWritersIdOnAServerThatHasNoWriter) {
+    const auto link = this->link();
+    const auto results = query(*link, "SHOW REPLICA STATUS");
+    ASSERT_TRUE(results) << results.error().message;
+    EXPECT_TRUE(results->at(0).rows.empty());
+    EXPECT_EQ(std::ranges::count(results->at(0).columns, "Master_Server_Id"), 1);
+}
+
 TEST_F(MysqlDriverTest, AnErrorOfTheServerLeavesTheLinkUsable) {
     const auto link = this->link();
     const auto refused =
@@ -166,6 +174,30 @@ TEST_F(MysqlDriverTest, ALongStatementAndALongAnswerPass) {
     ASSERT_TRUE(results) << results.error().message;
     EXPECT_EQ(results->at(0).rows.at(0).at(0), text);
 }
+
+#ifndef __SANITIZE_ADDRESS__
+// After a fork the engine has another thread. What the old one had under way can't go on in it, nor
+// can its memory be freed, which the address sanitizer would report.
+TEST_F(MysqlDriverTest, AStatementIsGivenUpWhenTheEnginesThreadChanges) {
+    { const auto first = this->link(); }
+    const int before = open_descriptors();
+    {
+        const auto link = this->link();
+        std::optional<Results> results;
+        asio::co_spawn(
+            context_, link->query({"SELECT SLEEP(0.1)"}, soon()),
+            [&](const std::exception_ptr&, Results given) { results = std::move(given); });
+        context_.restart();
+        context_.poll();
+        ASSERT_FALSE(results);
+        std::jthread{[this] { context_.run(); }}.join();
+        ASSERT_TRUE(results);
+        EXPECT_FALSE(*results);
+        EXPECT_EQ(query(*link, "SELECT 1").error().code, Errc::network);
+    }
+    EXPECT_EQ(open_descriptors(), before);
+}
+#endif
 
 TEST_F(MysqlDriverTest, ALinkMayBeIdleForLongerThanTheServersPatience) {
     mariadb->run("SET GLOBAL wait_timeout = 60");

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -197,7 +197,7 @@ void Connection::unwind() noexcept {
         // The process has forked, and the engine's thread is another one now: too late. The socket
         // is closed, the rest is left where it is.
         abandoned_ = true;
-        ::shutdown(wanted_socket_, SHUT_RDWR);
+        ::close(wanted_socket_);
         fiber_.abandon();
         return;
     }

@@ -36,6 +36,9 @@ public:
     /// Completes when the idle socket has something to say, which is its end.
     asio::awaitable<void> wait_for_end();
 
+    /// Nothing can be done with it any more; failure() says why.
+    bool lost() const noexcept { return abandoned_; }
+
     /// What went wrong in the last call.
     Failure failure() const;
     /// The same, of a call that was to open the connection.

@@ -170,6 +170,9 @@ public:
     asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
         Statements statements,
         TimePoint deadline) override {
+        if (connection_->lost()) {
+            co_return tl::unexpected{connection_->failure()};
+        }
         const auto text = as_one_text(statements);
         std::vector<ResultSet> sets;
         bool answered = false;
