@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
@@ -68,14 +70,54 @@ LinkFacts facts_of(std::string name,
     return facts;
 }
 
-Failure failure_of(nb::object sqlstate, std::string message, bool login) {
+SqlState state_of(const nb::object& sqlstate) {
+    return sqlstate.is_none() ? SqlState{} : SqlState{nb::cast<std::string>(sqlstate)};
+}
+
+Failure failure_of(const nb::object& sqlstate, int vendor_code, std::string message, bool login) {
     Failure failure;
-    failure.code = login ? Errc::login : sqlstate.is_none() ? Errc::network : Errc::server;
-    if (!sqlstate.is_none()) {
-        failure.sqlstate = SqlState{nb::cast<std::string>(sqlstate)};
-    }
+    failure.sqlstate = state_of(sqlstate);
+    failure.vendor_code = vendor_code;
     failure.message = std::move(message);
+    const bool numbered = !failure.sqlstate.empty() || vendor_code != 0;
+    failure.code = login ? Errc::login : numbered ? Errc::server : Errc::network;
     return failure;
+}
+
+// A value of a result, as the server's text.
+std::optional<std::string> value_of(nb::handle value) {
+    if (value.is_none()) {
+        return std::nullopt;
+    }
+    if (nb::isinstance<nb::bytes>(value)) {
+        const auto bytes = nb::cast<nb::bytes>(value);
+        return std::string{bytes.c_str(), bytes.size()};
+    }
+    return nb::cast<std::string>(value);
+}
+
+std::vector<ResultSet> results_of(const nb::list& sets, const nb::object& columns) {
+    std::vector<ResultSet> results;
+    for (const nb::handle set : sets) {
+        auto& result = results.emplace_back();
+        for (const nb::handle row : nb::cast<nb::list>(set)) {
+            auto& values = result.rows.emplace_back();
+            for (const nb::handle value : nb::cast<nb::sequence>(row)) {
+                values.push_back(value_of(value));
+            }
+        }
+    }
+    if (!columns.is_none()) {
+        auto names = nb::cast<std::vector<std::vector<std::string>>>(columns);
+        for (std::size_t i = 0; i < std::min(names.size(), results.size()); ++i) {
+            results[i].columns = std::move(names[i]);
+        }
+    }
+    return results;
+}
+
+std::shared_ptr<Driver> driver_of(const Settings& settings) {
+    return settings.family() == DatabaseFamily::mysql ? mysql_driver() : pg_driver();
 }
 
 const char* to_string(Verdict verdict) {
@@ -98,7 +140,7 @@ nb::object tuple_of(const Request& request) {
             return nb::make_tuple("open", host, wanted.address, seconds(wanted.timeout));
         }
         nb::object operator()(const request::AskLink& wanted) const {
-            return nb::make_tuple("ask", wanted.sql, seconds(wanted.timeout));
+            return nb::make_tuple("ask", nb::cast(wanted.statements), seconds(wanted.timeout));
         }
         nb::object operator()(const request::DropLink&) const { return nb::make_tuple("drop"); }
         nb::object operator()(const request::AdoptLink&) const { return nb::make_tuple("adopt"); }
@@ -138,7 +180,7 @@ void bind_session(nb::module_& module) {
             "request", [](const Operation& self) { return tuple_of(self.request()); },
             nb::for_getter(nb::sig("def request(self) -> tuple | None")),
             "What is wanted now, as a tuple: ('open', host | None, address, timeout_s), "
-            "('ask', sql, timeout_s), ('drop',), ('adopt',), ('wait',); None = over.")
+            "('ask', [statement, ...], timeout_s), ('drop',), ('adopt',), ('wait',); None = over.")
         .def(
             "wait",
             [](Operation& self, double slice) {
@@ -160,38 +202,29 @@ void bind_session(nb::module_& module) {
             "Answer an ('open', ...): the candidate is there.")
         .def(
             "open_failed",
-            [](Operation& self, nb::object sqlstate, std::string message, bool login) {
+            [](Operation& self, const nb::object& sqlstate, int vendor_code, std::string message,
+               bool login) {
                 self.answer(Opened{
-                    tl::unexpected{failure_of(std::move(sqlstate), std::move(message), login)}});
+                    tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message), login)}});
             },
-            "sqlstate"_a.none(), "message"_a, "login"_a, "Answer an ('open', ...): it failed.")
+            "sqlstate"_a.none(), "vendor_code"_a, "message"_a, "login"_a,
+            "Answer an ('open', ...): it failed. `vendor_code` is MySQL's error number, or 0.")
         .def(
             "asked",
-            [](Operation& self, const nb::list& sets) {
-                std::vector<ResultSet> results;
-                for (const nb::handle set : sets) {
-                    auto& rows = results.emplace_back();
-                    for (const nb::handle row : nb::cast<nb::list>(set)) {
-                        auto& values = rows.emplace_back();
-                        for (const nb::handle value : nb::cast<nb::list>(row)) {
-                            if (value.is_none()) {
-                                values.emplace_back(std::nullopt);
-                            } else {
-                                values.emplace_back(nb::cast<std::string>(value));
-                            }
-                        }
-                    }
-                }
-                self.answer(Asked{std::move(results)});
+            [](Operation& self, const nb::list& sets, const nb::object& columns) {
+                self.answer(Asked{results_of(sets, columns)});
             },
-            "sets"_a, "Answer an ('ask', ...): a list of lists of rows of str or None.")
+            "sets"_a, "columns"_a.none() = nb::none(),
+            "Answer an ('ask', ...): for each statement a list of rows, each a sequence of the "
+            "server's texts (str, bytes or None); and the names of their columns, if known.")
         .def(
             "ask_failed",
-            [](Operation& self, nb::object sqlstate, std::string message) {
+            [](Operation& self, const nb::object& sqlstate, int vendor_code, std::string message) {
                 self.answer(Asked{
-                    tl::unexpected{failure_of(std::move(sqlstate), std::move(message), false)}});
+                    tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message), false)}});
             },
-            "sqlstate"_a.none(), "message"_a, "Answer an ('ask', ...): it failed.")
+            "sqlstate"_a.none(), "vendor_code"_a, "message"_a,
+            "Answer an ('ask', ...): it failed. Without any number the link counts as lost.")
         .def(
             "dropped", [](Operation& self) { self.answer(std::monostate{}); },
             "Answer a ('drop',).")
@@ -200,11 +233,11 @@ void bind_session(nb::module_& module) {
             "Answer an ('adopt',): the candidate is the link now.")
         .def(
             "adopt_failed",
-            [](Operation& self, nb::object sqlstate, std::string message) {
+            [](Operation& self, const nb::object& sqlstate, int vendor_code, std::string message) {
                 self.answer(Adopted{
-                    tl::unexpected{failure_of(std::move(sqlstate), std::move(message), false)}});
+                    tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message), false)}});
             },
-            "sqlstate"_a.none(), "message"_a, "Answer an ('adopt',): it failed.")
+            "sqlstate"_a.none(), "vendor_code"_a, "message"_a, "Answer an ('adopt',): it failed.")
         .def_prop_ro(
             "verdict", [](Operation& self) { return to_string(self.verdict()); },
             "Of an operation that is over: 'pass', 'moved', 'moved_in_transaction', 'failed' or "
@@ -214,19 +247,18 @@ void bind_session(nb::module_& module) {
         .def(
             "__init__",
             [](Session* self, const Settings& settings, const std::string& host) {
-                new (self) Session(settings, host, pg_driver());
+                new (self) Session(settings, host, driver_of(settings));
             },
             "settings"_a, "host"_a)
         .def_prop_ro("idle", &Session::idle, "No plugin is chosen and no call has a deadline.")
         .def("open", &Session::open, nb::keep_alive<0, 1>(), "Start opening the first link.")
         .def(
             "recover",
-            [](Session& self, nb::object sqlstate, std::string message, bool link_broken,
-               bool in_transaction, const std::string& aborted_by) {
+            [](Session& self, const nb::object& sqlstate, int vendor_code, std::string message,
+               bool link_broken, bool in_transaction, const std::string& aborted_by) {
                 CallFailure failure;
-                if (!sqlstate.is_none()) {
-                    failure.sqlstate = SqlState{nb::cast<std::string>(sqlstate)};
-                }
+                failure.sqlstate = state_of(sqlstate);
+                failure.vendor_code = vendor_code;
                 failure.message = std::move(message);
                 failure.link_broken = link_broken;
                 failure.in_transaction = in_transaction;
@@ -234,8 +266,8 @@ void bind_session(nb::module_& module) {
                 failure.aborted_by = aborted_by;
                 return self.recover(std::move(failure));
             },
-            "sqlstate"_a.none(), "message"_a, "link_broken"_a, "in_transaction"_a, "aborted_by"_a,
-            nb::keep_alive<0, 1>(), "Start dealing with a call that failed.")
+            "sqlstate"_a.none(), "vendor_code"_a, "message"_a, "link_broken"_a, "in_transaction"_a,
+            "aborted_by"_a, nb::keep_alive<0, 1>(), "Start dealing with a call that failed.")
         .def(
             "link_adopted",
             [](Session& self, std::string name, std::string address, int port, int descriptor) {

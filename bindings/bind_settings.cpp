@@ -56,8 +56,49 @@ nb::dict dict_of(const Parameters& parameters) {
     return result;
 }
 
+namespace {
+
+DatabaseFamily family_of(std::string_view name) {
+    for (const auto family : {DatabaseFamily::postgresql, DatabaseFamily::mysql}) {
+        if (name == to_string(family)) {
+            return family;
+        }
+    }
+    throw nb::value_error("a family is 'postgresql' or 'mysql'");
+}
+
+// The properties of this prefix that were given, as they were understood.
+nb::dict keepalives_of(const Settings& settings) {
+    nb::dict result;
+    for (const auto property : {Property::tcp_keepalive, Property::tcp_keepalive_time,
+                                Property::tcp_keepalive_interval, Property::tcp_keepalive_probes}) {
+        if (settings.is_given(property)) {
+            const auto& info = property_info(property);
+            result[info.name.data()] = info.type == PropertyType::boolean
+                                           ? nb::cast(settings.boolean(property))
+                                           : nb::cast(settings.integer(property));
+        }
+    }
+    return result;
+}
+
+}  // namespace
+
 void bind_settings(nb::module_& module) {
     nb::class_<Settings>(module, "Settings", "The checked properties of one connection.")
+        .def_prop_ro(
+            "family", [](const Settings& self) { return to_string(self.family()); },
+            "'postgresql' or 'mysql'.")
+        .def_prop_ro("keepalives", &keepalives_of,
+                     "The tcp_keepalive properties that were given, by name: for a driver without "
+                     "parameters for them, whose socket has to be set.")
+        .def_prop_ro(
+            "socket_timeout",
+            [](const Settings& self) {
+                return std::chrono::duration<double>(self.milliseconds(Property::socket_timeout))
+                    .count();
+            },
+            "The value of socket_timeout in seconds; 0 = none.")
         .def_prop_ro(
             "driver_parameters",
             [](const Settings& self) { return dict_of(self.driver_parameters()); },
@@ -71,16 +112,25 @@ void bind_settings(nb::module_& module) {
 
     module.def(
         "parse_settings",
-        [](const nb::dict& given) { return Settings::parse(parameters_of(given)); }, "given"_a,
-        "Check the wrapper's properties and split off the driver's parameters.");
+        [](const nb::dict& given, std::string_view family) {
+            return Settings::parse(parameters_of(given), family_of(family));
+        },
+        "given"_a, "family"_a = "postgresql",
+        "Check the wrapper's properties and split off the driver's parameters. `family` is "
+        "'postgresql' or 'mysql'.");
     module.def(
         "parse_conninfo", [](std::string_view text) { return dict_of(parse_conninfo(text)); },
         "conninfo"_a, "Read a libpq connection string or URI; unknown names are kept.");
     module.def(
         "masked", [](const nb::dict& given) { return masked(parameters_of(given)); }, "given"_a,
         "The parameters for a log, secrets as ***.");
-    module.def("nearest_property_name", &nearest_property_name, "unknown"_a,
-               "The name that a mistyped one was probably meant to be, or None.");
+    module.def(
+        "nearest_property_name",
+        [](std::string_view unknown, std::string_view family) {
+            return nearest_property_name(unknown, family_of(family));
+        },
+        "unknown"_a, "family"_a = "postgresql",
+        "The name that a mistyped one was probably meant to be, or None.");
     module.def(
         "property_table",
         [] {

@@ -39,6 +39,7 @@ NB_MODULE(_engine, module) {
     bind_settings(module);
     bind_topology(module);
     bind_session(module);
+    bind_sockets(module);
 
     module.def("release_resources", &aws_wrapper::release_resources,
                nb::call_guard<nb::gil_scoped_release>(),

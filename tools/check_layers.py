@@ -25,6 +25,7 @@ IMPORT = re.compile(r"^\s*(?:from|import)\s+([\w.]+)")
 MODEL_HEADERS = {
     "clock",
     "conninfo",
+    "database_family",
     "endpoint",
     "error",
     "host",
@@ -33,10 +34,12 @@ MODEL_HEADERS = {
     "properties",
     "result_set",
     "sql_state",
+    "statements",
     "topology",
 }
 DIALECT_HEADERS = MODEL_HEADERS | {"dialect"}
-DRIVER_HEADERS = MODEL_HEADERS | {"drivers"}
+DRIVER_HEADERS = MODEL_HEADERS | {"drivers", "socket_peer"}
+MONITOR_HEADERS = DIALECT_HEADERS | {"socket_deadline"}
 ALL = None  # every public header
 
 # Folder of src -> (its own folders, public headers, may use asio). The deepest folder decides.
@@ -46,12 +49,14 @@ RULES: dict[str, tuple[tuple[str, ...], set[str] | None, bool]] = {
     "driver": (("driver/",), DRIVER_HEADERS, True),
     "driver/null": (("driver/",), DRIVER_HEADERS, True),
     "driver/pg": (("driver/",), DRIVER_HEADERS, True),
-    "monitor": (("monitor/", "driver/", "dialect/", "model/"), DIALECT_HEADERS, True),
+    "driver/mysql": (("driver/",), DRIVER_HEADERS, True),
+    "monitor": (("monitor/", "driver/", "dialect/", "model/"), MONITOR_HEADERS, True),
     "pipeline": (("pipeline/", "monitor/", "driver/", "dialect/", "model/"), ALL, False),
     "plugins": (("pipeline/", "plugins/"), ALL, False),
 }
 LEAVES = ("driver/pg/", "driver/mysql/")  # joined at link time, included by nobody else
 LIBPQ = re.compile(r"^(libpq-fe|libpq-events|postgres_ext|pg_config)\.h$|^libpq/")
+LIBMARIADB = re.compile(r"^(mysql|errmsg|mysqld_error|ma_\w+|mariadb_\w+)\.h$|^(mysql|mariadb)/")
 PYTHON = re.compile(r"^(Python\.h$|nanobind/)")
 ASIO = re.compile(r"^asio(\.hpp$|/)")
 
@@ -88,6 +93,8 @@ def wrong_in_source(relative: Path, name: str, known: set[str]) -> str | None:
         return "only bindings may know Python"
     if LIBPQ.match(name) and layer != "driver/pg":
         return "only driver/pg may know libpq"
+    if LIBMARIADB.match(name) and layer != "driver/mysql":
+        return "only driver/mysql may know libmariadb"
     if ASIO.match(name) and not asio:
         return f"{layer} knows no asio"
     if name.startswith("aws_wrapper/"):
@@ -129,8 +136,8 @@ def check_public_headers(root: Path) -> Iterator[str]:
     for path in sources(folder):
         for number, name in includes(path):
             why = None
-            if ASIO.match(name) or LIBPQ.match(name) or PYTHON.match(name):
-                why = "a public header shows no asio, libpq or Python"
+            if any(p.match(name) for p in (ASIO, LIBPQ, LIBMARIADB, PYTHON)):
+                why = "a public header shows no asio, client library or Python"
             elif name in private:
                 why = "a public header includes no private one"
             elif path.stem in MODEL_HEADERS and name.startswith("aws_wrapper/"):
@@ -147,7 +154,7 @@ def check_bindings(root: Path) -> Iterator[str]:
     private = {str(p.relative_to(root / "src")) for p in sources(root / "src")}
     for path in sources(folder):
         for number, name in includes(path):
-            foreign = ASIO.match(name) or LIBPQ.match(name) or name in private
+            foreign = any(p.match(name) for p in (ASIO, LIBPQ, LIBMARIADB)) or name in private
             if foreign or name.startswith(("../", "src/")):
                 yield (
                     f"{path.relative_to(root)}:{number}: "
@@ -184,6 +191,8 @@ CLEAN = {
     "src/driver/driver.hpp": "#include <asio/awaitable.hpp>",
     "src/driver/pg/pg_driver.cpp": "#include <libpq-fe.h>",
     "src/driver/pg/own.hpp": "#include <string>",
+    "src/driver/mysql/mysql_driver.cpp": "#include <mysql/mysql.h>",
+    "src/driver/mysql/own.hpp": "#include <string>",
     "src/monitor/runtime.hpp": '#include "driver/driver.hpp"',
     "src/monitor/any_test.cpp": '#include "plugins/one/info.hpp"',
     "src/pipeline/plugin.hpp": '#include "monitor/runtime.hpp"',
@@ -210,6 +219,11 @@ VIOLATING = {
     "src/monitor/h.cpp": '#include "driver/pg/own.hpp"',
     "src/monitor/i.cpp": "#include <libpq-fe.h>",
     "src/monitor/j.cpp": "#include <aws_wrapper/face.hpp>",
+    "src/monitor/s.cpp": "#include <mysql/mysql.h>",
+    "src/monitor/t.cpp": '#include "driver/mysql/own.hpp"',
+    "src/driver/pg/u.cpp": "#include <mysql.h>",
+    "src/driver/mysql/v.cpp": "#include <libpq-fe.h>",
+    "include/aws_wrapper/host.cpp": "#include <mysql.h>",
     "src/pipeline/k.cpp": '#include "plugins/one/info.hpp"',
     "src/plugins/one/l.cpp": '#include "plugins/two/info.hpp"',
     "src/plugins/one/m.cpp": '#include "monitor/runtime.hpp"',

@@ -21,7 +21,7 @@ def page() -> str:
         "# Properties",
         "",
         "Made by `tools/property_page.py` from the engine's table. Everything else that is given",
-        "to `connect()` goes to psycopg as it is.",
+        "to `connect()` goes to the driver as it is.",
     ]
     for owner, title in _OWNERS.items():
         rows = [row for row in _engine.property_table() if row["owner"] == owner]
@@ -33,7 +33,7 @@ def page() -> str:
         "## Parameters of the monitoring connections",
         "",
         "`monitoring-<name>` (also `topology-monitoring-<name>`) gives the monitors' connections",
-        "another value for a parameter of psycopg's, for example `monitoring-connect_timeout=3`",
+        "another value for a parameter of the driver's, for example `monitoring-connect_timeout=3`",
         "(seconds, fractions allowed).",
     ]
     return "\n".join(lines) + "\n"

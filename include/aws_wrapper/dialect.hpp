@@ -10,30 +10,61 @@
 
 #include <tl/expected.hpp>
 
+#include <aws_wrapper/database_family.hpp>
 #include <aws_wrapper/endpoint.hpp>
 #include <aws_wrapper/error.hpp>
 #include <aws_wrapper/host.hpp>
 #include <aws_wrapper/instance_template.hpp>
 #include <aws_wrapper/result_set.hpp>
 #include <aws_wrapper/sql_state.hpp>
+#include <aws_wrapper/statements.hpp>
 
 namespace aws_wrapper {
 
-enum class DialectCode : std::uint8_t { pg, rds_pg, aurora_pg, multi_az_pg };
+enum class DialectCode : std::uint8_t {
+    pg,
+    rds_pg,
+    aurora_pg,
+    multi_az_pg,
+    mysql,
+    rds_mysql,
+    aurora_mysql,
+    multi_az_mysql,
+};
+
+/// Errors that mean the same, told by what servers and client libraries number them with.
+struct ErrorSet {
+    /// An error number that means several things, and the part of the message that tells them
+    /// apart. The last resort.
+    struct CodeWithText {
+        int vendor_code;
+        std::string_view text;
+    };
+
+    std::span<const std::string_view> states;  ///< SQLSTATE prefixes
+    std::span<const int> vendor_codes{};
+    std::span<const CodeWithText> codes_with_text{};
+    /// Parts of messages by which a client library refuses to connect without any number.
+    std::span<const std::string_view> connect_texts{};
+};
 
 /// What differs between kinds of databases, as data. Every text is a single statement without
-/// ";", with all names and operators qualified, so that no search_path can redirect it. A text
-/// that a dialect has no use for is empty. Everything points to static storage.
+/// ";"; PostgreSQL's have all names and operators qualified, so that no search_path can redirect
+/// them. A text that a dialect has no use for is empty. Everything points to static storage.
 struct Dialect {
     DialectCode code;
     std::string_view name;  ///< as in the property `wrapper_dialect`
+    DatabaseFamily family;
     std::uint16_t default_port;
     std::string_view topology_sql;
     std::string_view self_id_sql;    ///< first column: the server's own id
     std::string_view role_sql;       ///< one value: is the server a reader?
-    std::string_view writer_id_sql;  ///< one value: the writer's id; no row on the writer itself
-    std::span<const std::string_view> network_states;  ///< SQLSTATE prefixes
-    std::span<const std::string_view> login_states;
+    std::string_view writer_id_sql;  ///< one row with the writer's id; no row on the writer itself
+    /// The possible names of the column with the writer's id; without any it is the first one.
+    std::span<const std::string_view> writer_id_columns;
+    ErrorSet network;
+    ErrorSet login;
+    ErrorSet read_only;
 
     /// True if the servers of this dialect know each other.
     bool has_topology() const noexcept { return !topology_sql.empty(); }
@@ -44,6 +75,9 @@ const Dialect& dialect(DialectCode code) noexcept;
 /// The dialect of a value of `wrapper_dialect`; nothing for "auto" and unknown names.
 std::optional<DialectCode> dialect_by_name(std::string_view name) noexcept;
 
+/// The dialect of a family's servers that nobody manages.
+const Dialect& plain_dialect(DatabaseFamily family) noexcept;
+
 struct DialectGuess {
     DialectCode code{DialectCode::pg};
     bool may_upgrade{true};  ///< false: the guess is final, the server is not asked
@@ -51,16 +85,16 @@ struct DialectGuess {
     bool operator==(const DialectGuess&) const = default;
 };
 
-/// The dialect that an endpoint's name suggests before any server was asked. Global and shard
-/// group endpoints are final Aurora.
-DialectGuess first_guess(EndpointType type) noexcept;
+/// The dialect that an endpoint's name suggests before any server was asked. Global endpoints are
+/// final Aurora, and so are shard groups, which only PostgreSQL has.
+DialectGuess first_guess(EndpointType type, DatabaseFamily family) noexcept;
 
 /// Finds the dialect of a server with as few statements as possible. Does no I/O: it tells the
 /// next statement and is told its outcome. One object per detection, used by one thread.
 ///
 /// A guess with a topology of its own is not asked about at first: while confirmed_by_survey() is
-/// true there is no next_query(), and a survey (survey_sql(), read_survey()) of dialect result()
-/// answers the question, too. Tell its outcome to on_survey() or on_failure().
+/// true there is no next_query(), and a survey (survey_statements(), read_survey()) of dialect
+/// result() answers the question, too. Tell its outcome to on_survey() or on_failure().
 class DialectDetection {
 public:
     explicit DialectDetection(DialectGuess guess) noexcept;
@@ -74,10 +108,10 @@ public:
     /// The server has answered the survey of dialect result().
     void on_survey() noexcept;
 
-    /// next_query(), or the survey that should have confirmed the guess, failed. An empty state
-    /// and one of the network classes end the detection without an answer: the link is of no more
-    /// use, and confirmed() stays false.
-    void on_failure(SqlState state);
+    /// next_query(), or the survey that should have confirmed the guess, failed. An error without
+    /// any number, and one that means the network, end the detection without an answer: the link
+    /// is of no more use, and confirmed() stays false.
+    void on_failure(const Diagnostics& error);
 
     bool confirmed_by_survey() const noexcept { return step_ == Step::survey; }
 
@@ -88,10 +122,21 @@ public:
     DialectCode result() const noexcept { return result_; }
 
 private:
-    enum class Step : std::uint8_t { survey, extensions, aurora, multi_az, done, interrupted };
+    enum class Step : std::uint8_t {
+        survey,
+        extensions,  // PostgreSQL's: extensions, aurora, multi_az
+        aurora,
+        multi_az,
+        variables,  // MySQL's: variables, rds_topology
+        rds_topology,
+        done,
+        interrupted,
+    };
 
+    static Step first_step(DialectGuess guess) noexcept;
     void settle(DialectCode code) noexcept;
     void on_extensions(bool known, bool aurora, bool rds) noexcept;
+    void on_variables(const ResultSet& rows);
 
     DialectCode guess_;
     DialectCode result_;
@@ -115,22 +160,27 @@ struct Survey {
     bool operator==(const Survey&) const = default;
 };
 
-/// All questions of a survey as one text of several statements, for one round trip of the simple
-/// query protocol.
-std::string survey_sql(const Dialect& dialect);
+/// All questions of a survey.
+Statements survey_statements(const Dialect& dialect);
 
-/// Makes a survey of the results of survey_sql(), one per statement and in its order.
+/// Makes a survey of the results of survey_statements(), one per statement and in its order.
 ///
 /// Of several writers the most recently updated one counts, the others are left out; a missing
 /// time is "now". Of rows that give the same host the newer one counts. Rows without an id are
-/// left out. A missing writer is no error. Times are compared only in the DateStyle ISO; in any
-/// other they count as missing.
+/// left out. A missing writer is no error. Times are compared only in the DateStyle ISO, with a
+/// zone or all in the server's own; in any other form they count as missing.
+///
+/// Where the writer's id has a query of its own, a server without an answer to it is the writer,
+/// unless its role speaks against that.
 ///
 /// Fails with Errc::invalid_property if hosts were found but `instances` is a bare "?", and with
 /// Errc::server if the results don't have the expected form.
 tl::expected<Survey, Failure> read_survey(const Dialect& dialect,
                                           const std::vector<ResultSet>& results,
                                           const InstanceTemplate& instances);
+
+/// The answer to Dialect::role_sql: true for a reader. Nothing if it is not a single value.
+std::optional<bool> read_role(const std::vector<ResultSet>& results);
 
 /// What an error of a server or of a link means for failover.
 enum class FailureKind : std::uint8_t {
@@ -140,18 +190,19 @@ enum class FailureKind : std::uint8_t {
     other,
 };
 
-/// Classifies an error on an open link. A broken link decides, whatever the state says.
+/// Classifies an error on an open link. A broken link decides, whatever the error says.
 ///
-/// SQLSTATE classes are JDBC's: 08 but for 08004, 57P01 to 57P03, 58, 99 and F0 are network;
-/// 28P01, 28000 and 08004 login; 25006 is read-only. On Multi-AZ clusters 28000 is network: their
-/// servers refuse users while they change roles.
-FailureKind classify(const Dialect& dialect, SqlState state, bool link_broken) noexcept;
+/// PostgreSQL's SQLSTATE classes are JDBC's: 08 but for 08004, 57P01 to 57P03, 58, 99 and F0 are
+/// network; 28P01, 28000 and 08004 login; 25006 is read-only. On Multi-AZ clusters 28000 is
+/// network: their servers refuse users while they change roles.
+///
+/// MySQL's errors go by their numbers, the server's and the client libraries', and by the classes
+/// 08 (network) but for 08004 (too many connections), and 28 (login).
+FailureKind classify(const Dialect& dialect, const Diagnostics& error, bool link_broken) noexcept;
 
-/// Classifies a failed attempt to connect. libpq gives no SQLSTATE for it, so that without one the
-/// message decides: network, unless it says that a password is missing or was refused. Only
-/// English messages are understood.
-FailureKind classify_connect(const Dialect& dialect,
-                             SqlState state,
-                             std::string_view message) noexcept;
+/// Classifies a failed attempt to connect. libpq gives no SQLSTATE for it, so that without any
+/// number the message decides: network, unless it says that a password is missing or was refused.
+/// Only English messages are understood.
+FailureKind classify_connect(const Dialect& dialect, const Diagnostics& error) noexcept;
 
 }  // namespace aws_wrapper

@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include <aws_wrapper/sql_state.hpp>
 
@@ -35,11 +36,21 @@ private:
     SqlState sqlstate_;
 };
 
+/// What an error tells of itself, in the words of the server or of the client library. A view.
+struct Diagnostics {
+    SqlState sqlstate{};  ///< empty if nobody gave one
+    int vendor_code{0};   ///< MySQL's error number, the server's or the client's; 0 = none
+    std::string_view message{};
+};
+
 /// A failure as a value, for paths on which it is an event and not an exception.
 struct Failure {
     Errc code{Errc::network};
     SqlState sqlstate{};
     std::string message{};
+    int vendor_code{0};  ///< as in Diagnostics
+
+    Diagnostics diagnostics() const noexcept { return {sqlstate, vendor_code, message}; }
 };
 
 }  // namespace aws_wrapper

@@ -16,6 +16,7 @@
 #include <aws_wrapper/host.hpp>
 #include <aws_wrapper/result_set.hpp>
 #include <aws_wrapper/sql_state.hpp>
+#include <aws_wrapper/statements.hpp>
 #include <aws_wrapper/topology.hpp>
 
 namespace aws_wrapper {
@@ -41,9 +42,9 @@ struct OpenLink {
     std::string address{};  ///< of the host, if known
     Duration timeout{};     ///< zero: only what the application's parameters say
 };
-/// Run a text of one or more statements on the candidate.
+/// Run statements on the candidate, in order; the answer has a result for each.
 struct AskLink {
-    std::string sql{};
+    Statements statements{};
     Duration timeout{};
 };
 /// Close the candidate.
@@ -84,6 +85,9 @@ struct CallFailure {
     bool in_transaction{false};  ///< a transaction was open before the call
     TimePoint at{};
     std::string aborted_by{};  ///< why a monitor ended the call, if one did
+    int vendor_code{0};        ///< as in Diagnostics
+
+    Diagnostics diagnostics() const noexcept { return {sqlstate, vendor_code, message}; }
 };
 
 /// What became of a connection after an operation.
@@ -104,9 +108,9 @@ public:
     TimePoint now() const noexcept { return now_; }
 
     auto open(request::OpenLink wanted) { return ask<Opened>(std::move(wanted)); }
-    auto query(std::string sql, Duration timeout) {
+    auto query(Statements statements, Duration timeout) {
         request::AskLink wanted;
-        wanted.sql = std::move(sql);
+        wanted.statements = std::move(statements);
         wanted.timeout = timeout;
         return ask<Asked>(std::move(wanted));
     }

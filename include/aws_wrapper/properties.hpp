@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <aws_wrapper/clock.hpp>
+#include <aws_wrapper/database_family.hpp>
 #include <aws_wrapper/parameters.hpp>
 
 namespace aws_wrapper {
@@ -79,6 +80,7 @@ const char* to_string(PropertyEffect effect) noexcept;
 struct PropertyChoice {
     std::string_view name;
     std::string_view meaning;
+    std::optional<DatabaseFamily> family{};  ///< the only one that it is possible for, if any
 };
 
 /// What there is to know about a property. Everything points to static storage.
@@ -104,9 +106,12 @@ const PropertyInfo& property_info(Property property) noexcept;
 /// The property of exactly this name; null if the name is none of ours.
 const PropertyInfo* find_property(std::string_view name) noexcept;
 
-/// The name that a mistyped one was probably meant to be, among ours and libpq's keywords: at an
-/// edit distance of at most 2 or a third of its length. Nothing if the name is a known one.
-std::optional<std::string> nearest_property_name(std::string_view unknown);
+/// The name that a mistyped one was probably meant to be, among ours and those of the family's
+/// driver (libpq, mysql-connector): at an edit distance of at most 2 or a third of its length.
+/// Nothing if the name is a known one.
+std::optional<std::string> nearest_property_name(
+    std::string_view unknown,
+    DatabaseFamily family = DatabaseFamily::postgresql);
 
 /// The parameters for a log, "host=h, password=***", or "<empty>". Hidden are the values whose
 /// names contain password, passwd, secret or token (but not the secrets_manager_* settings, which
@@ -120,9 +125,14 @@ public:
     /// Splits what the application gave into our properties and the driver's parameters.
     ///
     /// None counts as not given. Throws Error (Errc::invalid_property), which tells the property,
-    /// the value (a secret one as ***) and what is allowed, for a value that its property refuses,
-    /// an empty name and a name given twice. Names that aren't ours go to the driver unseen.
-    static Settings parse(const Parameters& given);
+    /// the value (a secret one as ***) and what is allowed, for a value that its property refuses
+    /// or that belongs to another family, an empty name and a name given twice. Names that aren't
+    /// ours go to the driver unseen.
+    static Settings parse(const Parameters& given,
+                          DatabaseFamily family = DatabaseFamily::postgresql);
+
+    /// The database that the application's driver speaks to.
+    DatabaseFamily family() const noexcept { return family_; }
 
     /// @{
     /// The value given or the default; without either false, 0, "" or an empty list. Asking for
@@ -139,8 +149,8 @@ public:
     }
 
     /// What the driver gets: everything that isn't ours, in the order and with the types given.
-    /// The tcp_keepalive properties become libpq's keepalives parameters, unless those are given
-    /// themselves; `database` becomes `dbname`, unless that is given.
+    /// With PostgreSQL the tcp_keepalive properties become libpq's keepalives parameters, unless
+    /// those are given themselves, and `database` becomes `dbname`, unless that is given.
     const Parameters& driver_parameters() const noexcept { return driver_parameters_; }
 
     /// What `monitoring-` and `topology-monitoring-` override for the engine's own connections,
@@ -156,9 +166,10 @@ private:
     using Value =
         std::variant<bool, std::int64_t, Milliseconds, std::string, std::vector<std::string>>;
 
-    Settings() = default;
+    explicit Settings(DatabaseFamily family) noexcept : family_{family} {}
     const Value& at(Property property) const { return values_[static_cast<std::size_t>(property)]; }
 
+    DatabaseFamily family_;
     std::vector<Value> values_;
     std::bitset<kPropertyCount> given_;
     Parameters all_;  // as given, without the overrides

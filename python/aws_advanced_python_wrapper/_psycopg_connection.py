@@ -166,7 +166,7 @@ class PsycopgFace(AwsWrapperConnection):
         broken = self.is_closed or aborted_by is not None
         try:
             operation = session.recover(
-                error.sqlstate, str(error), broken, in_transaction, aborted_by or ""
+                error.sqlstate, 0, str(error), broken, in_transaction, aborted_by or ""
             )
             Recovery(self, session).run(operation)
             verdict = operation.verdict

@@ -60,15 +60,15 @@ class Performer:
             self.drop()
             raise
 
-    def _ask(self, operation: _engine.Operation, sql: str, timeout: float) -> None:
+    def _ask(self, operation: _engine.Operation, statements: list[str], timeout: float) -> None:
         try:
-            sets = ask(self.candidate, sql, timeout)
+            sets = ask(self.candidate, "; ".join(statements), timeout)
         except LinkTimeout as error:
             self.error = error
-            operation.ask_failed(None, str(error))
+            operation.ask_failed(None, 0, str(error))
         except psycopg.Error as error:
             self.error = error
-            operation.ask_failed(error.sqlstate, str(error))
+            operation.ask_failed(error.sqlstate, 0, str(error))
         else:
             operation.asked(sets)
 
@@ -175,13 +175,13 @@ class Opening(Performer):
         except psycopg.OperationalError as error:
             self.error = error
             login = "authentication failed" in str(error)
-            operation.open_failed(error.sqlstate, str(error), login)
+            operation.open_failed(error.sqlstate, 0, str(error), login)
         else:
             operation.opened(**facts(self.candidate, self._parameters))
 
-    def _ask(self, operation: _engine.Operation, sql: str, timeout: float) -> None:
+    def _ask(self, operation: _engine.Operation, statements: list[str], timeout: float) -> None:
         started = monotonic()
-        super()._ask(operation, sql, timeout)
+        super()._ask(operation, statements, timeout)
         logger.debug("asked the server who it is, in %.1f ms", (monotonic() - started) * 1000)
 
     def _adopt(self, operation: _engine.Operation) -> None:
@@ -224,9 +224,9 @@ class Recovery(Performer):
         try:
             self._pgconn = open_pgconn(parameters, timeout)
         except LinkTimeout as error:
-            operation.open_failed(None, str(error), False)
+            operation.open_failed(None, 0, str(error), False)
         except psycopg.OperationalError as error:
-            operation.open_failed(error.sqlstate, str(error), False)
+            operation.open_failed(error.sqlstate, 0, str(error), False)
         else:
             operation.opened(**facts(self._pgconn, self._parameters))
 
@@ -238,7 +238,7 @@ class Recovery(Performer):
             self._connection._adopt(pgconn)
         except (LinkTimeout, psycopg.Error) as error:
             self.drop()
-            operation.adopt_failed(getattr(error, "sqlstate", None), str(error))
+            operation.adopt_failed(getattr(error, "sqlstate", None), 0, str(error))
             return
         self._pgconn = None
         self._session.link_adopted(

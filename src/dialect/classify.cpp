@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 
 #include <aws_wrapper/dialect.hpp>
 
@@ -8,44 +7,43 @@ namespace aws_wrapper {
 
 namespace {
 
-constexpr std::string_view kReadOnlyState = "25006";
+bool contains(std::string_view text, std::string_view part) noexcept {
+    return text.find(part) != std::string_view::npos;
+}
 
-// The first two are the server's, after 'FATAL:  '; the last is libpq's own.
-constexpr std::array<std::string_view, 3> kLoginMessages{
-    "password authentication failed",
-    "PAM authentication failed",
-    "no password supplied",
-};
-
-bool is_one_of(std::span<const std::string_view> prefixes, SqlState state) noexcept {
-    return std::ranges::any_of(prefixes,
-                               [state](std::string_view prefix) { return state.in_class(prefix); });
+bool is_one_of(const ErrorSet& set, const Diagnostics& error) noexcept {
+    return std::ranges::any_of(
+               set.states,
+               [&error](std::string_view prefix) { return error.sqlstate.in_class(prefix); }) ||
+           std::ranges::any_of(set.vendor_codes,
+                               [&error](int code) { return error.vendor_code == code; }) ||
+           std::ranges::any_of(set.codes_with_text, [&error](const auto& entry) {
+               return error.vendor_code == entry.vendor_code && contains(error.message, entry.text);
+           });
 }
 
 }  // namespace
 
-FailureKind classify(const Dialect& dialect, SqlState state, bool link_broken) noexcept {
+FailureKind classify(const Dialect& dialect, const Diagnostics& error, bool link_broken) noexcept {
     if (link_broken) {
         return FailureKind::network;
     }
-    if (is_one_of(dialect.login_states, state)) {
+    if (is_one_of(dialect.login, error)) {
         return FailureKind::login;
     }
-    if (is_one_of(dialect.network_states, state)) {
+    if (is_one_of(dialect.network, error)) {
         return FailureKind::network;
     }
-    return state.is(kReadOnlyState) ? FailureKind::read_only : FailureKind::other;
+    return is_one_of(dialect.read_only, error) ? FailureKind::read_only : FailureKind::other;
 }
 
-FailureKind classify_connect(const Dialect& dialect,
-                             SqlState state,
-                             std::string_view message) noexcept {
-    if (!state.empty()) {
-        return classify(dialect, state, false);
+FailureKind classify_connect(const Dialect& dialect, const Diagnostics& error) noexcept {
+    if (!error.sqlstate.empty() || error.vendor_code != 0) {
+        return classify(dialect, error, false);
     }
-    const bool login = std::ranges::any_of(kLoginMessages, [message](std::string_view part) {
-        return message.find(part) != std::string_view::npos;
-    });
+    const bool login = std::ranges::any_of(
+        dialect.login.connect_texts,
+        [&error](std::string_view part) { return contains(error.message, part); });
     return login ? FailureKind::login : FailureKind::network;
 }
 

@@ -10,12 +10,13 @@ const Dialect& kAurora = dialect(DialectCode::aurora_pg);
 const Dialect& kMultiAz = dialect(DialectCode::multi_az_pg);
 
 FailureKind kind_of(const char* state, const Dialect& of = kAurora) {
-    return classify(of, SqlState{state}, /*link_broken=*/false);
+    return classify(of, {.sqlstate = SqlState{state}}, /*link_broken=*/false);
 }
 
 TEST(Classify, ABrokenLinkDecides) {
     for (const char* state : {"", "42601", "25006", "28P01", "40001"}) {
-        EXPECT_EQ(classify(kAurora, SqlState{state}, true), FailureKind::network) << state;
+        EXPECT_EQ(classify(kAurora, {.sqlstate = SqlState{state}}, true), FailureKind::network)
+            << state;
     }
 }
 
@@ -54,7 +55,7 @@ TEST(Classify, KnowsAWriteOnAReadOnlyServer) {
 // The messages are quoted from PostgreSQL 15 and libpq 15 and 18.
 TEST(ClassifyConnect, ReadsTheMessageOnlyForWantOfAState) {
     const auto kind = [](std::string_view message) {
-        return classify_connect(kAurora, {}, message);
+        return classify_connect(kAurora, {.message = message});
     };
     EXPECT_EQ(kind("connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  password "
                    "authentication failed for user \"app\"\n"),
@@ -72,9 +73,82 @@ TEST(ClassifyConnect, ReadsTheMessageOnlyForWantOfAState) {
                    "system is starting up\n"),
               FailureKind::network);
     EXPECT_EQ(kind(""), FailureKind::network);
-    EXPECT_EQ(classify_connect(kAurora, SqlState{"28P01"}, ""), FailureKind::login);
-    EXPECT_EQ(classify_connect(kAurora, SqlState{"3D000"}, "database \"x\" does not exist"),
+    EXPECT_EQ(classify_connect(kAurora, {.sqlstate = SqlState{"28P01"}}), FailureKind::login);
+    EXPECT_EQ(classify_connect(kAurora, {.sqlstate = SqlState{"3D000"},
+                                         .message = "database \"x\" does not exist"}),
               FailureKind::other);
+}
+
+const Dialect& kMysql = dialect(DialectCode::aurora_mysql);
+
+FailureKind kind_of(int code, const char* state = "HY000", std::string_view message = {}) {
+    return classify(kMysql, {SqlState{state}, code, message}, /*link_broken=*/false);
+}
+
+TEST(ClassifyMysql, ABrokenLinkDecides) {
+    EXPECT_EQ(classify(kMysql, {SqlState{"42000"}, 1064, {}}, true), FailureKind::network);
+}
+
+TEST(ClassifyMysql, KnowsALostLinkByTheNumberOfTheServerOrTheClient) {
+    for (const int code : {2001, 2002, 2003, 2004, 2006, 2012, 2013, 2026, 2055, 4031, 1927}) {
+        EXPECT_EQ(kind_of(code), FailureKind::network) << code;
+        EXPECT_EQ(kind_of(code, ""), FailureKind::network) << code;
+    }
+    EXPECT_EQ(kind_of(1053, "08S01"), FailureKind::network);
+    EXPECT_EQ(kind_of(1158, "08S01"), FailureKind::network);
+    EXPECT_EQ(kind_of(0, "08003"), FailureKind::network);
+}
+
+TEST(ClassifyMysql, DoesNotLeaveAHealthyServerForItsOwnErrors) {
+    for (const int code : {0, 1064, 1146, 1205, 1213, 1317, 3024, 1105, 1193}) {
+        EXPECT_EQ(kind_of(code), FailureKind::other) << code;
+    }
+    EXPECT_EQ(kind_of(1040, "08004"), FailureKind::other) << "too many connections";
+    EXPECT_EQ(kind_of(0, ""), FailureKind::other);
+}
+
+TEST(ClassifyMysql, KnowsARefusedUser) {
+    EXPECT_EQ(kind_of(1045, "28000"), FailureKind::login);
+    EXPECT_EQ(kind_of(1045, ""), FailureKind::login);
+    EXPECT_EQ(kind_of(1698, "28000"), FailureKind::login);
+    EXPECT_EQ(kind_of(1524), FailureKind::login);
+    EXPECT_EQ(kind_of(1251, "08004"), FailureKind::login);
+    EXPECT_EQ(kind_of(2059), FailureKind::login);
+}
+
+// The messages are quoted from MySQL 8.0 and MariaDB 10.11.
+TEST(ClassifyMysql, KnowsAWriteOnAReadOnlyServer) {
+    EXPECT_EQ(kind_of(1836), FailureKind::read_only);
+    EXPECT_EQ(kind_of(1290, "HY000",
+                      "The MySQL server is running with the --read-only option so it cannot "
+                      "execute this statement"),
+              FailureKind::read_only);
+    EXPECT_EQ(kind_of(1290, "HY000",
+                      "The MySQL server is running with the --super-read-only option so it cannot "
+                      "execute this statement"),
+              FailureKind::read_only);
+    EXPECT_EQ(kind_of(1290, "HY000",
+                      "The MariaDB server is running with the --read-only option so it cannot "
+                      "execute this statement"),
+              FailureKind::read_only);
+    EXPECT_EQ(kind_of(1290, "HY000",
+                      "The MySQL server is running with the --secure-file-priv option so it cannot "
+                      "execute this statement"),
+              FailureKind::other);
+    EXPECT_EQ(kind_of(1792, "25006", "Cannot execute statement in a READ ONLY transaction."),
+              FailureKind::other)
+        << "the application made its transaction so";
+}
+
+TEST(ClassifyMysql, AFailedConnectIsToldByItsNumber) {
+    const auto kind = [](int code, const char* state) {
+        return classify_connect(kMysql, {SqlState{state}, code, "whatever it says"});
+    };
+    EXPECT_EQ(kind(2003, ""), FailureKind::network);
+    EXPECT_EQ(kind(2005, ""), FailureKind::network);
+    EXPECT_EQ(kind(1045, "28000"), FailureKind::login);
+    EXPECT_EQ(kind(1049, "42000"), FailureKind::other);
+    EXPECT_EQ(kind(0, ""), FailureKind::network) << "a timeout of the face's own";
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-const SqlState kUndefinedFunction{"42883"};
-const SqlState kTerminated{"57P01"};
+const Diagnostics kUndefinedFunction{.sqlstate = SqlState{"42883"}};
+const Diagnostics kTerminated{.sqlstate = SqlState{"57P01"}};
 
 // A server that answers the detection's questions; a function that it lacks is an error.
 struct Server {
@@ -140,10 +140,10 @@ TEST(DialectDetection, AnEmptyAuroraFunctionIsNoAurora) {
 }
 
 TEST(DialectDetection, ALostLinkEndsItWithoutAnAnswer) {
-    for (const SqlState state : {SqlState{}, kTerminated}) {
+    for (const Diagnostics& error : {Diagnostics{}, kTerminated}) {
         for (const DialectCode code : {DialectCode::pg, DialectCode::aurora_pg}) {
             DialectDetection detection{{code, true}};
-            detection.on_failure(state);
+            detection.on_failure(error);
             EXPECT_FALSE(detection.confirmed());
             EXPECT_FALSE(detection.confirmed_by_survey());
             EXPECT_EQ(detection.next_query(), std::nullopt);
@@ -151,6 +151,103 @@ TEST(DialectDetection, ALostLinkEndsItWithoutAnAnswer) {
             detection.on_failure(kUndefinedFunction);
             EXPECT_FALSE(detection.confirmed());
         }
+    }
+}
+
+// A MySQL server that answers the detection's questions.
+struct MysqlServer {
+    std::vector<Row> variables{};
+    std::optional<ResultSet> rds_topology{};  // nothing: the table does not exist
+};
+
+const Diagnostics kNoSuchTable{.sqlstate = SqlState{"42S02"}, .vendor_code = 1146};
+const Diagnostics kUnknownVariable{.sqlstate = SqlState{"HY000"}, .vendor_code = 1193};
+
+const Row kCommunity{"version_comment", "MySQL Community Server - GPL"};
+const Row kFromSource{"version_comment", "Source distribution"};
+const Row kNoReportHost{"report_host", ""};
+const Row kReportHost{"report_host", "10.0.0.1"};
+
+const MysqlServer kPlainMysql{.variables = {kNoReportHost, kCommunity}};
+const MysqlServer kRdsMysql{.variables = {kNoReportHost, kFromSource}};
+const MysqlServer kAuroraMysql{
+    .variables = {Row{"aurora_version", "3.07.1"}, kNoReportHost, kFromSource}};
+const MysqlServer kMultiAzMysql{.variables = {kReportHost, kFromSource},
+                                .rds_topology = ResultSet{Row{"1"}}};
+// The table of a server that is in a Blue/Green deployment.
+const MysqlServer kBlueGreenMysql{.variables = {kNoReportHost, kFromSource},
+                                  .rds_topology = ResultSet{Row{"1"}}};
+const MysqlServer kReplica{.variables = {kReportHost, kCommunity}};
+
+std::vector<std::string> run(DialectDetection& detection, const MysqlServer& server) {
+    std::vector<std::string> asked;
+    while (const auto sql = detection.next_query()) {
+        if (sql->starts_with("SHOW VARIABLES")) {
+            asked.emplace_back("variables");
+            ResultSet set;
+            set.rows = server.variables;
+            detection.on_result(set);
+        } else {
+            asked.emplace_back("rds_topology");
+            if (server.rds_topology) {
+                detection.on_result(*server.rds_topology);
+            } else {
+                detection.on_failure(kNoSuchTable);
+            }
+        }
+        EXPECT_LE(asked.size(), 2U);
+    }
+    EXPECT_TRUE(detection.confirmed());
+    return asked;
+}
+
+TEST(DialectDetectionMysql, FindsEveryDialectBehindAnAddress) {
+    struct Case {
+        const MysqlServer& server;
+        DialectCode expected;
+        std::size_t questions;
+    };
+    for (const Case& expected : {
+             Case{kPlainMysql, DialectCode::mysql, 1},
+             Case{kRdsMysql, DialectCode::rds_mysql, 1},
+             Case{kBlueGreenMysql, DialectCode::rds_mysql, 1},
+             Case{kAuroraMysql, DialectCode::aurora_mysql, 1},
+             Case{kMultiAzMysql, DialectCode::multi_az_mysql, 2},
+             Case{kReplica, DialectCode::mysql, 2},
+         }) {
+        DialectDetection detection{{DialectCode::mysql, true}};
+        EXPECT_EQ(run(detection, expected.server).size(), expected.questions);
+        EXPECT_EQ(detection.result(), expected.expected);
+    }
+}
+
+TEST(DialectDetectionMysql, KeepsANameThatNothingSpeaksAgainst) {
+    DialectDetection instance{{DialectCode::rds_mysql, true}};
+    run(instance, kPlainMysql);
+    EXPECT_EQ(instance.result(), DialectCode::rds_mysql);
+
+    DialectDetection multi_az{{DialectCode::rds_mysql, true}};
+    run(multi_az, kMultiAzMysql);
+    EXPECT_EQ(multi_az.result(), DialectCode::multi_az_mysql);
+}
+
+TEST(DialectDetectionMysql, AFailedSurveyBringsUpTheOtherClusters) {
+    DialectDetection detection{{DialectCode::aurora_mysql, true}};
+    EXPECT_TRUE(detection.confirmed_by_survey());
+    EXPECT_EQ(detection.next_query(), std::nullopt);
+    detection.on_failure(kUnknownVariable);
+    EXPECT_FALSE(detection.confirmed_by_survey());
+    EXPECT_THAT(run(detection, kMultiAzMysql), ElementsAre("variables", "rds_topology"));
+    EXPECT_EQ(detection.result(), DialectCode::multi_az_mysql);
+}
+
+TEST(DialectDetectionMysql, ALostLinkEndsItWithoutAnAnswer) {
+    for (const Diagnostics& error :
+         {Diagnostics{}, Diagnostics{.sqlstate = SqlState{"HY000"}, .vendor_code = 2013}}) {
+        DialectDetection detection{{DialectCode::mysql, true}};
+        detection.on_failure(error);
+        EXPECT_FALSE(detection.confirmed());
+        EXPECT_EQ(detection.next_query(), std::nullopt);
     }
 }
 

@@ -49,7 +49,8 @@ int take_digits(std::string_view& rest, char before, std::size_t digits) noexcep
     return take_digits(rest, digits);
 }
 
-// A timestamptz in the DateStyle ISO, "2026-07-01 12:00:00.123456+05:30"; else now, as for NULL.
+// A timestamptz in the DateStyle ISO, "2026-07-01 12:00:00.123456+05:30", or MySQL's DATETIME,
+// which has no zone; else now, as for NULL.
 UpdateTime read_time(std::optional<std::string_view> value) noexcept {
     namespace chrono = std::chrono;
     if (!value) {
@@ -76,11 +77,11 @@ UpdateTime read_time(std::optional<std::string_view> value) noexcept {
             rest.remove_prefix(1);
         }
     }
-    if (!rest.starts_with('+') && !rest.starts_with('-')) {
+    if (!rest.empty() && !rest.starts_with('+') && !rest.starts_with('-')) {
         return kNow;
     }
-    const int sign = rest[0] == '-' ? -1 : 1;
-    const int zone_hours = take_digits(rest, rest[0], 2);
+    const int sign = rest.starts_with('-') ? -1 : 1;
+    const int zone_hours = rest.empty() ? 0 : take_digits(rest, rest[0], 2);
     const int zone_minutes = rest.empty() ? 0 : take_digits(rest, ':', 2);
     const int zone_seconds = rest.empty() ? 0 : take_digits(rest, ':', 2);
     if (zone_hours < 0 || zone_minutes < 0 || zone_seconds < 0 || !rest.empty()) {
@@ -111,7 +112,7 @@ std::vector<Candidate> aurora_candidates(const Dialect& dialect,
                                          const ResultSet& rows,
                                          const InstanceTemplate& instances) {
     std::vector<Candidate> result;
-    for (std::size_t row = 0; row < rows.size(); ++row) {
+    for (std::size_t row = 0; row < rows.rows.size(); ++row) {
         const std::string_view id = cell(rows, row, 0).value_or("");
         if (id.empty()) {
             continue;
@@ -129,7 +130,7 @@ std::vector<Candidate> multi_az_candidates(const Dialect& dialect,
                                            const InstanceTemplate& instances,
                                            std::string_view writer_id) {
     std::vector<Candidate> result;
-    for (std::size_t row = 0; row < rows.size(); ++row) {
+    for (std::size_t row = 0; row < rows.rows.size(); ++row) {
         const std::string_view id = cell(rows, row, 0).value_or("");
         const std::string_view endpoint = cell(rows, row, 1).value_or("");
         const std::string_view name = endpoint.substr(0, endpoint.find('.'));
@@ -192,23 +193,39 @@ tl::unexpected<Failure> malformed(const Dialect& dialect, std::string_view what)
         fmt::format("the server's answer is not the one of dialect {}: {}", dialect.name, what)});
 }
 
-std::vector<std::string_view> queries_of(const Dialect& dialect) {
-    std::vector<std::string_view> queries{dialect.topology_sql, dialect.self_id_sql,
-                                          dialect.role_sql, dialect.writer_id_sql};
-    std::erase(queries, std::string_view{});
-    return queries;
+// The column that holds the writer's id, by its name where the dialect knows one.
+std::optional<std::size_t> writer_id_column(const Dialect& dialect, const ResultSet& set) {
+    if (dialect.writer_id_columns.empty()) {
+        return 0;
+    }
+    const auto found = std::ranges::find_first_of(set.columns, dialect.writer_id_columns);
+    return found == set.columns.end()
+               ? std::nullopt
+               : std::optional{static_cast<std::size_t>(found - set.columns.begin())};
 }
 
 }  // namespace
 
-std::string survey_sql(const Dialect& dialect) {
-    return fmt::format("{}", fmt::join(queries_of(dialect), "; "));
+Statements survey_statements(const Dialect& dialect) {
+    Statements statements;
+    for (const std::string_view sql :
+         {dialect.topology_sql, dialect.self_id_sql, dialect.role_sql, dialect.writer_id_sql}) {
+        if (!sql.empty()) {
+            statements.emplace_back(sql);
+        }
+    }
+    return statements;
+}
+
+std::optional<bool> read_role(const std::vector<ResultSet>& results) {
+    const auto value = results.size() == 1 ? cell(results.front(), 0, 0) : std::nullopt;
+    return value ? std::optional{is_true(value)} : std::nullopt;
 }
 
 tl::expected<Survey, Failure> read_survey(const Dialect& dialect,
                                           const std::vector<ResultSet>& results,
                                           const InstanceTemplate& instances) {
-    const std::size_t expected = queries_of(dialect).size();
+    const std::size_t expected = survey_statements(dialect).size();
     if (results.size() != expected) {
         return malformed(dialect,
                          fmt::format("{} results instead of {}", results.size(), expected));
@@ -229,7 +246,7 @@ tl::expected<Survey, Failure> read_survey(const Dialect& dialect,
     }
 
     const ResultSet& topology = results[0];
-    if (!topology.empty() && !instances.resolvable()) {
+    if (!topology.rows.empty() && !instances.resolvable()) {
         return tl::make_unexpected(Failure{
             Errc::invalid_property,
             {},
@@ -241,7 +258,17 @@ tl::expected<Survey, Failure> read_survey(const Dialect& dialect,
     if (dialect.writer_id_sql.empty()) {
         candidates = aurora_candidates(dialect, topology, instances);
     } else {
-        const std::string_view writer_id = cell(results[3], 0, 0).value_or(survey.self_id);
+        const ResultSet& answer = results[3];
+        std::string_view writer_id;
+        if (!answer.rows.empty()) {
+            const auto column = writer_id_column(dialect, answer);
+            if (!column) {
+                return malformed(dialect, "no column tells the writer's id");
+            }
+            writer_id = cell(answer, 0, *column).value_or("");
+        } else if (!survey.in_recovery) {
+            writer_id = survey.self_id;
+        }
         candidates = multi_az_candidates(dialect, topology, instances, writer_id);
     }
     survey.hosts = with_one_writer(newest_of_each_host(std::move(candidates)));

@@ -46,13 +46,15 @@ std::vector<std::string> writers_of(const Survey& survey) {
 
 Host host(const char* id, HostRole role) { return {id, id + std::string{".d"}, 5432, role, 100}; }
 
-TEST(Survey, AsksEverythingInOneText) {
-    EXPECT_EQ(survey_sql(dialect(DialectCode::pg)),
-              "SELECT pg_catalog.CONCAT(pg_catalog.inet_server_addr(), ':', "
-              "pg_catalog.inet_server_port()); SELECT pg_catalog.pg_is_in_recovery()");
-    const std::string aurora = survey_sql(kAurora);
-    EXPECT_EQ(std::ranges::count(aurora, ';'), 2);
-    EXPECT_EQ(std::ranges::count(survey_sql(kMultiAz), ';'), 3);
+TEST(Survey, AsksEverythingInOneGo) {
+    EXPECT_EQ(survey_statements(dialect(DialectCode::pg)),
+              (Statements{"SELECT pg_catalog.CONCAT(pg_catalog.inet_server_addr(), ':', "
+                          "pg_catalog.inet_server_port())",
+                          "SELECT pg_catalog.pg_is_in_recovery()"}));
+    EXPECT_EQ(survey_statements(kAurora).size(), 3U);
+    EXPECT_EQ(survey_statements(kMultiAz).size(), 4U);
+    EXPECT_EQ(as_one_text({"SELECT 1", "SELECT 2"}), "SELECT 1; SELECT 2");
+    EXPECT_EQ(as_one_text({}), "");
 }
 
 TEST(Survey, OfAPlainServerIsItsAddressAndRole) {
@@ -103,7 +105,7 @@ TEST(Survey, OfSeveralWritersTheMostRecentlyUpdatedCounts) {
             ResultSet rows{aurora_row("old", true, times.older),
                            aurora_row("new", true, times.newer), aurora_row("r", false, kNoTime)};
             if (newer_first) {
-                std::swap(rows[0], rows[1]);
+                std::swap(rows.rows[0], rows.rows[1]);
             }
             const auto survey = aurora_survey(rows, "old");
             ASSERT_TRUE(survey);
@@ -184,6 +186,14 @@ TEST(Survey, OfAMultiAzServerThatDoesNotKnowItselfNamesNoWriter) {
     EXPECT_FALSE(survey->claims_writer);
 }
 
+TEST(Survey, OfAMultiAzReaderWithoutASourceNamesNoWriter) {
+    const auto survey = read_survey(
+        kMultiAz, {kMultiAzTopology, {Row{"db-A", "inst-1"}}, {Row{"t"}}, {}}, kInstances);
+    ASSERT_TRUE(survey);
+    EXPECT_THAT(writers_of(*survey), IsEmpty());
+    EXPECT_FALSE(survey->claims_writer);
+}
+
 TEST(Survey, APortInThePatternWinsOverTheServers) {
     const auto survey =
         read_survey(kMultiAz, {kMultiAzTopology, {Row{"db-A", "inst-1"}}, {Row{"f"}}, {}},
@@ -214,6 +224,108 @@ TEST(Survey, FailsWhenTheAnswerHasAnotherForm) {
         EXPECT_EQ(survey.error().code, Errc::server);
         EXPECT_THAT(survey.error().message, HasSubstr("aurora-pg"));
     }
+}
+
+const Dialect& kAuroraMysql = dialect(DialectCode::aurora_mysql);
+const Dialect& kMultiAzMysql = dialect(DialectCode::multi_az_mysql);
+
+TEST(SurveyMysql, OfAPlainServerIsItsNameAndRole) {
+    const Dialect& mysql = dialect(DialectCode::mysql);
+    const auto survey = read_survey(mysql, {{Row{"ip-10-0-0-1:3306"}}, {Row{"0"}}}, {});
+    ASSERT_TRUE(survey);
+    EXPECT_EQ(*survey, (Survey{.self_id = "ip-10-0-0-1:3306", .in_recovery = false}));
+}
+
+TEST(SurveyMysql, OfAnAuroraServerNamesAllHosts) {
+    const ResultSet topology{Row{"w", "1", "5", "0", "2026-07-01 12:00:00"},
+                             Row{"r", "0", "5", "12", "2026-07-01 12:00:00"}};
+    const auto survey =
+        read_survey(kAuroraMysql, {topology, {Row{"r", "r"}}, {Row{"1"}}}, kInstances);
+    ASSERT_TRUE(survey);
+    EXPECT_THAT(survey->hosts, ElementsAre(Host{"w", "w.d", 3306, HostRole::writer},
+                                           Host{"r", "r.d", 3306, HostRole::reader}));
+    EXPECT_TRUE(survey->in_recovery);
+    EXPECT_FALSE(survey->claims_writer);
+}
+
+TEST(SurveyMysql, ComparesTheTimesOfItsServersWithoutAZone) {
+    for (const char* newer : {"2026-07-01 12:00:01", "2026-07-01 12:00:00.000001"}) {
+        const ResultSet topology{Row{"old", "1", "5", "0", "2026-07-01 12:00:00"},
+                                 Row{"new", "1", "5", "0", newer}};
+        const auto survey =
+            read_survey(kAuroraMysql, {topology, {Row{"new"}}, {Row{"0"}}}, kInstances);
+        EXPECT_THAT(writers_of(*survey), ElementsAre("new")) << newer;
+    }
+}
+
+const ResultSet kRdsTopology{Row{"1", "inst-1.xyz.us-east-2.rds.amazonaws.com", "3306"},
+                             Row{"2", "inst-2.xyz.us-east-2.rds.amazonaws.com", "3307"}};
+
+ResultSet replica_status(const char* column, const char* source_id) {
+    ResultSet set;
+    set.columns = {"Replica_IO_State", column};
+    set.rows = {Row{"Waiting for source to send event", source_id}};
+    return set;
+}
+
+TEST(SurveyMysql, OfAMultiAzReaderFindsTheWriterByTheNameOfTheColumn) {
+    for (const char* column : {"Source_Server_Id", "Master_Server_Id"}) {
+        const auto survey = read_survey(
+            kMultiAzMysql,
+            {kRdsTopology, {Row{"2", "inst-2"}}, {Row{"1"}}, replica_status(column, "1")},
+            kInstances);
+        ASSERT_TRUE(survey);
+        EXPECT_THAT(survey->hosts, ElementsAre(Host{"1", "inst-1.d", 3306, HostRole::writer, 0},
+                                               Host{"2", "inst-2.d", 3307, HostRole::reader, 0}));
+        EXPECT_EQ(survey->self_id, "2");
+        EXPECT_FALSE(survey->claims_writer);
+    }
+}
+
+TEST(SurveyMysql, OfAMultiAzServerThatIsNoReplicaTakesItForTheWriterIfItTakesWrites) {
+    const auto survey = [](const char* read_only) {
+        return read_survey(kMultiAzMysql,
+                           {kRdsTopology, {Row{"1", "inst-1"}}, {Row{read_only}}, {}}, kInstances);
+    };
+    for (const char* no : {"0", "OFF"}) {
+        EXPECT_THAT(writers_of(*survey(no)), ElementsAre("1"));
+        EXPECT_TRUE(survey(no)->claims_writer);
+    }
+    for (const char* yes : {"1", "ON", "NO_LOCK"}) {
+        EXPECT_THAT(writers_of(*survey(yes)), IsEmpty());
+        EXPECT_FALSE(survey(yes)->claims_writer);
+        EXPECT_TRUE(survey(yes)->in_recovery);
+    }
+}
+
+TEST(SurveyMysql, AReplicaThatNeverReachedItsSourceNamesNoWriter) {
+    const auto survey = read_survey(
+        kMultiAzMysql,
+        {kRdsTopology, {Row{"2", "inst-2"}}, {Row{"1"}}, replica_status("Source_Server_Id", "0")},
+        kInstances);
+    ASSERT_TRUE(survey);
+    EXPECT_THAT(writers_of(*survey), IsEmpty());
+}
+
+TEST(SurveyMysql, FailsWithoutTheColumn) {
+    for (const auto& status : {replica_status("Something", "1"), ResultSet{Row{"x", "1"}}}) {
+        const auto survey = read_survey(
+            kMultiAzMysql, {kRdsTopology, {Row{"2", "inst-2"}}, {Row{"1"}}, status}, kInstances);
+        ASSERT_FALSE(survey);
+        EXPECT_EQ(survey.error().code, Errc::server);
+    }
+}
+
+TEST(Role, IsReadInAllSpellingsOfABoolean) {
+    for (const char* reader : {"t", "1", "ON", "on", "true"}) {
+        EXPECT_EQ(read_role({ResultSet{Row{reader}}}), true) << reader;
+    }
+    for (const char* writer : {"f", "0", "OFF", "off", "false"}) {
+        EXPECT_EQ(read_role({ResultSet{Row{writer}}}), false) << writer;
+    }
+    EXPECT_EQ(read_role({}), std::nullopt);
+    EXPECT_EQ(read_role({ResultSet{}}), std::nullopt);
+    EXPECT_EQ(read_role({ResultSet{Row{std::nullopt}}}), std::nullopt);
 }
 
 }  // namespace

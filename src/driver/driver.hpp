@@ -13,6 +13,7 @@
 #include <aws_wrapper/clock.hpp>
 #include <aws_wrapper/error.hpp>
 #include <aws_wrapper/result_set.hpp>
+#include <aws_wrapper/statements.hpp>
 
 namespace aws_wrapper {
 
@@ -33,10 +34,10 @@ class Link {
 public:
     virtual ~Link() = default;
 
-    /// Runs one text that may hold several statements; gives a result for each. After a
-    /// Failure of code `network` or `timed_out` the link is of no more use.
+    /// Runs the statements in order, in one round trip; gives a result for each. After a Failure
+    /// of code `network` or `timed_out` the link is of no more use.
     virtual asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
-        std::string sql,
+        Statements statements,
         TimePoint deadline) = 0;
 
     /// Completes when the server closes the idle link. Not while a query runs.

@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include <aws_wrapper/error.hpp>
-#include <model/libpq_keywords.hpp>
+#include <model/driver_keywords.hpp>
 #include <model/text.hpp>
 
 namespace aws_wrapper {

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include <model/libpq_keywords.hpp>
+#include <model/driver_keywords.hpp>
 #include <model/property_prefixes.hpp>
 #include <model/text.hpp>
 
@@ -24,17 +24,32 @@ constexpr double kShortestSec = 0.001;
 constexpr double kMaxKeepaliveSec = 32'767;
 constexpr double kMaxKeepaliveProbes = 127;
 
+constexpr PropertyChoice of_pg(std::string_view name, std::string_view meaning) {
+    return {name, meaning, DatabaseFamily::postgresql};
+}
+
+constexpr PropertyChoice of_mysql(std::string_view name, std::string_view meaning) {
+    return {name, meaning, DatabaseFamily::mysql};
+}
+
 constexpr std::array kDialects{
     PropertyChoice{"auto", "auto"},
-    PropertyChoice{"pg", "pg"},
-    PropertyChoice{"rds-pg", "rds-pg"},
-    PropertyChoice{"aurora-pg", "aurora-pg"},
-    PropertyChoice{"multi-az-pg", "multi-az-pg"},
-    PropertyChoice{"rds-multi-az-pg-cluster", "multi-az-pg"},
+    of_pg("pg", "pg"),
+    of_pg("rds-pg", "rds-pg"),
+    of_pg("aurora-pg", "aurora-pg"),
+    of_pg("multi-az-pg", "multi-az-pg"),
+    of_pg("rds-multi-az-pg-cluster", "multi-az-pg"),
+    of_mysql("mysql", "mysql"),
+    of_mysql("mariadb", "mysql"),
+    of_mysql("rds-mysql", "rds-mysql"),
+    of_mysql("aurora-mysql", "aurora-mysql"),
+    of_mysql("multi-az-mysql", "multi-az-mysql"),
+    of_mysql("rds-multi-az-mysql-cluster", "multi-az-mysql"),
 };
 constexpr std::array kDriverDialects{
     PropertyChoice{"auto", "auto"},
-    PropertyChoice{"psycopg", "psycopg"},
+    of_pg("psycopg", "psycopg"),
+    of_mysql("mysql-connector-python", "mysql-connector-python"),
 };
 constexpr std::array kFailoverModes{
     PropertyChoice{"strict_writer", "strict_writer"},
@@ -118,7 +133,8 @@ constexpr std::array<PropertyInfo, kPropertyCount> kTable{
            "Longest time in seconds that one call may wait for the server; 0 sets no limit. A call "
            "that runs out of it counts as a broken connection."),
     boolean(Property::tcp_keepalive, "tcp_keepalive", "", kCore,
-            "Whether TCP keep-alive probes are sent; becomes libpq's `keepalives`."),
+            "Whether TCP keep-alive probes are sent; becomes libpq's `keepalives`, and with MySQL a "
+            "setting of the socket, as do the next three."),
     number(Property::tcp_keepalive_time, "tcp_keepalive_time", PropertyType::integer, "", 0,
            kMaxKeepaliveSec, kCore,
            "Seconds of silence before the first TCP keep-alive probe; becomes libpq's "
@@ -307,14 +323,16 @@ const PropertyInfo* find_property(std::string_view name) noexcept {
     return found == kTable.end() ? nullptr : found;
 }
 
-std::optional<std::string> nearest_property_name(std::string_view unknown) {
+std::optional<std::string> nearest_property_name(std::string_view unknown, DatabaseFamily family) {
     for (const std::string_view prefix : kMonitoringPrefixes) {
         if (unknown.starts_with(prefix)) {
-            const auto nearest = nearest_property_name(unknown.substr(prefix.size()));
+            const auto nearest = nearest_property_name(unknown.substr(prefix.size()), family);
             return nearest ? std::optional{std::string{prefix} + *nearest} : std::nullopt;
         }
     }
-    if (find_property(unknown) != nullptr || is_libpq_keyword(unknown)) {
+    const auto keywords = driver_keywords(family);
+    if (find_property(unknown) != nullptr ||
+        std::ranges::find(keywords, unknown) != keywords.end()) {
         return std::nullopt;
     }
     const std::string wanted = folded(unknown);
@@ -328,7 +346,7 @@ std::optional<std::string> nearest_property_name(std::string_view unknown) {
         }
     };
     std::ranges::for_each(kTable, consider, &PropertyInfo::name);
-    std::ranges::for_each(kLibpqKeywords, consider);
+    std::ranges::for_each(keywords, consider);
     return best.empty() ? std::nullopt : std::optional{std::string{best}};
 }
 

@@ -170,6 +170,37 @@ TEST(Settings, TakeChoicesInAnyCaseAndWithEitherHyphen) {
     EXPECT_THAT(refusal_of({{"failover_mode", true}}), HasSubstr("the value true"));
 }
 
+TEST(Settings, ADialectBelongsToTheFamilyOfTheDriver) {
+    const auto of_mysql = [](const char* name) {
+        return Settings::parse({{"wrapper_dialect", name}}, DatabaseFamily::mysql)
+            .text(Property::wrapper_dialect);
+    };
+    EXPECT_EQ(of_mysql("mariadb"), "mysql");
+    EXPECT_EQ(of_mysql("aurora-mysql"), "aurora-mysql");
+    EXPECT_EQ(of_mysql("rds-multi-az-mysql-cluster"), "multi-az-mysql");
+    EXPECT_THROW(of_mysql("aurora-pg"), Error);
+    EXPECT_EQ(refusal_of({{"wrapper_dialect", "aurora-mysql"}}),
+              "property \"wrapper_dialect\": the value \"aurora-mysql\" is not allowed; expected "
+              "one of auto, pg, rds-pg, aurora-pg, multi-az-pg, rds-multi-az-pg-cluster");
+    EXPECT_EQ(Settings::parse({}).family(), DatabaseFamily::postgresql);
+    EXPECT_EQ(Settings::parse({}, DatabaseFamily::mysql).for_monitoring().family(),
+              DatabaseFamily::mysql);
+}
+
+TEST(Settings, LeaveMysqlsParametersAsTheyAre) {
+    const Parameters given{{"database", "a"},
+                           {"tcp_keepalive", true},
+                           {"tcp_keepalive_time", "30"},
+                           {"ssl_ca", "ca.pem"},
+                           {"monitoring-connection_timeout", std::int64_t{3}}};
+    const auto settings = Settings::parse(given, DatabaseFamily::mysql);
+    EXPECT_EQ(settings.driver_parameters(), (Parameters{{"database", "a"}, {"ssl_ca", "ca.pem"}}));
+    EXPECT_TRUE(settings.boolean(Property::tcp_keepalive));
+    EXPECT_EQ(settings.integer(Property::tcp_keepalive_time), 30);
+    EXPECT_EQ(settings.monitoring_overrides(),
+              (Parameters{{"connection_timeout", std::int64_t{3}}}));
+}
+
 TEST(Settings, SplitListsAndKeepTheirOrderAndDuplicates) {
     const auto plugins = [](const char* text) {
         return Settings::parse({{"plugins", text}}).list(Property::plugins);
@@ -289,6 +320,13 @@ TEST(NearestPropertyName, FindsWhatWasMeant) {
                 Optional("monitoring-connect_timeout"s));
 }
 
+TEST(NearestPropertyName, KnowsTheNamesOfTheDriver) {
+    EXPECT_THAT(nearest_property_name("conection_timeout", DatabaseFamily::mysql),
+                Optional("connection_timeout"s));
+    EXPECT_EQ(nearest_property_name("ssl_verify_cert", DatabaseFamily::mysql), std::nullopt);
+    EXPECT_THAT(nearest_property_name("sslmod"), Optional("sslmode"s));
+}
+
 TEST(NearestPropertyName, SaysNothingWhenNothingIsNear) {
     EXPECT_EQ(nearest_property_name("completely_different_thing"), std::nullopt);
     EXPECT_EQ(nearest_property_name("xyz"), std::nullopt);
@@ -299,22 +337,26 @@ TEST(NearestPropertyName, SaysNothingWhenNothingIsNear) {
 
 TEST(Masked, HidesSecretsAndNothingElse) {
     EXPECT_EQ(masked({}), "<empty>");
-    EXPECT_EQ(masked({{"host", "h"},
-                      {"port", std::int64_t{5432}},
-                      {"connect_timeout", 0.5},
-                      {"keepalives", true},
-                      {"user", std::monostate{}},
-                      {"password", "hunter"},
-                      {"monitoring-PassWord", "hunter"},
-                      {"sslpassword", "hunter"},
-                      {"old_passwd", "hunter"},
-                      {"oauth_client_secret", "hunter"},
-                      {"api_Token", std::int64_t{17}},
-                      {"secrets_manager_secret_id", "arn"},
-                      {"require_auth", "password"}}),
-              "host=h, port=5432, connect_timeout=0.5, keepalives=true, user=None, password=***, "
-              "monitoring-PassWord=***, sslpassword=***, old_passwd=***, oauth_client_secret=***, "
-              "api_Token=***, secrets_manager_secret_id=arn, require_auth=password");
+    EXPECT_EQ(
+        masked({{"host", "h"},
+                {"port", std::int64_t{5432}},
+                {"connect_timeout", 0.5},
+                {"keepalives", true},
+                {"user", std::monostate{}},
+                {"password", "hunter"},
+                {"monitoring-PassWord", "hunter"},
+                {"sslpassword", "hunter"},
+                {"old_passwd", "hunter"},
+                {"passwd", "hunter"},
+                {"password2", "hunter"},
+                {"oauth_client_secret", "hunter"},
+                {"api_Token", std::int64_t{17}},
+                {"secrets_manager_secret_id", "arn"},
+                {"require_auth", "password"}}),
+        "host=h, port=5432, connect_timeout=0.5, keepalives=true, user=None, password=***, "
+        "monitoring-PassWord=***, sslpassword=***, old_passwd=***, passwd=***, password2=***, "
+        "oauth_client_secret=***, "
+        "api_Token=***, secrets_manager_secret_id=arn, require_auth=password");
 }
 
 TEST(Masked, HidesAConnectionStringThatHoldsAPassword) {

@@ -37,7 +37,11 @@ bool has(const Parameters& parameters, std::string_view name) noexcept {
     return value != nullptr && !is_none(*value);
 }
 
-std::string allowed(const PropertyInfo& info) {
+bool is_possible(const PropertyChoice& choice, DatabaseFamily family) noexcept {
+    return !choice.family || *choice.family == family;
+}
+
+std::string allowed(const PropertyInfo& info, DatabaseFamily family) {
     switch (info.type) {
         case PropertyType::boolean: return "true, 1, yes, on, false, 0, no or off";
         case PropertyType::integer:
@@ -53,7 +57,9 @@ std::string allowed(const PropertyInfo& info) {
     }
     std::string names;
     for (const PropertyChoice& choice : info.choices) {
-        names += fmt::format("{}{}", names.empty() ? "one of " : ", ", choice.name);
+        if (is_possible(choice, family)) {
+            names += fmt::format("{}{}", names.empty() ? "one of " : ", ", choice.name);
+        }
     }
     return names;
 }
@@ -68,10 +74,11 @@ std::string shown(const PropertyInfo& info, const ParameterValue& value) {
 
 [[noreturn]] void refuse(const PropertyInfo& info,
                          std::string_view name,
-                         const ParameterValue& value) {
+                         const ParameterValue& value,
+                         DatabaseFamily family) {
     throw Error{Errc::invalid_property,
                 fmt::format("property \"{}\": the value {} is not allowed; expected {}", name,
-                            shown(info, value), allowed(info))};
+                            shown(info, value), allowed(info, family))};
 }
 
 std::optional<bool> to_bool(const ParameterValue& value) {
@@ -141,13 +148,15 @@ bool same_word(std::string_view a, std::string_view b) noexcept {
     return std::ranges::equal(a, b, {}, folded, folded);
 }
 
-std::optional<std::string> to_choice(const PropertyInfo& info, const ParameterValue& value) {
+std::optional<std::string> to_choice(const PropertyInfo& info,
+                                     const ParameterValue& value,
+                                     DatabaseFamily family) {
     const auto* given = std::get_if<std::string>(&value);
     if (given == nullptr) {
         return std::nullopt;
     }
     for (const PropertyChoice& choice : info.choices) {
-        if (same_word(choice.name, text::trimmed(*given))) {
+        if (is_possible(choice, family) && same_word(choice.name, text::trimmed(*given))) {
             return std::string{choice.meaning};
         }
     }
@@ -175,7 +184,9 @@ std::optional<Value> as_value(std::optional<T> parsed) {
     return parsed ? std::optional<Value>{*std::move(parsed)} : std::nullopt;
 }
 
-std::optional<Value> convert(const PropertyInfo& info, const ParameterValue& value) {
+std::optional<Value> convert(const PropertyInfo& info,
+                             const ParameterValue& value,
+                             DatabaseFamily family) {
     switch (info.type) {
         case PropertyType::boolean: return as_value(to_bool(value));
         case PropertyType::integer: return as_value(to_whole_number(info, value));
@@ -185,7 +196,7 @@ std::optional<Value> convert(const PropertyInfo& info, const ParameterValue& val
             return whole ? std::optional<Value>{Milliseconds{*whole}} : std::nullopt;
         }
         case PropertyType::list: return as_value(to_list(value));
-        case PropertyType::choice: return as_value(to_choice(info, value));
+        case PropertyType::choice: return as_value(to_choice(info, value, family));
         case PropertyType::text: break;
     }
     return std::holds_alternative<bool>(value) ? std::nullopt
@@ -206,18 +217,21 @@ Value nothing(PropertyType type) {
 }
 
 // `name` may carry a prefix that the property's own name has not.
-Value parse_value(const PropertyInfo& info, std::string_view name, const ParameterValue& value) {
-    auto parsed = convert(info, value);
+Value parse_value(const PropertyInfo& info,
+                  std::string_view name,
+                  const ParameterValue& value,
+                  DatabaseFamily family) {
+    auto parsed = convert(info, value, family);
     if (!parsed) {
-        refuse(info, name, value);
+        refuse(info, name, value, family);
     }
     return *std::move(parsed);
 }
 
-Value default_value(const PropertyInfo& info) {
+Value default_value(const PropertyInfo& info, DatabaseFamily family) {
     return info.default_value.empty()
                ? nothing(info.type)
-               : parse_value(info, info.name, std::string{info.default_value});
+               : parse_value(info, info.name, std::string{info.default_value}, family);
 }
 
 std::string_view monitoring_prefix(std::string_view name) noexcept {
@@ -244,7 +258,7 @@ void check_names(const Parameters& given) {
     }
 }
 
-Parameters find_overrides(const Parameters& given) {
+Parameters find_overrides(const Parameters& given, DatabaseFamily family) {
     Parameters result;
     for (const std::string_view prefix : kMonitoringPrefixes) {
         for (const auto& [name, value] : given) {
@@ -253,7 +267,7 @@ Parameters find_overrides(const Parameters& given) {
             }
             const std::string_view bare = std::string_view{name}.substr(prefix.size());
             if (const PropertyInfo* info = find_property(bare)) {
-                parse_value(*info, name, value);
+                parse_value(*info, name, value, family);
             }
             set_parameter(result, bare, value);
         }
@@ -264,18 +278,20 @@ Parameters find_overrides(const Parameters& given) {
 enum class Own { keep, drop };
 
 std::int64_t keepalive_value(const PropertyInfo& info, const ParameterValue& value) {
-    const Value parsed = parse_value(info, info.name, value);
+    const Value parsed = parse_value(info, info.name, value, DatabaseFamily::postgresql);
     const bool* flag = std::get_if<bool>(&parsed);
     return flag != nullptr ? (*flag ? 1 : 0) : std::get<std::int64_t>(parsed);
 }
 
-Parameters in_driver_form(const Parameters& given, Own own) {
+// mysql-connector has no names for keep-alive settings: its face sets them on the socket.
+Parameters in_driver_form(const Parameters& given, Own own, DatabaseFamily family) {
+    const bool for_libpq = family == DatabaseFamily::postgresql;
     Parameters result;
     for (const auto& [name, value] : given) {
         if (is_none(value)) {
             continue;
         }
-        if (name == "database") {
+        if (for_libpq && name == "database") {
             if (!has(given, "dbname")) {
                 result.emplace_back("dbname", value);
             }
@@ -287,7 +303,7 @@ Parameters in_driver_form(const Parameters& given, Own own) {
             continue;
         }
         const auto rename = std::ranges::find(kKeepalives, info->id, &Rename::property);
-        if (rename != kKeepalives.end()) {
+        if (rename != kKeepalives.end() && for_libpq) {
             if (!has(given, rename->driver_name)) {
                 result.emplace_back(rename->driver_name, keepalive_value(*info, value));
             }
@@ -300,22 +316,22 @@ Parameters in_driver_form(const Parameters& given, Own own) {
 
 }  // namespace
 
-Settings Settings::parse(const Parameters& given) {
+Settings Settings::parse(const Parameters& given, DatabaseFamily family) {
     check_names(given);
-    Settings result;
+    Settings result{family};
     result.values_.reserve(kPropertyCount);
     for (const PropertyInfo& info : property_table()) {
         const bool is_given = has(given, info.name);
         result.given_.set(static_cast<std::size_t>(info.id), is_given);
         result.values_.push_back(
-            is_given ? parse_value(info, info.name, *find_parameter(given, info.name))
-                     : default_value(info));
+            is_given ? parse_value(info, info.name, *find_parameter(given, info.name), family)
+                     : default_value(info, family));
     }
     std::ranges::copy_if(given, std::back_inserter(result.all_), [](const auto& parameter) {
         return monitoring_prefix(parameter.first).empty();
     });
-    result.driver_parameters_ = in_driver_form(result.all_, Own::drop);
-    result.monitoring_overrides_ = in_driver_form(find_overrides(given), Own::keep);
+    result.driver_parameters_ = in_driver_form(result.all_, Own::drop, family);
+    result.monitoring_overrides_ = in_driver_form(find_overrides(given, family), Own::keep, family);
     return result;
 }
 
@@ -324,7 +340,7 @@ Settings Settings::for_monitoring() const {
     for (const auto& [name, value] : monitoring_overrides_) {
         set_parameter(merged, name, value);
     }
-    return parse(merged);
+    return parse(merged, family_);
 }
 
 bool Settings::boolean(Property property) const { return std::get<bool>(at(property)); }

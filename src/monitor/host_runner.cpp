@@ -247,8 +247,9 @@ asio::awaitable<void> HostRunner::ask(Next next) {
         failure = co_await open_link(deadline);
     }
     if (!failure && !stopped_) {
-        std::string sql = next.survey ? survey_sql(cluster_.dialect()) : std::string{kPing};
-        auto answer = co_await link_->query(std::move(sql), deadline);
+        Statements statements =
+            next.survey ? survey_statements(cluster_.dialect()) : Statements{kPing};
+        auto answer = co_await link_->query(std::move(statements), deadline);
         if (answer) {
             results = std::move(*answer);
         } else {

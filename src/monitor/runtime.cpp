@@ -79,6 +79,9 @@ public:
             }
         }
         thread_.join();
+        if (runtime_->has_armed()) {
+            go_on_for_armed();
+        }
     }
 
     void close() noexcept {
@@ -102,6 +105,9 @@ private:
             runtime_ = new Runtime;
         }
         runtime_->context_.restart();
+        if (runtime_->has_armed()) {
+            asio::post(runtime_->context_, [runtime = runtime_] { runtime->mind_armed(); });
+        }
         guard_ = std::make_unique<WorkGuard>(runtime_->context_.get_executor());
         ended_ = false;
         // Signals belong to the application's threads.
@@ -111,6 +117,19 @@ private:
         ::pthread_sigmask(SIG_SETMASK, &all, &before);
         thread_ = std::thread{[this] { run(); }};
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+
+    // Somebody waits, and counts on a deadline.
+    void go_on_for_armed() noexcept {
+        if (!closing_) {
+            try {
+                start();
+                return;
+            } catch (const std::exception&) {
+                // No thread could be started.
+            }
+        }
+        runtime_->expire_armed();
     }
 
     // asio looks names up on a thread of its own, which otherwise lives as long as the context;
@@ -217,6 +236,61 @@ std::shared_ptr<ClusterMonitor> Runtime::find_or_create(const std::string& endpo
     });
 }
 
+void Runtime::arm(std::shared_ptr<ArmedSocket> socket, TimePoint at) {
+    RuntimeThread::instance().with_started(
+        [&](Runtime& runtime) { runtime.add_armed(std::move(socket), at); });
+}
+
+void Runtime::add_armed(std::shared_ptr<ArmedSocket> socket, TimePoint at) {
+    {
+        const std::lock_guard guard{mutex_};
+        armed_.emplace_back(at, std::move(socket));
+    }
+    asio::post(context_, [this] { mind_armed(); });
+}
+
+bool Runtime::has_armed() {
+    const std::lock_guard guard{mutex_};
+    std::erase_if(armed_, [](const auto& entry) { return !entry.second->armed(); });
+    return !armed_.empty();
+}
+
+void Runtime::mind_armed() {
+    const auto now = Clock::now();
+    auto next = TimePoint::max();
+    {
+        const std::lock_guard guard{mutex_};
+        std::erase_if(armed_, [&](const auto& entry) {
+            if (entry.first <= now) {
+                entry.second->expire();
+            }
+            if (!entry.second->armed()) {
+                return true;
+            }
+            next = std::min(next, entry.first);
+            return false;
+        });
+    }
+    if (next == TimePoint::max()) {
+        next_armed_.cancel();
+        return;
+    }
+    next_armed_.expires_at(next);
+    next_armed_.async_wait([this](const asio::error_code& error) {
+        if (!error) {
+            mind_armed();
+        }
+    });
+}
+
+void Runtime::expire_armed() {
+    const std::lock_guard guard{mutex_};
+    for (const auto& [at, socket] : armed_) {
+        socket->expire();
+    }
+    armed_.clear();
+}
+
 std::shared_ptr<ClusterMonitor> Runtime::known(const std::string& endpoint) {
     const std::lock_guard guard{mutex_};
     const auto found = std::ranges::find(
@@ -288,6 +362,7 @@ std::vector<std::shared_ptr<ClusterMonitor>> Runtime::clusters() {
 }
 
 void Runtime::stop_clusters() {
+    next_armed_.cancel();
     std::vector<std::shared_ptr<ClusterMonitor>> all;
     {
         const std::lock_guard guard{mutex_};

@@ -9,6 +9,8 @@
 
 #include <asio/io_context.hpp>
 
+#include "driver/asio_wait.hpp"
+#include "monitor/armed_socket.hpp"
 #include "monitor/cluster_monitor.hpp"
 
 namespace aws_wrapper {
@@ -47,6 +49,10 @@ public:
                                                           DriverOptions options,
                                                           std::vector<Host> hosts);
 
+    /// Has a socket shut down at a time, unless it is closed before; starts the thread, which then
+    /// runs until that is settled. Throws Error(Errc::stopped) at exit.
+    static void arm(std::shared_ptr<ArmedSocket> socket, TimePoint at);
+
     /// All clusters that are watched; starts nothing.
     static std::vector<std::shared_ptr<ClusterMonitor>> watched_clusters();
 
@@ -65,11 +71,17 @@ private:
     void forget(const ClusterMonitor& cluster);
     std::vector<std::shared_ptr<ClusterMonitor>> clusters();
     void stop_clusters();
+    void add_armed(std::shared_ptr<ArmedSocket> socket, TimePoint at);
+    bool has_armed();
+    void mind_armed();
+    void expire_armed();
 
     asio::io_context context_{1};
-    std::mutex mutex_;
+    Timer next_armed_{context_};
+    std::mutex mutex_;  ///< guards what follows
     std::vector<std::shared_ptr<ClusterMonitor>> clusters_;
     std::vector<std::pair<std::string, std::weak_ptr<ClusterMonitor>>> endpoints_;
+    std::vector<std::pair<TimePoint, std::shared_ptr<ArmedSocket>>> armed_;
 };
 
 }  // namespace aws_wrapper

@@ -15,9 +15,6 @@ namespace aws_wrapper {
 
 namespace {
 
-// libpq's default (PostgreSQL, src/include/pg_config_manual.h: DEF_PGPORT).
-constexpr std::uint16_t kDefaultPort = 5432;
-
 template <typename T>
 void leak(std::shared_ptr<T> pointer) noexcept {
     static_cast<void>(new (std::nothrow) std::shared_ptr<T>{std::move(pointer)});
@@ -33,6 +30,7 @@ ClusterSeeker::ClusterSeeker(const Settings& settings,
       host_{host},
       query_timeout_{settings.milliseconds(Property::auxiliary_query_timeout_sec)},
       generation_{fork_generation()} {
+    params_.dialect = plain_dialect(settings.family()).code;
     params_.topology.refresh = settings.milliseconds(Property::topology_refresh_ms);
     params_.topology.high_refresh =
         settings.milliseconds(Property::cluster_topology_high_refresh_rate_ms);
@@ -43,17 +41,20 @@ ClusterSeeker::ClusterSeeker(const Settings& settings,
 ClusterSeeker::~ClusterSeeker() { let_go(); }
 
 std::string ClusterSeeker::key(const std::string& name, std::uint16_t port) const {
-    return fmt::format("{}:{} {} {}", name, port == 0 ? kDefaultPort : port,
+    return fmt::format("{}:{} {} {} {}", name, port_or_default(port), to_string(settings_.family()),
                        settings_.text(Property::wrapper_dialect),
                        settings_.text(Property::cluster_instance_host_pattern));
+}
+
+std::uint16_t ClusterSeeker::port_or_default(std::uint16_t port) const {
+    return port == 0 ? plain_dialect(settings_.family()).default_port : port;
 }
 
 void ClusterSeeker::recall() {
     if (joined() || host_.empty()) {
         return;
     }
-    const auto given = given_port(settings_);
-    const auto port = given == 0 ? kDefaultPort : given;
+    const auto port = port_or_default(given_port(settings_));
     if (auto known = known_cluster(key(host_, port), host_, port)) {
         join(std::move(known));
     }
@@ -67,8 +68,11 @@ std::shared_ptr<ClusterMonitor> ClusterSeeker::known_cluster(const std::string& 
         return known;
     }
     auto known = Runtime::find_by_host(name, port, instances(name, port));
+    if (!known || known->dialect().family != settings_.family()) {
+        return nullptr;
+    }
     const auto wanted = dialect_by_name(settings_.text(Property::wrapper_dialect));
-    return known && wanted && *wanted != known->params().dialect ? nullptr : known;
+    return wanted && *wanted != known->params().dialect ? nullptr : known;
 }
 
 InstanceTemplate ClusterSeeker::instances(const std::string& name, std::uint16_t port) const {
@@ -135,13 +139,13 @@ std::shared_ptr<HostWatch> ClusterSeeker::watch(const std::string& host_id,
 void ClusterSeeker::prepare(const LinkFacts& facts) {
     key_ = key(host_.empty() ? facts.name : host_, facts.port);
     options_ = monitoring_options(facts.options, settings_);
-    params_.instances = instances(facts.name, facts.port == 0 ? kDefaultPort : facts.port);
+    params_.instances = instances(facts.name, port_or_default(facts.port));
 }
 
 // A server without a topology is a cluster of one host, named by where it was reached.
 std::string ClusterSeeker::join_plain_server(const LinkFacts& facts) {
     prepare(facts);
-    params_.dialect = DialectCode::pg;
+    params_.dialect = plain_dialect(settings_.family()).code;
     Host host;
     host.id = fmt::format("{}:{}", facts.address.empty() ? facts.name : facts.address, facts.port);
     host.name = facts.name;
@@ -189,8 +193,8 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, Lin
 }
 
 Task<tl::expected<Survey, Failure>> ClusterSeeker::survey(Face& face) {
-    auto sql = survey_sql(dialect());
-    auto sets = co_await face.query(std::move(sql), query_timeout_);
+    auto statements = survey_statements(dialect());
+    auto sets = co_await face.query(std::move(statements), query_timeout_);
     if (!sets) {
         co_return tl::unexpected{std::move(sets.error())};
     }
@@ -200,7 +204,7 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::survey(Face& face) {
 // Returns the survey of a server with a topology, or an empty one of a plain server.
 Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const LinkFacts& facts) {
     const auto given = dialect_by_name(settings_.text(Property::wrapper_dialect));
-    auto guess = first_guess(classify_endpoint(facts.name).type);
+    auto guess = first_guess(classify_endpoint(facts.name).type, settings_.family());
     if (given) {
         guess.code = *given;
         guess.may_upgrade = false;
@@ -221,7 +225,7 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
                 co_return Survey{};
             }
             const bool final_answer = detection.confirmed();
-            detection.on_failure(asked.error().sqlstate);
+            detection.on_failure(asked.error().diagnostics());
             if (final_answer || detection.confirmed()) {
                 co_return asked;
             }
@@ -232,11 +236,12 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
             co_return tl::unexpected{
                 Failure{Errc::network, {}, "the link was lost while the server was identified"}};
         }
-        auto sets = co_await face.query(std::move(*sql), query_timeout_);
+        Statements question{std::move(*sql)};
+        auto sets = co_await face.query(std::move(question), query_timeout_);
         if (sets && !sets->empty()) {
             detection.on_result(sets->front());
         } else {
-            detection.on_failure(sets ? SqlState{} : sets.error().sqlstate);
+            detection.on_failure(sets ? Diagnostics{} : sets.error().diagnostics());
         }
     }
 }
@@ -244,14 +249,16 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
 Task<tl::expected<bool, Failure>> ClusterSeeker::ask_role(Face& face,
                                                           std::optional<Duration> at_most) {
     const auto timeout = std::min(query_timeout_, at_most.value_or(query_timeout_));
-    auto sets = co_await face.query(std::string{dialect().role_sql}, timeout);
+    Statements question{std::string{dialect().role_sql}};
+    auto sets = co_await face.query(std::move(question), timeout);
     if (!sets) {
         co_return tl::unexpected{std::move(sets.error())};
     }
-    if (sets->size() != 1 || sets->front().size() != 1 || !sets->front().front().at(0)) {
+    const auto is_reader = read_role(*sets);
+    if (!is_reader) {
         co_return tl::unexpected{Failure{Errc::server, {}, "the role query gave no single value"}};
     }
-    co_return is_true(*sets->front().front().at(0));
+    co_return *is_reader;
 }
 
 }  // namespace aws_wrapper

@@ -69,6 +69,7 @@ public:
 private:
     bool joined() const noexcept { return cluster_ != nullptr; }
     std::string key(const std::string& name, std::uint16_t port) const;
+    std::uint16_t port_or_default(std::uint16_t port) const;
     std::shared_ptr<ClusterMonitor> known_cluster(const std::string& endpoint,
                                                   const std::string& name,
                                                   std::uint16_t port) const;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -11,15 +13,57 @@ namespace aws_wrapper {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kNotForMonitors{"host",
-                                                          "hostaddr",
-                                                          "port",
-                                                          "target_session_attrs",
-                                                          "load_balance_hosts",
-                                                          "service",
-                                                          "connect_timeout",
-                                                          "client_encoding",
-                                                          "replication"};
+// What names a server, restricts the choice of one, or shapes a session: none of a monitor's.
+constexpr auto kNotForPgMonitors = std::to_array<std::string_view>({
+    "host",
+    "hostaddr",
+    "port",
+    "target_session_attrs",
+    "load_balance_hosts",
+    "service",
+    "connect_timeout",
+    "client_encoding",
+    "replication",
+});
+constexpr auto kNotForMysqlMonitors = std::to_array<std::string_view>({
+    "host",
+    "port",
+    "unix_socket",
+    "failover",
+    "dns_srv",
+    "connection_timeout",
+    "connect_timeout",
+    "read_timeout",
+    "write_timeout",
+    "charset",
+    "collation",
+    "init_command",
+    "sql_mode",
+    "time_zone",
+    "autocommit",
+});
+
+// The names of the time limit, the driver's own first.
+constexpr std::array<std::string_view, 1> kPgTimeouts{"connect_timeout"};
+constexpr std::array<std::string_view, 2> kMysqlTimeouts{"connection_timeout", "connect_timeout"};
+
+std::span<const std::string_view> not_for_monitors(DatabaseFamily family) {
+    if (family == DatabaseFamily::mysql) {
+        return kNotForMysqlMonitors;
+    }
+    return kNotForPgMonitors;
+}
+
+std::span<const std::string_view> timeout_names(DatabaseFamily family) {
+    if (family == DatabaseFamily::mysql) {
+        return kMysqlTimeouts;
+    }
+    return kPgTimeouts;
+}
+
+bool contains(std::span<const std::string_view> names, std::string_view name) {
+    return std::ranges::find(names, name) != names.end();
+}
 
 std::string text_of(const ParameterValue& value) {
     if (const auto* text = std::get_if<std::string>(&value)) {
@@ -37,24 +81,18 @@ std::string text_of(const ParameterValue& value) {
     return {};
 }
 
-const ParameterValue* find_value(const Parameters& parameters, std::string_view name) {
-    const auto found = std::ranges::find(
-        parameters, name, [](const auto& entry) { return std::string_view{entry.first}; });
-    return found == parameters.end() ? nullptr : &found->second;
-}
-
 }  // namespace
 
 DriverOptions monitoring_options(const std::vector<std::pair<std::string, std::string>>& of_link,
                                  const Settings& settings) {
     DriverOptions options;
-    const auto wanted = [](const auto& option) {
-        return std::ranges::find(kNotForMonitors, std::string_view{option.first}) ==
-               kNotForMonitors.end();
+    const auto unwanted = not_for_monitors(settings.family());
+    const auto wanted = [unwanted](const auto& option) {
+        return !contains(unwanted, option.first);
     };
     std::ranges::copy_if(of_link, std::back_inserter(options), wanted);
     for (const auto& [name, value] : settings.monitoring_overrides()) {
-        if (name == "connect_timeout" || find_property(name) != nullptr) {
+        if (contains(timeout_names(settings.family()), name) || find_property(name) != nullptr) {
             continue;
         }
         std::erase_if(options, [&](const auto& option) { return option.first == name; });
@@ -65,7 +103,15 @@ DriverOptions monitoring_options(const std::vector<std::pair<std::string, std::s
 
 Milliseconds monitoring_connect_timeout(const Settings& settings) {
     constexpr Milliseconds kDefault{5000};
-    const auto* given = find_value(settings.monitoring_overrides(), "connect_timeout");
+    const ParameterValue* given = nullptr;
+    std::string_view name;
+    for (const std::string_view possible : timeout_names(settings.family())) {
+        given = find_parameter(settings.monitoring_overrides(), possible);
+        name = possible;
+        if (given != nullptr) {
+            break;
+        }
+    }
     if (given == nullptr || std::holds_alternative<std::monostate>(*given)) {
         return kDefault;
     }
@@ -75,15 +121,15 @@ Milliseconds monitoring_connect_timeout(const Settings& settings) {
     if (error != std::errc{} || end != text.data() + text.size() || seconds <= 0 ||
         seconds > 3600) {
         throw Error{Errc::invalid_property,
-                    fmt::format("monitoring-connect_timeout: '{}' is not possible; allowed is a "
-                                "number of seconds above 0, up to 3600",
-                                text)};
+                    fmt::format("monitoring-{}: '{}' is not possible; allowed is a number of "
+                                "seconds above 0, up to 3600",
+                                name, text)};
     }
     return Milliseconds{static_cast<Milliseconds::rep>(seconds * 1000)};
 }
 
 std::uint16_t given_port(const Settings& settings) {
-    const auto* given = find_value(settings.driver_parameters(), "port");
+    const auto* given = find_parameter(settings.driver_parameters(), "port");
     if (given == nullptr) {
         return 0;
     }
@@ -91,10 +137,6 @@ std::uint16_t given_port(const Settings& settings) {
     std::uint16_t port = 0;
     std::from_chars(text.data(), text.data() + text.size(), port);
     return port;
-}
-
-bool is_true(std::string_view text) noexcept {
-    return text == "t" || text == "true" || text == "1" || text == "on" || text == "ON";
 }
 
 }  // namespace aws_wrapper

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include <aws_wrapper/clock.hpp>
 #include <aws_wrapper/properties.hpp>
@@ -17,13 +16,10 @@ namespace aws_wrapper {
 DriverOptions monitoring_options(const std::vector<std::pair<std::string, std::string>>& of_link,
                                  const Settings& settings);
 
-/// `monitoring-connect_timeout`, else 5 s.
+/// `monitoring-connect_timeout` (with MySQL `monitoring-connection_timeout`, too), else 5 s.
 Milliseconds monitoring_connect_timeout(const Settings& settings);
 
 /// The port among the driver's parameters; 0 if none is given.
 std::uint16_t given_port(const Settings& settings);
-
-/// A boolean of a server, in any of its spellings.
-bool is_true(std::string_view text) noexcept;
 
 }  // namespace aws_wrapper

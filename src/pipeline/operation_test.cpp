@@ -22,6 +22,8 @@ Operation::TopologyWait nobody_waits() {
     return [](std::uint64_t, TimePoint) { return version(0); };
 }
 
+Statements two_statements() { return {"SELECT 1", "SELECT 2"}; }
+
 // Counts how many of it are alive, to see that frames are destroyed.
 struct Tracer {
     explicit Tracer(int& alive) : alive_{alive} { ++alive_; }
@@ -72,7 +74,7 @@ TEST(Operation, AsksInOrderAndGetsTheAnswers) {
                             request::OpenLink wanted;
                             wanted.timeout = 7s;
                             auto opened = co_await face.open(std::move(wanted));
-                            auto asked = co_await face.query("SELECT 1", 3s);
+                            auto asked = co_await face.query(two_statements(), 3s);
                             auto adopted = co_await face.adopt();
                             const bool as_told = opened && opened->name == "h" && !asked &&
                                                  asked.error().code == Errc::server && adopted;
@@ -85,7 +87,7 @@ TEST(Operation, AsksInOrderAndGetsTheAnswers) {
     facts.name = "h";
     operation.answer(Opened{facts});
     ASSERT_TRUE(std::holds_alternative<request::AskLink>(operation.request()));
-    EXPECT_EQ(std::get<request::AskLink>(operation.request()).sql, "SELECT 1");
+    EXPECT_EQ(std::get<request::AskLink>(operation.request()).statements, two_statements());
     operation.answer(Asked{tl::unexpected{Failure{Errc::server, {}, "no"}}});
     ASSERT_TRUE(std::holds_alternative<request::AdoptLink>(operation.request()));
     operation.answer(Adopted{std::monostate{}});

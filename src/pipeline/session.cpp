@@ -87,7 +87,7 @@ public:
     }
 
     FailureKind classify(const CallFailure& failure) const override {
-        return aws_wrapper::classify(seeker_.dialect(), failure.sqlstate, failure.link_broken);
+        return aws_wrapper::classify(seeker_.dialect(), failure.diagnostics(), failure.link_broken);
     }
 
     Task<OpenResult> open_directly(Face& face, OpenRequest request) override {
@@ -103,6 +103,10 @@ public:
             if (request.host) {
                 // Its address may have changed; the next attempt asks for the name again.
                 seeker_.cluster()->learn_address(request.host->id, {});
+            }
+            if (classify_connect(seeker_.dialect(), facts.error().diagnostics()) ==
+                FailureKind::login) {
+                facts.error().code = Errc::login;
             }
             co_return tl::unexpected{std::move(facts.error())};
         }

@@ -22,7 +22,8 @@
 //         static LinkTarget target();            // answers
 //         static LinkTarget refusing();          // nobody listens there
 //         static LinkTarget silent();            // takes connections and says nothing
-//         static LinkTarget refusing_login();    // refuses the user
+//         static LinkTarget refusing_login();    // refuses the user, with this SQLSTATE:
+//         static std::string_view state_of_a_refused_user();
 //         static std::string slow_statement();   // takes longer than any test
 //         static void end_links();               // the server ends the links that are open
 //     };
@@ -64,8 +65,11 @@ protected:
         }
         return std::move(*opened);
     }
-    Results query(Link& link, std::string sql, TimePoint deadline = soon()) {
-        return std::move(*run(context_, link.query(std::move(sql), deadline)));
+    Results query(Link& link, Statements statements, TimePoint deadline = soon()) {
+        return std::move(*run(context_, link.query(std::move(statements), deadline)));
+    }
+    Results query(Link& link, const std::string& statement, TimePoint deadline = soon()) {
+        return query(link, Statements{statement}, deadline);
     }
     static int open_descriptors() {
         int count = 0;
@@ -97,7 +101,15 @@ TYPED_TEST_P(DriverContract, AnswersAStatement) {
     const auto results = this->query(*link, "SELECT 1");
     ASSERT_TRUE(results) << results.error().message;
     ASSERT_EQ(results->size(), 1U);
-    EXPECT_EQ(results->at(0), (ResultSet{Row{"1"}}));
+    EXPECT_EQ(results->at(0).rows, std::vector<Row>{Row{"1"}});
+}
+
+TYPED_TEST_P(DriverContract, AnswersSeveralStatementsWithAResultForEach) {
+    const auto link = this->link();
+    const auto results = this->query(*link, Statements{"SELECT 1", "SELECT 1"});
+    ASSERT_TRUE(results) << results.error().message;
+    ASSERT_EQ(results->size(), 2U);
+    EXPECT_EQ(results->at(1).rows, std::vector<Row>{Row{"1"}});
 }
 
 TYPED_TEST_P(DriverContract, AnswersManyStatementsOneAfterTheOther) {
@@ -118,7 +130,7 @@ TYPED_TEST_P(DriverContract, ARefusedUserIsALoginError) {
     const auto opened = this->connect(TypeParam::refusing_login());
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, Errc::login);
-    EXPECT_EQ(opened.error().sqlstate.text(), "28P01");
+    EXPECT_EQ(opened.error().sqlstate.text(), TypeParam::state_of_a_refused_user());
 }
 
 TYPED_TEST_P(DriverContract, ASilentPeerCostsNoMoreThanTheDeadline) {
@@ -191,6 +203,7 @@ TYPED_TEST_P(DriverContract, LinksLeaveNoDescriptorBehind) {
 REGISTER_TYPED_TEST_SUITE_P(DriverContract,
                             OpensALinkAndKnowsItsAddress,
                             AnswersAStatement,
+                            AnswersSeveralStatementsWithAResultForEach,
                             AnswersManyStatementsOneAfterTheOther,
                             ARefusingPortIsANetworkError,
                             ARefusedUserIsALoginError,

@@ -33,6 +33,7 @@ struct NullServer {
     static LinkTarget refusing() { return named("refuses"); }
     static LinkTarget silent() { return named("silent"); }
     static LinkTarget refusing_login() { return named("rejects"); }
+    static std::string_view state_of_a_refused_user() { return "28P01"; }
     static std::string slow_statement() {
         scripted().server("answers").latency = std::chrono::hours{1};
         return "SELECT 1";

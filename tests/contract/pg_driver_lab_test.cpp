@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <aws_wrapper/drivers.hpp>
 
 #include "driver_contract.hpp"
+#include "silent_peer.hpp"
 #include "throwaway_postgres.hpp"
 
 namespace aws_wrapper {
@@ -27,32 +23,6 @@ private:
 
 const auto* const environment =
     ::testing::AddGlobalTestEnvironment(new PostgresEnvironment);  // NOLINT: gtest owns it
-
-// A socket that takes connections (the kernel does) and never says a word.
-class SilentPeer {
-public:
-    explicit SilentPeer(bool listening)
-        : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t length = sizeof address;
-        ::bind(socket_, reinterpret_cast<sockaddr*>(&address), length);
-        if (listening) {
-            ::listen(socket_, 64);
-        }
-        ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &length);
-        port_ = ntohs(address.sin_port);
-    }
-    ~SilentPeer() { ::close(socket_); }
-    SilentPeer(const SilentPeer&) = delete;
-    SilentPeer& operator=(const SilentPeer&) = delete;
-    std::uint16_t port() const { return port_; }
-
-private:
-    int socket_;
-    std::uint16_t port_{0};
-};
 
 LinkTarget on_port(std::uint16_t port) {
     LinkTarget target;
@@ -78,6 +48,7 @@ struct PgServer {
         refused.options = {{"user", "secured"}, {"password", "wrong"}, {"dbname", "postgres"}};
         return refused;
     }
+    static std::string_view state_of_a_refused_user() { return "28P01"; }
     static std::string slow_statement() { return "SELECT pg_catalog.pg_sleep(600)"; }
     static void end_links() {
         postgres->run(
@@ -90,21 +61,22 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Pg, DriverContract, ::testing::Types<PgServer>);
 
 class PgDriverTest : public DriverContract<PgServer> {};
 
-TEST_F(PgDriverTest, AnswersSeveralStatementsWithAResultForEach) {
+TEST_F(PgDriverTest, AnswersWithTheNamesOfColumnsWithNullsAndWithoutRows) {
     const auto link = this->link();
-    const auto results = query(
-        *link,
-        "SELECT 1, NULL::text; SELECT 'x' WHERE false; SELECT 'a' UNION SELECT 'b' ORDER BY 1");
+    const auto results =
+        query(*link, Statements{"SELECT 1 AS one, NULL::text AS two", "SELECT 'x' WHERE false",
+                                "SELECT 'a' UNION SELECT 'b' ORDER BY 1"});
     ASSERT_TRUE(results) << results.error().message;
     ASSERT_EQ(results->size(), 3U);
-    EXPECT_EQ(results->at(0), (ResultSet{Row{"1", std::nullopt}}));
-    EXPECT_TRUE(results->at(1).empty());
-    EXPECT_EQ(results->at(2), (ResultSet{Row{"a"}, Row{"b"}}));
+    EXPECT_EQ(results->at(0).columns, (std::vector<std::string>{"one", "two"}));
+    EXPECT_EQ(results->at(0).rows, (std::vector<Row>{Row{"1", std::nullopt}}));
+    EXPECT_TRUE(results->at(1).rows.empty());
+    EXPECT_EQ(results->at(2).rows, (std::vector<Row>{Row{"a"}, Row{"b"}}));
 }
 
 TEST_F(PgDriverTest, AnErrorOfTheServerLeavesTheLinkUsable) {
     const auto link = this->link();
-    const auto refused = query(*link, "SELECT 1; SELECT 1/0; SELECT 2");
+    const auto refused = query(*link, Statements{"SELECT 1", "SELECT 1/0", "SELECT 2"});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::server);
     EXPECT_EQ(refused.error().sqlstate.text(), "22012");
@@ -123,7 +95,7 @@ TEST_F(PgDriverTest, ALongStatementAndALongAnswerPass) {
     const std::string text(4'000'000, 'x');
     const auto results = query(*link, "SELECT '" + text + "'");
     ASSERT_TRUE(results) << results.error().message;
-    EXPECT_EQ(results->at(0).at(0).at(0), text);
+    EXPECT_EQ(results->at(0).rows.at(0).at(0), text);
 }
 
 TEST_F(PgDriverTest, NamesAreLookedUpAndLinksTellTheNumericAddress) {

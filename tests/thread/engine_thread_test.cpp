@@ -19,6 +19,7 @@
 
 #include <aws_wrapper/engine.hpp>
 #include <aws_wrapper/session.hpp>
+#include <aws_wrapper/socket_deadline.hpp>
 
 #include "driver/null/scripted_cluster.hpp"
 #include "monitor/process.hpp"
@@ -55,8 +56,8 @@ public:
     Application(ScriptedCluster& cluster, const std::string& id, Parameters given = {})
         : cluster_{cluster},
           id_{id},
-          session_{Settings::parse(with_defaults(std::move(given))), ScriptedCluster::name_of(id),
-                   cluster.driver()} {
+          session_{Settings::parse(with_defaults(std::move(given)), cluster.family()),
+                   ScriptedCluster::name_of(id), cluster.driver()} {
         auto operation = session_.open();
         verdict = run(operation);
     }
@@ -66,6 +67,9 @@ public:
         failure.message = "the link is lost";
         failure.link_broken = true;
         failure.in_transaction = in_transaction;
+        return recover(std::move(failure));
+    }
+    Verdict recover(CallFailure failure) {
         failure.at = Clock::now();
         auto operation = session_.recover(std::move(failure));
         return run(operation);
@@ -85,10 +89,12 @@ public:
     Verdict verdict{Verdict::pass};
 
 private:
-    static Parameters with_defaults(Parameters given) {
+    Parameters with_defaults(Parameters given) const {
         set_parameter(given, "plugins", std::string{"failover,host_monitoring"});
         set_parameter(given, "cluster_instance_host_pattern", std::string{"?.example"});
-        set_parameter(given, "wrapper_dialect", std::string{"aurora-pg"});
+        if (cluster_.family() == DatabaseFamily::postgresql) {
+            set_parameter(given, "wrapper_dialect", std::string{"aurora-pg"});
+        }
         set_parameter(given, "failover_timeout_sec", std::string{"20"});
         return given;
     }
@@ -100,7 +106,7 @@ private:
                 candidate_ = open->host ? open->host->id : id_;
                 operation.answer(Opened{facts()});
             } else if (const auto* ask = std::get_if<request::AskLink>(&wanted)) {
-                operation.answer(cluster_.answer(candidate_, ask->sql));
+                operation.answer(cluster_.answer(candidate_, as_one_text(ask->statements)));
             } else if (std::holds_alternative<request::DropLink>(wanted)) {
                 operation.answer(std::monostate{});
             } else if (std::holds_alternative<request::AdoptLink>(wanted)) {
@@ -117,7 +123,7 @@ private:
         LinkFacts facts;
         facts.name = ScriptedCluster::name_of(candidate_);
         facts.address = facts.name;
-        facts.port = 5432;
+        facts.port = cluster_.port();
         facts.descriptor = socket_.own;
         return facts;
     }
@@ -200,6 +206,29 @@ TEST_F(EngineThread, FailsOverToTheWriterThatIsProved) {
     EXPECT_EQ(application.session().report().to, "a");
 }
 
+TEST_F(EngineThread, AMysqlClusterIsDetectedWatchedAndFailedOverLikewise) {
+    ScriptedCluster mysql{{"a", "b", "c"}, DatabaseFamily::mysql};
+    Application application{mysql, "a"};
+    ASSERT_EQ(application.verdict, Verdict::opened);
+    EXPECT_EQ(application.session().dialect_name(), "aurora-mysql") << "the server has told";
+    EXPECT_EQ(application.session().host_id(), "a");
+    EXPECT_EQ(application.session().topology()->hosts.size(), 3U);
+
+    CallFailure failure;
+    failure.sqlstate = SqlState{"HY000"};
+    failure.vendor_code = 1290;
+    failure.message =
+        "The MySQL server is running with the --read-only option so it cannot execute this "
+        "statement";
+    mysql.promote("b");
+    EXPECT_EQ(application.recover(failure), Verdict::moved) << "it needs the writer";
+    EXPECT_EQ(application.session().host_id(), "b");
+    failure.vendor_code = 1064;
+    EXPECT_EQ(application.recover(failure), Verdict::pass);
+    failure.vendor_code = 2013;
+    EXPECT_EQ(application.recover(failure), Verdict::moved);
+}
+
 TEST_F(EngineThread, CallsFromSixteenThreadsWhileTheEngineIsReleasedAgainAndAgain) {
     std::atomic<int> opened{0};
     std::atomic<bool> done{false};
@@ -272,6 +301,72 @@ TEST_F(EngineThread, ACallThatIsEndedByItsDeadlineLearnsOfItInManyThreads) {
     EXPECT_EQ(ended, 8);
 }
 
+// Blocks on a socket whose peer says nothing; returns the time until it was shut down.
+Duration time_until_shut_down(const Socket& socket) {
+    const auto began = Clock::now();
+    char byte = 0;
+    static_cast<void>(::recv(socket.own, &byte, 1, 0));
+    return Clock::now() - began;
+}
+
+TEST_F(EngineThread, ASocketDeadlineEndsAWaitInManyThreads) {
+    in_threads(8, [&](int number) {
+        const Socket socket;
+        const Duration length = 20ms + number * 5ms;
+        SocketDeadline deadline{socket.own, length};
+        EXPECT_FALSE(deadline.expired());
+        EXPECT_GE(time_until_shut_down(socket), length);
+        deadline.close();
+        EXPECT_TRUE(deadline.expired());
+        deadline.close();
+        EXPECT_TRUE(deadline.expired());
+    });
+}
+
+TEST_F(EngineThread, ASocketDeadlineThatIsClosedInTimeShutsNothingDown) {
+    const Socket closed;
+    const Socket expiring;
+    {
+        SocketDeadline first{closed.own, 1h};
+        first.close();
+        EXPECT_FALSE(first.expired());
+        const SocketDeadline second{closed.own, 30ms};
+    }
+    const SocketDeadline later{expiring.own, 40ms};
+    time_until_shut_down(expiring);
+    EXPECT_TRUE(later.expired());
+    char byte = 'x';
+    EXPECT_EQ(::send(closed.peer, &byte, 1, MSG_NOSIGNAL), 1);
+    EXPECT_EQ(::recv(closed.own, &byte, 1, 0), 1) << "the socket is as good as before";
+}
+
+TEST_F(EngineThread, ASocketDeadlinePassesWhateverIsReleased) {
+    const Socket socket;
+    const SocketDeadline deadline{socket.own, 60ms};
+    release_resources();
+    EXPECT_EQ(engine_statistics().threads, 1) << "somebody counts on it";
+    EXPECT_GE(time_until_shut_down(socket), 30ms);
+    EXPECT_TRUE(deadline.expired());
+    release_resources();
+    EXPECT_EQ(engine_statistics().threads, 0);
+}
+
+TEST_F(EngineThread, ASocketDeadlineRacesWithItsOwnerAndNeverWithTheNextOne) {
+    std::atomic<int> expired{0};
+    in_threads(4, [&](int) {
+        for (int round = 0; round < 200; ++round) {
+            const Socket socket;
+            SocketDeadline deadline{socket.own, std::chrono::microseconds{round}};
+            deadline.close();
+            char byte = 'x';
+            const bool usable = ::send(socket.own, &byte, 1, MSG_NOSIGNAL) == 1;
+            EXPECT_NE(usable, deadline.expired());
+            expired += deadline.expired() ? 1 : 0;
+        }
+    });
+    RecordProperty("expired", expired.load());
+}
+
 TEST_F(EngineThread, TheChildOfAForkBeginsWithNothingAndTheParentGoesOn) {
     Application application{cluster_, "a"};
     std::atomic<bool> done{false};
@@ -328,7 +423,11 @@ TEST(EngineThreadAtExit, NothingStartsOnceTheEngineIsClosed) {
     ScriptedCluster cluster{{"a", "b"}};
     Application application{cluster, "a"};
     ASSERT_EQ(application.verdict, Verdict::opened);
+    const Socket socket;
+    const SocketDeadline deadline{socket.own, 1h};
     close_engine();
+    EXPECT_TRUE(deadline.expired()) << "nobody waits at exit";
+    EXPECT_THROW((SocketDeadline{socket.own, 1h}), Error);
     application.call();
     EXPECT_EQ(engine_statistics().threads, 0);
     EXPECT_THROW(application.recover(), Error);

@@ -54,9 +54,10 @@ public:
     }
 
     asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
-        std::string sql,
+        Statements statements,
         TimePoint deadline) override {
         auto& server = driver_.server(target_.name);
+        const auto sql = as_one_text(statements);
         server.queries.push_back(sql);
         if (dead_) {
             co_return tl::unexpected{Failure{Errc::network, {}, "the link is dead"}};
@@ -67,11 +68,7 @@ public:
         if (server.answer) {
             co_return server.answer(sql);
         }
-        ResultSet one_row;
-        one_row.push_back(Row{"1"});
-        std::vector<ResultSet> sets;
-        sets.push_back(std::move(one_row));
-        co_return sets;
+        co_return std::vector<ResultSet>(statements.size(), ResultSet{Row{"1"}});
     }
 
     asio::awaitable<void> closed() override {

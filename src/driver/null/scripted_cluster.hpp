@@ -7,17 +7,20 @@
 #include <utility>
 #include <vector>
 
+#include <aws_wrapper/database_family.hpp>
+
 #include "driver/null/null_driver.hpp"
 
 namespace aws_wrapper {
 
-/// Test aid: an Aurora cluster of scripted servers, `<id>.example` on port 5432. Each answers the
-/// survey, the detection and "SELECT 1" by what it believes itself.
+/// Test aid: an Aurora cluster of scripted servers, `<id>.example` on the family's port. Each
+/// answers the survey, the detection and "SELECT 1" by what it believes itself.
 class ScriptedCluster {
 public:
     /// The first one is the writer.
-    explicit ScriptedCluster(std::vector<std::string> ids)
-        : driver_{std::make_shared<NullDriver>()} {
+    explicit ScriptedCluster(std::vector<std::string> ids,
+                             DatabaseFamily family = DatabaseFamily::postgresql)
+        : family_{family}, driver_{std::make_shared<NullDriver>()} {
         const auto writer = ids.front();
         for (auto& id : ids) {
             add(std::move(id));
@@ -26,6 +29,8 @@ public:
     }
 
     const std::shared_ptr<NullDriver>& driver() const { return driver_; }
+    DatabaseFamily family() const { return family_; }
+    std::uint16_t port() const { return is_mysql() ? 3306 : 5432; }
     static std::string name_of(const std::string& id) { return id + ".example"; }
     NullDriver::Server& server(const std::string& id) { return driver_->server(name_of(id)); }
 
@@ -62,7 +67,7 @@ public:
             auto& host = hosts.emplace_back();
             host.id = id;
             host.name = name_of(id);
-            host.port = 5432;
+            host.port = port();
             host.role = id == writer_ ? HostRole::writer : HostRole::reader;
         }
         return hosts;
@@ -81,19 +86,24 @@ public:
                                                          const std::string& sql) const {
         const auto has = [&sql](const char* text) { return sql.find(text) != std::string::npos; };
         const auto& belief = beliefs_.at(id);
-        const ResultSet role{Row{belief.in_recovery ? "t" : "f"}};
-        if (has("aurora_db_instance_identifier")) {
+        const char* yes = is_mysql() ? "1" : "t";
+        const char* no = is_mysql() ? "0" : "f";
+        const ResultSet role{Row{belief.in_recovery ? yes : no}};
+        if (has(is_mysql() ? "@@aurora_server_id" : "aurora_db_instance_identifier")) {
             ResultSet topology;
             for (const auto& member : members_) {
-                topology.push_back(
-                    Row{member, member == belief.writer ? "t" : "f", "1", "0", std::nullopt});
+                topology.rows.push_back(
+                    Row{member, member == belief.writer ? yes : no, "1", "0", std::nullopt});
             }
             return std::vector<ResultSet>{topology, ResultSet{Row{id, id}}, role};
+        }
+        if (has("SHOW VARIABLES")) {
+            return std::vector<ResultSet>{ResultSet{Row{"aurora_version", "3.07.1"}}};
         }
         if (has("rds.extensions")) {
             return std::vector<ResultSet>{ResultSet{Row{"t", "t"}}};
         }
-        if (has("pg_is_in_recovery")) {
+        if (has(is_mysql() ? "@@innodb_read_only" : "pg_is_in_recovery")) {
             return std::vector<ResultSet>{role};
         }
         return std::vector<ResultSet>{ResultSet{Row{"1"}}};
@@ -105,6 +115,9 @@ private:
         bool in_recovery{true};
     };
 
+    bool is_mysql() const { return family_ == DatabaseFamily::mysql; }
+
+    DatabaseFamily family_;
     std::shared_ptr<NullDriver> driver_;
     std::vector<std::string> members_;
     std::map<std::string, Belief> beliefs_;

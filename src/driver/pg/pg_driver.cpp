@@ -8,23 +8,18 @@
 #include <set>
 #include <string_view>
 
-// GCC 12 sees a null pointer in asio's scheduler when it optimizes; there is none.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wnull-dereference"
-#include <asio/ip/tcp.hpp>
-#pragma GCC diagnostic pop
 #include <fmt/format.h>
 
 #include "driver/asio_wait.hpp"
 #include "driver/driver.hpp"
-#include "driver/inherited_socket.hpp"
+#include "driver/resolve.hpp"
+#include "driver/socket_watch.hpp"
 
 namespace aws_wrapper {
 
 namespace {
 
 using asio::posix::descriptor_base;
-using asio::posix::stream_descriptor;
 
 struct PgConnFinish {
     void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
@@ -44,44 +39,14 @@ std::string trimmed(const char* text) {
     return result;
 }
 
-Failure timed_out(std::string_view what) {
-    return Failure{Errc::timed_out, {}, fmt::format("{} did not finish before its deadline", what)};
-}
-
-// libpq closes its socket by itself, so the descriptor must let go of it before that.
-class SocketWatch {
-public:
-    explicit SocketWatch(const asio::any_io_executor& executor) : descriptor_{executor} {}
-    ~SocketWatch() { detach(); }
-    SocketWatch(const SocketWatch&) = delete;
-    SocketWatch& operator=(const SocketWatch&) = delete;
-
-    stream_descriptor& on(PGconn* connection) {
-        const int socket = PQsocket(connection);
-        if (!descriptor_.is_open() || descriptor_.native_handle() != socket) {
-            detach();
-            descriptor_.assign(socket);
-            inherited_.emplace(socket);
-        }
-        return descriptor_;
-    }
-    void detach() {
-        if (descriptor_.is_open()) {
-            descriptor_.release();
-            inherited_.reset();
-        }
-    }
-
-private:
-    stream_descriptor descriptor_;
-    std::optional<InheritedSocket> inherited_;
-};
-
 ResultSet rows_of(const PGresult* result) {
-    ResultSet rows;
+    ResultSet set;
     const int columns = PQnfields(result);
+    for (int column = 0; column < columns; ++column) {
+        set.columns.emplace_back(PQfname(result, column));
+    }
     for (int row = 0; row < PQntuples(result); ++row) {
-        auto& values = rows.emplace_back();
+        auto& values = set.rows.emplace_back();
         for (int column = 0; column < columns; ++column) {
             if (PQgetisnull(result, row, column) != 0) {
                 values.emplace_back(std::nullopt);
@@ -90,7 +55,7 @@ ResultSet rows_of(const PGresult* result) {
             }
         }
     }
-    return rows;
+    return set;
 }
 
 class PgLink final : public Link {
@@ -106,9 +71,9 @@ public:
     const std::string& address() const noexcept override { return address_; }
 
     asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
-        std::string sql,
+        Statements statements,
         TimePoint deadline) override {
-        if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
+        if (PQsendQuery(connection_.get(), as_one_text(statements).c_str()) == 0) {
             co_return tl::unexpected{broken()};
         }
         if (auto failure = co_await flush(deadline)) {
@@ -118,7 +83,7 @@ public:
         std::optional<Failure> refused;
         for (;;) {
             while (PQisBusy(connection_.get()) != 0) {
-                const bool ready = co_await wait_ready(watch_.on(connection_.get()),
+                const bool ready = co_await wait_ready(watch_.on(PQsocket(connection_.get())),
                                                        descriptor_base::wait_read, deadline);
                 if (!ready) {
                     co_return tl::unexpected{timed_out("the query of a monitor")};
@@ -149,7 +114,7 @@ public:
 
     asio::awaitable<void> closed() override {
         for (;;) {
-            const bool ready = co_await wait_ready(watch_.on(connection_.get()),
+            const bool ready = co_await wait_ready(watch_.on(PQsocket(connection_.get())),
                                                    descriptor_base::wait_read, TimePoint::max());
             if (!ready) {
                 co_return;
@@ -183,7 +148,7 @@ private:
             if (unsent < 0) {
                 co_return broken();
             }
-            const bool ready = co_await wait_ready(watch_.on(connection_.get()),
+            const bool ready = co_await wait_ready(watch_.on(PQsocket(connection_.get())),
                                                    descriptor_base::wait_write, deadline);
             if (!ready) {
                 co_return timed_out("sending the query of a monitor");
@@ -248,47 +213,6 @@ private:
     std::vector<std::pair<std::string, std::string>> settings_;
 };
 
-// A look-up that is under way. asio can't interrupt one, so it is left to end by itself when its
-// deadline has passed; the coroutine waits for `over` only.
-struct LookUp {
-    explicit LookUp(const asio::any_io_executor& executor) : resolver{executor}, over{executor} {}
-
-    asio::ip::tcp::resolver resolver;
-    Timer over;
-    asio::error_code error{};
-    std::string address{};
-    bool answered{false};
-};
-
-asio::awaitable<tl::expected<std::string, Failure>> resolve(std::string name, TimePoint deadline) {
-    asio::error_code no_literal;
-    asio::ip::make_address(name, no_literal);
-    if (!no_literal) {
-        co_return name;
-    }
-    const auto look_up = std::make_shared<LookUp>(co_await asio::this_coro::executor);
-    look_up->over.expires_at(deadline);
-    look_up->resolver.async_resolve(
-        name, "", [look_up](const asio::error_code& error, const auto& results) {
-            look_up->answered = true;
-            look_up->error = error;
-            if (!error && !results.empty()) {
-                look_up->address = results.begin()->endpoint().address().to_string();
-            }
-            look_up->over.expires_at(TimePoint::min());
-        });
-    asio::error_code woken;
-    co_await look_up->over.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-    if (!look_up->answered) {
-        co_return tl::unexpected{timed_out(fmt::format("resolving {}", name))};
-    }
-    if (look_up->address.empty()) {
-        co_return tl::unexpected{
-            Failure{Errc::network, {}, fmt::format("{}: {}", name, look_up->error.message())}};
-    }
-    co_return look_up->address;
-}
-
 // libpq keeps no SQLSTATE for a failed connection, but writes it into a verbose message:
 // "FATAL:  28P01: password authentication ...", whatever the language of the server.
 SqlState state_in(std::string_view message) {
@@ -346,7 +270,8 @@ public:
             }
             const auto what = state == PGRES_POLLING_READING ? descriptor_base::wait_read
                                                              : descriptor_base::wait_write;
-            const bool ready = co_await wait_ready(watch.on(connection.get()), what, deadline);
+            const bool ready =
+                co_await wait_ready(watch.on(PQsocket(connection.get())), what, deadline);
             // PQconnectPoll may close this socket and open another one.
             watch.detach();
             if (!ready) {

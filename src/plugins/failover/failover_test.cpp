@@ -130,7 +130,7 @@ protected:
     }
     std::string address_of(const Host&) override { return {}; }
     FailureKind classify(const CallFailure& failure) const override {
-        return aws_wrapper::classify(dialect(DialectCode::aurora_pg), failure.sqlstate,
+        return aws_wrapper::classify(dialect(DialectCode::aurora_pg), failure.diagnostics(),
                                      failure.link_broken);
     }
     Task<OpenResult> open_directly(Face& face, OpenRequest request) override {

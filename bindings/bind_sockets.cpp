@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <cstring>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <aws_wrapper/socket_deadline.hpp>
+#include <aws_wrapper/socket_peer.hpp>
+
+#include "binding.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace aws_wrapper;
+
+namespace {
+
+// Where an object of mysql-connector's C build has its socket: behind the head of a Python object
+// and, in MYSQL, whose first member is NET, behind NET's first five pointers. The same in 9.4 to
+// 26.10; not promised by anybody, so what is found there is checked.
+constexpr std::size_t kDescriptorAt = 56;
+
+// By the descriptor of `type` itself, which no metaclass can override.
+std::size_t basic_size_of(nb::handle object) {
+    const auto members = nb::handle(reinterpret_cast<PyObject*>(&PyType_Type)).attr("__dict__");
+    return nb::cast<std::size_t>(members["__basicsize__"].attr("__get__")(object.type()));
+}
+
+nb::object connector_socket(nb::handle connection,
+                            const std::vector<std::string>& addresses,
+                            std::uint16_t port) {
+    int descriptor = -1;
+    if (basic_size_of(connection) < kDescriptorAt + sizeof descriptor) {
+        return nb::none();
+    }
+    std::memcpy(&descriptor, reinterpret_cast<const char*>(connection.ptr()) + kDescriptorAt,
+                sizeof descriptor);
+    return is_connected_to(descriptor, addresses, port) ? nb::object{nb::int_(descriptor)}
+                                                        : nb::object{nb::none()};
+}
+
+}  // namespace
+
+void bind_sockets(nb::module_& module) {
+    nb::class_<SocketDeadline>(module, "SocketDeadline",
+                               "Shuts a socket down at a deadline, unless it is closed before.")
+        .def(
+            "__init__",
+            [](SocketDeadline* self, int descriptor, double length) {
+                new (self) SocketDeadline(descriptor, std::chrono::duration_cast<Duration>(
+                                                          std::chrono::duration<double>(length)));
+            },
+            "descriptor"_a, "length"_a,
+            "Duplicate the socket and shut it down, both ways, in `length` seconds: whoever is "
+            "blocked on it wakes. No wait of its own, no thread but the engine's.")
+        .def("close", &SocketDeadline::close,
+             "The wait is over: nothing is shut down any more. Repeatable.")
+        .def_prop_ro("expired", &SocketDeadline::expired, "Whether it was shut down.");
+
+    module.def("connector_socket", &connector_socket, "connection"_a.none(), "addresses"_a,
+               "port"_a,
+               "The descriptor of a connection of mysql-connector's C build (its `_cmysql`), or "
+               "None if what was found is not a socket that is connected to `port` of one of these "
+               "numeric addresses; without addresses, to a Unix socket. Any object may be given.");
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <mysql.h>
+
+namespace aws_wrapper::mysql {
+
+/// What the first step of each authentication has to see to, before anything is sent: called with
+/// the greeting read. Returns an error's text, or null.
+using BeforeLogin = const char* (*)(MYSQL* mysql);
+
+/// Ways to log in that Debian's libmariadb.a has only as shared libraries, which would bring their
+/// own OpenSSL into the process: caching_sha2_password and mysql_clear_password. Both send the
+/// password itself over TLS or a Unix socket only.
+///
+/// And the one that each of our connections begins with, kFirstStep: it calls `before_login`, then
+/// has the server say how it wants the user to log in. To be called once, before any connection.
+void register_auth_plugins(MYSQL* mysql, BeforeLogin before_login);
+
+inline constexpr const char* kFirstStep = "aws_wrapper_first_step";
+
+}  // namespace aws_wrapper::mysql
