@@ -73,7 +73,7 @@ test-sanitizers: build/asan/build.ninja build/tsan/build.ninja  ## The same unde
 .PHONY: test-python
 test-python: setup  ## The Python tests, on the lab
 	$(call say,Python tests)
-	$(RUN) -m pytest
+	PYTHONPATH=tests/first $(RUN) -m pytest
 
 .PHONY: test-versions
 test-versions: setup  ## Smoke and lab tests on other Pythons, and on the oldest supported drivers
@@ -97,7 +97,7 @@ bench: setup  ## Measure: QUICK=1 for two minutes
 
 .PHONY: soak
 soak: setup  ## The long forms of the storms, with a report
-	$(RUN) -m pytest tests/storms --storm=long
+	PYTHONPATH=tests/first $(RUN) -m pytest tests/storms --storm=long
 
 .PHONY: clean
 clean:  ## Remove what was built

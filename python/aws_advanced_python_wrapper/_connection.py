@@ -9,6 +9,8 @@ from typing import Any
 from ._engine import Topology
 from .errors import AwsWrapperError, FailoverReport, UnsupportedOperationError
 
+_MYSQL = "mysql.connector"
+
 
 class AwsWrapperConnection:
     """A driver's connection that survives its server.
@@ -24,8 +26,9 @@ class AwsWrapperConnection:
         """Open a connection by a driver's connect function.
 
         ``target`` is ``psycopg.Connection.connect``, ``psycopg.connect``, or the ``connect`` of
-        your own subclass of ``psycopg.Connection``. ``conninfo`` and ``kwargs`` hold the driver's
-        parameters and the wrapper's properties, mixed.
+        your own subclass of ``psycopg.Connection``; or ``mysql.connector.connect``, or one of its
+        connection classes. ``conninfo`` and ``kwargs`` hold the driver's parameters and the
+        wrapper's properties, mixed.
 
         Raises :class:`AwsWrapperError` for a target or a property that is not possible (nothing
         was sent then), and what the driver raises.
@@ -40,13 +43,24 @@ class AwsWrapperConnection:
                 f"the target driver must be the driver's connect function, not {target!r}"
             )
         connection_class = getattr(target, "__self__", None)
-        if isinstance(connection_class, type) and _is_psycopg(connection_class):
+        if isinstance(connection_class, type) and _has_base(
+            connection_class, "Connection", "psycopg"
+        ):
             from .psycopg import face_of
 
             return face_of(connection_class).connect(conninfo, **kwargs)
+        if isinstance(target, type) and _has_base(target, "MySQLConnectionAbstract", _MYSQL):
+            from ._mysql_connection import face_of as mysql_face_of
+
+            return mysql_face_of(target)(conninfo, **kwargs)
+        if getattr(target, "__module__", "").startswith(_MYSQL + "."):
+            from . import mysql_connector
+
+            return mysql_connector.connect(conninfo, **kwargs)
         raise UnsupportedOperationError(
             f"connections by {target!r} are not supported; supported are "
-            "psycopg.Connection.connect and the connect of its subclasses"
+            "psycopg.Connection.connect, the connect of its subclasses, mysql.connector.connect, "
+            "and mysql-connector's connection classes"
         )
 
     @property
@@ -82,8 +96,8 @@ class AwsWrapperConnection:
         """Nothing to do: a connection holds nothing that its ``close()`` does not release."""
 
 
-def _is_psycopg(connection_class: type) -> bool:
+def _has_base(connection_class: type, name: str, package: str) -> bool:
     return any(
-        base.__name__ == "Connection" and base.__module__ == "psycopg"
+        base.__name__ == name and f"{base.__module__}.".startswith(f"{package}.")
         for base in connection_class.__mro__
     )

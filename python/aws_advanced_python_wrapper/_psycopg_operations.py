@@ -14,9 +14,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from . import _engine
 from ._connection import AwsWrapperConnection
+from ._performer import Performer, raise_not_opened
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_link import LinkTimeout, ask, facts, open_pgconn
-from .errors import FailoverReport
 
 if TYPE_CHECKING:
     from ._psycopg_connection import PsycopgFace
@@ -31,34 +31,14 @@ _CONNECT_ARGUMENTS = (
     "row_factory",
     "cursor_factory",
 )
-_WAIT_SLICE = 0.1  # seconds in which Ctrl-C ends a wait of the engine
 _SIMPLE = (str, int, float, bool)
 
 
-class Performer:
-    """Does what an operation of the engine asks for, until it is over."""
+class PsycopgPerformer(Performer):
+    """Asks a ``PGconn`` what the engine wants to know."""
 
     error: psycopg.Error | LinkTimeout | None = None
     """The last thing that went wrong."""
-
-    def run(self, operation: _engine.Operation) -> None:
-        try:
-            while (request := operation.request) is not None:
-                kind = request[0]
-                if kind == "wait":
-                    operation.wait(_WAIT_SLICE)
-                elif kind == "open":
-                    self._open(operation, *request[1:])
-                elif kind == "ask":
-                    self._ask(operation, *request[1:])
-                elif kind == "adopt":
-                    self._adopt(operation)
-                else:
-                    self.drop()
-                    operation.dropped()
-        except BaseException:
-            self.drop()
-            raise
 
     def _ask(self, operation: _engine.Operation, statements: list[str], timeout: float) -> None:
         try:
@@ -74,19 +54,11 @@ class Performer:
 
     @property
     def candidate(self) -> pq.abc.PGconn:
-        raise NotImplementedError
-
-    def drop(self) -> None:
-        raise NotImplementedError
-
-    def _open(self, operation: _engine.Operation, host: Any, address: str, timeout: float) -> None:
-        raise NotImplementedError
-
-    def _adopt(self, operation: _engine.Operation) -> None:
+        """The link that is not yet the connection's."""
         raise NotImplementedError
 
 
-class Opening(Performer):
+class Opening(PsycopgPerformer):
     """The opening of a connection, by the driver's own connect."""
 
     def __init__(
@@ -134,13 +106,7 @@ class Opening(Performer):
             return self._connection
         self.session.close()
         if verdict == "failed":
-            report = FailoverReport.from_engine(self.session.report)
-            tried = "; ".join(f"{attempt.host}: {attempt.result}" for attempt in report.attempts)
-            failed = FACE_ERRORS["FailoverFailedError"](
-                f"no suitable host was reached ({report.trigger}); tried: {tried or 'none'}"
-            )
-            failed.failover_report = report
-            raise failed from self.error
+            raise_not_opened(self.session, FACE_ERRORS, self.error)
         if isinstance(self.error, psycopg.Error):
             raise self.error
         raise psycopg.OperationalError(
@@ -196,7 +162,7 @@ class Opening(Performer):
         operation.adopted()
 
 
-class Recovery(Performer):
+class Recovery(PsycopgPerformer):
     """The recovery of a connection: opens links of its own, and swaps the one that proves good."""
 
     def __init__(self, connection: PsycopgFace, session: _engine.Session) -> None:

@@ -77,6 +77,10 @@ class FailoverReport:
     """Bringing the session's state over."""
     total_ms: float
 
+    def tried(self) -> str:
+        """The attempts as text."""
+        return "; ".join(f"{one.host}: {one.result}" for one in self.attempts) or "none"
+
     @classmethod
     def from_engine(cls, report: dict[str, Any]) -> FailoverReport:
         """Make one of the engine's own form."""

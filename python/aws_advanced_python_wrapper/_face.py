@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the faces of all drivers have in common: the session, and the way out of a lost link."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from . import _engine
+from ._connection import AwsWrapperConnection
+from .errors import FailoverReport
+
+if TYPE_CHECKING:
+    from ._engine import Topology
+    from ._performer import Performer
+
+logger = logging.getLogger("aws_advanced_python_wrapper")
+
+# A monitor's reasons for ending a call, in words.
+_VERDICTS = {
+    "writer_moved": "its host is silent and the cluster names another writer",
+    "host_unhealthy": "its host did not answer the health monitor",
+    "call_timed_out": "socket_timeout passed",
+}
+
+
+class Face(AwsWrapperConnection):
+    """The part of a connection class that does not depend on its driver.
+
+    A driver's face brackets each call that may wait for the server with ``_begin_call()`` and
+    ``_end_call()``, and gives the driver's errors to ``_recover()``.
+    """
+
+    _face_errors: ClassVar[dict[str, type[Any]]]
+    """The error classes of the face, by name."""
+    _lost_error: ClassVar[type[Exception]]
+    """What the driver raises when a link is lost."""
+
+    _session: _engine.Session | None = None
+    _begin_call: Callable[[], str | None] | None = None
+    _end_call: Callable[[], str | None]
+    _report: FailoverReport | None = None
+
+    @property
+    def current_host(self) -> str | None:
+        """Id of the host that the connection is on, or None if it is not known."""
+        return None if self._session is None else self._session.host_id or None
+
+    @property
+    def topology(self) -> Topology | None:
+        """The last known view of the cluster, or None if there is none. Asks no server."""
+        if self._session is None:
+            return None
+        topology = self._session.topology
+        return topology if topology.version else None
+
+    @property
+    def failover_report(self) -> FailoverReport | None:
+        """The report of the connection's last failover, or None."""
+        return self._report
+
+    def _recovery(self, session: _engine.Session) -> Performer:
+        """What carries out a recovery by the driver."""
+        raise NotImplementedError
+
+    def _finish_link(self) -> None:
+        """Close the link, without telling a server that may not answer."""
+        raise NotImplementedError
+
+    def _closed_by_user(self) -> bool:
+        raise NotImplementedError
+
+    @staticmethod
+    def _numbers(error: Any) -> tuple[str | None, int]:
+        """The SQLSTATE and the vendor's number (0: none) of a driver's error."""
+        raise NotImplementedError
+
+    def _watch(self, session: _engine.Session) -> None:
+        self._session = session
+        self._end_call = session.end_call
+        self._begin_call = session.begin_call
+
+    def _let_go(self) -> None:
+        session, self._session, self._begin_call = self._session, None, None
+        if session is not None:
+            session.close()
+
+    def _given_up(self, verdict: str, in_transaction: bool) -> NoReturn:
+        # A monitor gave the server up as the last call ended: nothing is sent to it.
+        self._end_call()
+        lost = self._lost_error("the connection was given up by a monitor")
+        self._recover(lost, in_transaction, verdict, sent=False)
+        raise lost
+
+    def _recover(
+        self, error: Exception, in_transaction: bool, aborted_by: str | None, *, sent: bool = True
+    ) -> None:
+        """Let the engine deal with a failed call; returns if the driver's error stands."""
+        session = self._session
+        if session is None or self._closed_by_user():
+            return
+        broken = self.is_closed or aborted_by is not None
+        try:
+            operation = session.recover(
+                *self._numbers(error), str(error), broken, in_transaction, aborted_by or ""
+            )
+            self._recovery(session).run(operation)
+            verdict = operation.verdict
+        except _engine.EngineError as refusal:
+            logger.debug("no failover: %s", refusal)  # the process exits
+            return
+        if aborted_by == "call_timed_out":
+            timed_out = self._face_errors["QueryTimeoutError"](
+                "the call took longer than socket_timeout and was given up", original_error=error
+            )
+            timed_out.__cause__ = error
+            error = timed_out
+        if verdict == "pass":
+            if aborted_by == "call_timed_out":
+                raise error
+            return
+        self._report = FailoverReport.from_engine(session.report)
+        logger.info("failover %s: %s", verdict, self._report)
+        if verdict == "failed":
+            self._finish_link()
+            self._let_go()
+        self._raise_outcome(verdict, error, sent)
+
+    def _raise_outcome(self, verdict: str, cause: Exception, sent: bool) -> NoReturn:
+        report = self._report
+        assert report is not None
+        why = _VERDICTS.get(report.trigger, report.trigger)
+        if verdict == "moved":
+            raised = self._face_errors["FailoverSuccessError"](
+                f"the connection to {report.from_host} was lost ({why}) and is now "
+                f"to {report.to_host}; no transaction was open. Run the statement again, and set "
+                "up again what the session held beyond its settings"
+            )
+        elif verdict == "moved_in_transaction":
+            raised = self._face_errors["TransactionResolutionUnknownError"](
+                f"the connection to {report.from_host} was lost ({why}) within a "
+                f"transaction and is now to {report.to_host}. Whether a COMMIT that was sent took "
+                "effect is not known: look, then run the transaction again"
+            )
+        else:
+            raised = self._face_errors["FailoverFailedError"](
+                f"the connection to {report.from_host} was lost ({why}) and no "
+                f"suitable host was reached within failover_timeout_sec; tried: "
+                f"{report.tried()}. The connection is closed"
+            )
+        raised.failover_report = report
+        raised.outcome_known = not sent
+        raise raised from cause

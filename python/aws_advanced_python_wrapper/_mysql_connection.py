@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mysql-connector's connections, of both builds, instrumented at their network methods."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+import mysql.connector
+
+from . import _engine
+from ._face import Face
+from ._mysql_errors import FACE_ERRORS
+from ._mysql_link import DRIVER_ERRORS, LinkSocket, LinkTimeout, cut_off, deadline, is_closed
+from ._mysql_operations import Opening, Recovery, numbers
+from ._mysql_session import BEGINNINGS, SessionRecord
+
+# The methods in which the driver, of the pure or of the C build, waits for its server. Some call
+# others of them: the outermost is the call that is watched.
+_NETWORK_METHODS = (
+    "cmd_debug",
+    "cmd_init_db",
+    "cmd_ping",
+    "cmd_process_kill",
+    "cmd_refresh",
+    "cmd_statistics",
+    "cmd_stmt_close",
+    "cmd_stmt_execute",
+    "cmd_stmt_fetch",
+    "cmd_stmt_prepare",
+    "cmd_stmt_reset",
+    "cmd_stmt_send_long_data",
+    "commit",
+    "consume_results",
+    "get_row",
+    "get_rows",
+    "info_query",
+    "next_result",
+    "ping",
+    "reset_session",
+    "rollback",
+    "start_transaction",
+)
+# Within which is_connected() answers, whatever the server does: what upstream grants it, unless
+# socket_timeout says otherwise.
+_IS_CONNECTED_WITHIN = 3.0
+_CLOSE_WITHIN = 3.0
+_MODULE = "aws_advanced_python_wrapper.mysql_connector"
+
+
+def _watched(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The driver's method, as a call that monitors may end and failover may answer."""
+
+    @functools.wraps(method)
+    def call(self: MySqlFace, *args: Any, **kwargs: Any) -> Any:
+        begin_call = self._begin_call
+        if begin_call is None or self._in_call:
+            return method(self, *args, **kwargs)
+        in_transaction = self.in_transaction
+        self._in_call = True
+        try:
+            verdict = begin_call()
+            if verdict is not None:
+                self._given_up(verdict, in_transaction)
+            result = method(self, *args, **kwargs)
+        except DRIVER_ERRORS as error:
+            self._recover(error, in_transaction, self._end_call())
+            raise
+        except BaseException:
+            self._end_call()
+            raise
+        finally:
+            self._in_call = False
+        self._end_call()
+        return result
+
+    return call
+
+
+class MySqlFace(Face):
+    """Makes a connection class of mysql-connector survive its server."""
+
+    _face_errors = FACE_ERRORS
+    _lost_error = mysql.connector.OperationalError
+    _driver_class: ClassVar[type[Any]]
+    """The driver's class that is made to survive."""
+
+    in_transaction: bool
+    charset: str
+    collation: str
+    _parameters: dict[str, Any]
+    _link_socket: LinkSocket | None = None
+    _in_call: bool = False
+    _read_only: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_driver_class" in cls.__dict__:
+            _instrument(cls)
+
+    def __init__(self, conninfo: str = "", **kwargs: Any) -> None:
+        """Open a connection, as the driver's class does.
+
+        The wrapper's properties are taken out of ``conninfo`` and ``kwargs``; what remains goes
+        to the driver as it is. A property that is not possible raises the face's
+        ``AwsWrapperError`` before anything is sent; what the driver raises leaves unchanged.
+        """
+        self._record = SessionRecord()
+        self._prepared_cursors: WeakSet[Any] = WeakSet()
+        self._conninfo = conninfo
+        self._given = kwargs
+        self._driver_class.__init__(self)
+        if conninfo or kwargs:
+            self._open()
+
+    def connect(self, **kwargs: Any) -> None:  # type: ignore[override]
+        """Open the connection anew; see ``MySQLConnectionAbstract.connect``."""
+        self._given = {**self._given, **kwargs}
+        self.close()
+        self._record.forget()
+        self._open()
+
+    def close(self) -> None:
+        """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
+        watched = self._begin_call is not None
+        try:
+            with deadline(self._link_socket if watched else None, _CLOSE_WITHIN):
+                self._close_link()
+        except LinkTimeout:
+            pass  # the socket is shut down: the server learns of it when it is there again
+        finally:
+            self._forget_socket()
+            self._let_go()
+
+    disconnect = close
+
+    def invalidate(self) -> None:
+        """Close the connection, without telling a server that may not answer."""
+        self._finish_link()
+        self._let_go()
+
+    def is_connected(self) -> bool:
+        """Tell whether the server answers; within ``socket_timeout``, or 3 s if there is none."""
+        if self._begin_call is None or self._in_call:
+            return bool(self._driver_class.is_connected(self))
+        try:
+            with deadline(self._link_socket, self._answer_within):
+                return bool(self._watched_is_connected())
+        except LinkTimeout:
+            return False
+
+    @_watched
+    def _watched_is_connected(self) -> Any:
+        return self._driver_class.is_connected(self)
+
+    def cmd_query(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send a statement; see ``MySQLConnectionAbstract.cmd_query``."""
+        result = self._watched_cmd_query(query, *args, **kwargs)
+        if query[:3] in BEGINNINGS and self._begin_call is not None:
+            self._record.note(query)
+        return result
+
+    @_watched
+    def _watched_cmd_query(self, *args: Any, **kwargs: Any) -> Any:
+        return self._driver_class.cmd_query(self, *args, **kwargs)
+
+    def cmd_query_iter(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Send several statements; see ``MySQLConnectionAbstract.cmd_query_iter``."""
+        results = self._driver_class.cmd_query_iter(self, *args, **kwargs)
+        while (result := self._next_of(results)) is not None:
+            yield result
+
+    @_watched
+    def _next_of(self, results: Iterator[Any]) -> Any:
+        return next(results, None)
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a new cursor; see ``MySQLConnectionAbstract.cursor``."""
+        cursor = self._watched_cursor(*args, **kwargs)
+        if (args or kwargs) and (hasattr(cursor, "_prepared") or hasattr(cursor, "_stmt")):
+            self._prepared_cursors.add(cursor)
+        return cursor
+
+    @_watched
+    def _watched_cursor(self, *args: Any, **kwargs: Any) -> Any:
+        return self._driver_class.cursor(self, *args, **kwargs)
+
+    def set_charset_collation(self, *args: Any, **kwargs: Any) -> None:
+        """Set the character set; see ``MySQLConnectionAbstract.set_charset_collation``."""
+        self._watched_set_charset_collation(*args, **kwargs)
+        self._note(f"SET NAMES '{self.charset}' COLLATE '{self.collation}'")
+
+    @_watched
+    def _watched_set_charset_collation(self, *args: Any, **kwargs: Any) -> Any:
+        return self._driver_class.set_charset_collation(self, *args, **kwargs)
+
+    @_watched
+    def cmd_change_user(self, *args: Any, **kwargs: Any) -> Any:
+        """Log in as another user; see ``MySQLConnectionAbstract.cmd_change_user``."""
+        result = self._driver_class.cmd_change_user(self, *args, **kwargs)
+        names = ("user", "password", "database")
+        given = {**dict(zip(("username", *names[1:]), args, strict=False)), **kwargs}
+        self._parameters = {
+            **self._parameters,
+            **{
+                name: given[old]
+                for name, old in zip(names, ("username", *names[1:]), strict=True)
+                if given.get(old)
+            },
+        }
+        self._record.forget()
+        return result
+
+    @_watched
+    def cmd_reset_connection(self) -> Any:
+        """Reset the session; see ``MySQLConnectionAbstract.cmd_reset_connection``."""
+        result = self._driver_class.cmd_reset_connection(self)
+        self._record.forget()
+        return result
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether each statement is a transaction of its own. Asks the server."""
+        return bool(self._driver_class.autocommit.fget(self))
+
+    @autocommit.setter
+    def autocommit(self, value: bool) -> None:
+        self._set("autocommit", value)
+        self._note(f"SET @@session.autocommit = {'ON' if value else 'OFF'}")
+
+    @property
+    def database(self) -> Any:
+        """The current database. Asks the server."""
+        return self._driver_class.database.fget(self)
+
+    @database.setter
+    def database(self, value: str) -> None:
+        self._set("database", value)
+        self._note(f"USE `{value.replace('`', '``')}`")
+
+    @_watched
+    def _set(self, name: str, value: Any) -> None:
+        getattr(self._driver_class, name).fset(self, value)
+
+    def _note(self, statement: str) -> None:
+        if self._begin_call is not None:
+            self._record.note(statement)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the session's transactions are read-only, as it was set here."""
+        return self._read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        self.cmd_query(f"SET SESSION TRANSACTION READ {'ONLY' if value else 'WRITE'}")
+        self._read_only = value
+
+    def set_read_only(self, value: bool) -> None:
+        """Set :attr:`read_only`."""
+        self.read_only = value
+
+    def set_autocommit(self, value: bool) -> None:
+        """Set :attr:`autocommit`."""
+        self.autocommit = value
+
+    def execute(self, query: Any, params: Any = None) -> Any:
+        """Execute a statement on a new cursor, and return the cursor."""
+        cursor = self.cursor()
+        cursor.execute(query) if params is None else cursor.execute(query, params)
+        return cursor
+
+    @property
+    def is_closed(self) -> Closed:  # type: ignore[override]
+        """True if the connection is closed. Asks no server."""
+        return Closed(is_closed(self))
+
+    @property
+    def closed(self) -> bool:
+        """True if the connection is closed. Asks no server."""
+        return is_closed(self)
+
+    def _open(self) -> None:
+        opening = Opening(self._conninfo, self._given)
+        self._transfers_session_state = opening.settings.transfers_session_state
+        self._answer_within = opening.settings.socket_timeout or _IS_CONNECTED_WITHIN
+        opening.into(self)
+
+    def _open_link(self, parameters: dict[str, Any]) -> None:
+        try:
+            self._driver_class.connect(self, **parameters)
+        except BaseException:
+            self._finish_link()
+            raise
+
+    def _close_link(self) -> None:
+        self._driver_class.close(self)
+
+    def _finish_link(self) -> None:
+        sock, self._link_socket = self._link_socket, None
+        cut_off(sock, self._close_link)
+
+    def _forget_socket(self) -> None:
+        sock, self._link_socket = self._link_socket, None
+        if sock is not None:
+            sock.close()
+
+    def _recovery(self, session: _engine.Session) -> Recovery:
+        return Recovery(self, session)
+
+    def _closed_by_user(self) -> bool:
+        return self._session is None
+
+    @staticmethod
+    def _numbers(error: Any) -> tuple[str | None, int]:
+        return numbers(error)
+
+
+class Closed(int):
+    """A truth value that may be called, since the C build has ``is_closed()`` as a method."""
+
+    def __call__(self) -> bool:
+        """The value itself."""
+        return bool(self)
+
+    def __repr__(self) -> str:
+        return repr(bool(self))
+
+
+def _instrument(face: type[MySqlFace]) -> None:
+    for name in _NETWORK_METHODS:
+        method = getattr(face._driver_class, name, None)
+        if method is not None:
+            setattr(face, name, _watched(method))
+
+
+@functools.cache
+def _make_face(driver_class: Any) -> type[Any]:
+    return type(
+        f"AwsWrapper{driver_class.__name__}",
+        (MySqlFace, driver_class),
+        {"__module__": _MODULE, "_driver_class": driver_class},
+    )
+
+
+def face_of(driver_class: Any) -> type[Any]:
+    """The wrapper's connection class for a class of mysql-connector, or a subclass of one."""
+    return driver_class if issubclass(driver_class, MySqlFace) else _make_face(driver_class)

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mysql-connector's links beneath the connection object: opening, asking and describing them.
+
+A link is a connection object of the driver's own class, of the pure build (``MySQLConnection``) or
+of the C build (``CMySQLConnection``), which need not be the application's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import math
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import mysql.connector
+
+from . import _engine
+
+logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 3306
+
+# What belongs to a link rather than to the application's connection object.
+_LINK_STATE = (
+    "_cmysql",
+    "_socket",
+    "_protocol",
+    "_handshake",
+    "_server_version",
+    "_character_set",
+    "_client_flags",
+    "_ssl_active",
+)
+
+
+DRIVER_ERRORS: tuple[type[Exception], ...] = (mysql.connector.Error,)
+"""What the driver raises. Its C build lets errors of its library through in commit(), rollback()
+and next_result()."""
+with suppress(ImportError):
+    from _mysql_connector import MySQLInterfaceError  # type: ignore[import-not-found]
+
+    DRIVER_ERRORS += (MySQLInterfaceError,)
+
+
+class LinkSocket:
+    """A duplicate of a link's socket, which the driver may close at any failure of its own.
+
+    Its number would be another's then; ours is closed by us alone.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = os.dup(number)
+
+    def fileno(self) -> int:
+        """Its descriptor; -1 when closed."""
+        return self._number
+
+    def peer_address(self) -> str:
+        """The numeric address of the server; empty for a Unix socket."""
+        with socket.socket(fileno=os.dup(self._number)) as sock:
+            return "" if sock.family == socket.AF_UNIX else str(sock.getpeername()[0])
+
+    def shut_down(self) -> None:
+        """End both directions: whoever is blocked on the link wakes."""
+        with socket.socket(fileno=os.dup(self._number)) as sock, suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)  # an error means that the peer was faster
+
+    def close(self) -> None:
+        """Let go of it. Repeatable."""
+        number, self._number = self._number, -1
+        if number >= 0:
+            os.close(number)
+
+    __del__ = close
+
+
+class LinkTimeout(Exception):
+    """A link did not answer before its deadline."""
+
+
+def to_host(parameters: dict[str, Any], host: Any, timeout: float) -> dict[str, Any]:
+    """The parameters of a link to one of the cluster's hosts.
+
+    The driver counts in whole seconds: it gets ``timeout`` (seconds) rounded up.
+    """
+    directed = {
+        **parameters,
+        "host": host.name,
+        "port": host.port,
+        "connection_timeout": max(1, math.ceil(timeout)),
+    }
+    directed.pop("unix_socket", None)
+    directed.pop("connect_timeout", None)
+    return directed
+
+
+def socket_of(link: Any, host: str, port: int) -> LinkSocket | None:
+    """A link's socket, or None if it can't be told for certain.
+
+    The pure build has its socket; the C build hides it: what the engine finds in
+    the object is taken only if it is a socket that is connected to where the link was opened.
+    """
+    if hasattr(link, "_socket"):
+        sock = getattr(link._socket, "sock", None)
+        number = None if sock is None or sock.fileno() < 0 else sock.fileno()
+    else:
+        addresses = [] if link._unix_socket else _addresses(host, port)
+        number = _engine.connector_socket(link._cmysql, addresses, port)
+    return None if number is None else LinkSocket(number)
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        pass  # a name
+    try:
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        logger.debug("%s can't be looked up again: %s", host, error)
+        return []
+    return sorted({str(answer[4][0]) for answer in answers})
+
+
+@contextmanager
+def deadline(sock: LinkSocket | None, seconds: float) -> Iterator[None]:
+    """Shut a link down if what is done with it takes longer; then raises :class:`LinkTimeout`."""
+    if sock is None:
+        yield
+        return
+    limit = _engine.SocketDeadline(sock.fileno(), seconds)
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        if limit.expired:
+            raise LinkTimeout("no answer before the deadline") from error
+        raise
+    finally:
+        limit.close()
+
+
+def ask(
+    link: Any, sock: LinkSocket | None, statements: list[str], timeout: float
+) -> tuple[list[list[Any]], list[list[str]]]:
+    """Run statements one by one; return the rows of each, and the names of their columns.
+
+    Raises :class:`LinkTimeout` or what the driver raises.
+    """
+    sets: list[list[Any]] = []
+    columns: list[list[str]] = []
+    with deadline(sock, timeout):
+        for statement in statements:
+            result = link.cmd_query(statement)
+            described = result.get("columns")
+            columns.append([str(column[0]) for column in described or ()])
+            rows = link.get_rows(raw=True)[0] if described else []
+            sets.append([tuple(map(_text, row)) for row in rows])
+    return sets, columns
+
+
+def _text(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+def facts(link: Any, parameters: dict[str, Any]) -> tuple[dict[str, Any], LinkSocket | None]:
+    """What the engine wants to know of a link that is open, and its socket; asks no server."""
+    host = str(parameters.get("host") or DEFAULT_HOST)
+    port = int(parameters.get("port") or DEFAULT_PORT)
+    sock = socket_of(link, host, port)
+    options = {name: _option(value) for name, value in parameters.items()}
+    told = {
+        "name": host,
+        "address": "" if sock is None else sock.peer_address(),
+        "port": port,
+        "descriptor": -1 if sock is None else sock.fileno(),
+        "in_recovery": None,  # MySQL does not tell at the start
+        "options": {name: value for name, value in options.items() if value is not None},
+    }
+    return told, sock
+
+
+def _option(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return str(value) if isinstance(value, (str, int, float)) else None
+
+
+def is_closed(link: Any) -> bool:
+    """Tell whether a link is closed. Asks no server."""
+    if hasattr(link, "_socket"):
+        sock = getattr(link._socket, "sock", None)
+        return link._handshake is None or sock is None or sock.fileno() < 0
+    return link._cmysql is None or not link._cmysql.connected()
+
+
+def cut_off(sock: LinkSocket | None, close: Callable[[], None]) -> None:
+    """Close a link by ``close``, without waiting for a server that may not answer."""
+    if sock is not None:
+        sock.shut_down()
+        sock.close()
+    try:
+        close()
+    except DRIVER_ERRORS as error:
+        logger.debug("a lost link closed with an error: %s", error)
+
+
+def move_link(source: Any, target: Any) -> None:
+    """Make the link of ``source`` that of ``target``; what was unread on the old one is lost."""
+    for name in _LINK_STATE:
+        if name in source.__dict__:
+            setattr(target, name, source.__dict__.pop(name))
+    for name in ("_unread_result", "_have_next_result", "_in_transaction"):
+        if name in target.__dict__:
+            setattr(target, name, getattr(source, name, False))
+    for name in ("_columns", "_columns_desc"):
+        if name in target.__dict__:
+            setattr(target, name, [])
+    target._local_infile_filenames = None

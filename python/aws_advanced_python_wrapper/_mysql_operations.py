@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does, by mysql-connector, what the engine's operations ask for."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import mysql.connector
+
+from . import _engine
+from ._mysql_errors import FACE_ERRORS
+from ._mysql_link import (
+    DRIVER_ERRORS,
+    LinkSocket,
+    LinkTimeout,
+    ask,
+    cut_off,
+    facts,
+    move_link,
+    to_host,
+)
+from ._mysql_session import reset_prepared
+from ._performer import Performer, raise_not_opened
+
+if TYPE_CHECKING:
+    from ._mysql_connection import MySqlFace
+
+logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
+
+_SIMPLE = (str, int, float, bool)
+_REPLAY_TIMEOUT = 5.0
+_REPLAY_ERRORS: tuple[type[Exception], ...] = (LinkTimeout, *DRIVER_ERRORS)
+# The server answered, and refused the user: its numbers for that.
+_LOGIN_CODES = (1044, 1045, 1524, 1698, 1862)
+# How the driver says, without a number, that a ping failed (cursor() and ping()).
+_LOST_TEXTS = ("MySQL Connection not available", "Connection to MySQL is not available")
+_LOST = 2055  # CR_SERVER_LOST_EXTENDED, which the driver uses itself where it gives one
+
+
+def numbers(error: Any) -> tuple[str | None, int]:
+    """The SQLSTATE and the number (0: none) of a driver's error."""
+    number = getattr(error, "errno", None)
+    if not isinstance(number, int) or number <= 0:
+        number = _LOST if any(text in str(error) for text in _LOST_TEXTS) else 0
+    return getattr(error, "sqlstate", None), number
+
+
+class MySqlPerformer(Performer):
+    """Asks a link what the engine wants to know."""
+
+    error: Exception | None = None
+    """The last thing that went wrong."""
+    candidate: Any = None
+    """The link that is not yet the connection's."""
+    sock: LinkSocket | None = None
+    """Its socket."""
+    facts: dict[str, Any]
+    """What was told of it."""
+
+    def _ask(self, operation: _engine.Operation, statements: list[str], timeout: float) -> None:
+        try:
+            sets, columns = ask(self.candidate, self.sock, statements, timeout)
+        except LinkTimeout as error:
+            self.error = error
+            operation.ask_failed(None, 0, str(error))
+        except DRIVER_ERRORS as error:
+            self.error = error
+            operation.ask_failed(*numbers(error), str(error))
+        else:
+            operation.asked(sets, columns)
+
+    def _opened(self, operation: _engine.Operation, parameters: dict[str, Any]) -> None:
+        self.facts, self.sock = facts(self.candidate, parameters)
+        operation.opened(**self.facts)
+
+    def _link_adopted(self, connection: MySqlFace, session: _engine.Session) -> None:
+        where = {name: self.facts[name] for name in ("name", "address", "port", "descriptor")}
+        session.link_adopted(**where)
+        connection._link_socket = self.sock
+        connection._watch(session)
+        self.candidate = None
+
+    def drop(self) -> None:
+        if self.candidate is not None:
+            cut_off(self.sock, self._close_candidate)
+            self.candidate = self.sock = None
+
+    def _close_candidate(self) -> None:
+        self.candidate.close()
+
+    def _not_opened(self, operation: _engine.Operation, error: Exception) -> None:
+        self.error = error
+        state, number = numbers(error)
+        operation.open_failed(state, number, str(error), number in _LOGIN_CODES)
+
+
+class Opening(MySqlPerformer):
+    """The opening of a connection object, by the driver's own connect, in place."""
+
+    def __init__(self, conninfo: str, kwargs: dict[str, Any]) -> None:
+        try:
+            given = _engine.parse_conninfo(conninfo) if conninfo else {}
+            odd: dict[str, Any] = {}
+            for name, value in kwargs.items():
+                if isinstance(value, _SIMPLE):
+                    given[name] = value
+                elif value is not None:
+                    # Values of other types are none of ours; the driver tells what it thinks.
+                    odd[name] = value
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug("connecting with %s", _engine.masked(given))
+            self.settings = _engine.parse_settings(given, "mysql")
+            self.parameters = {**self.settings.driver_parameters, **odd}
+            host = str(self.parameters.get("host") or "")
+            self.session = _engine.Session(self.settings, host)
+        except _engine.EngineError as error:
+            raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+
+    def into(self, connection: MySqlFace) -> None:
+        """Open ``connection``; it is untouched, or closed, if that fails."""
+        connection._parameters = self.parameters
+        self._connection = connection
+        if self.session.idle:
+            connection._open_link(self.parameters)
+            return
+        try:
+            operation = self.session.open()
+            self.run(operation)
+            verdict = operation.verdict
+        except _engine.EngineError as error:
+            self.drop()
+            raise FACE_ERRORS["AwsWrapperError"](str(error)) from self.error
+        if verdict == "opened":
+            if self.session.notice:
+                logger.warning("no failover for this connection: %s", self.session.notice)
+            return
+        self.session.close()
+        if verdict == "failed":
+            raise_not_opened(self.session, FACE_ERRORS, self.error)
+        if isinstance(self.error, DRIVER_ERRORS):
+            raise self.error
+        raise mysql.connector.OperationalError(
+            f"the server did not tell what it is: {self.error}"
+        ) from self.error
+
+    def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> None:
+        connection = self._connection
+        parameters = self.parameters if host is None else to_host(self.parameters, host, timeout)
+        try:
+            connection._open_link(parameters)
+        except DRIVER_ERRORS as error:
+            self._not_opened(operation, error)
+        else:
+            self.candidate = connection
+            self._opened(operation, parameters)
+
+    def _close_candidate(self) -> None:
+        self._connection._close_link()
+
+    def _adopt(self, operation: _engine.Operation) -> None:
+        self._link_adopted(self._connection, self.session)
+        operation.adopted()
+
+
+class Recovery(MySqlPerformer):
+    """The recovery of a connection: opens links of its own, and moves the one that proves good."""
+
+    def __init__(self, connection: MySqlFace, session: _engine.Session) -> None:
+        self._connection = connection
+        self._session = session
+
+    def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> None:
+        connection = self._connection
+        parameters = to_host(connection._parameters, host, timeout)
+        try:
+            self.candidate = connection._driver_class(**parameters)
+        except DRIVER_ERRORS as error:
+            self._not_opened(operation, error)
+        else:
+            self._opened(operation, parameters)
+
+    def _adopt(self, operation: _engine.Operation) -> None:
+        connection = self._connection
+        if connection._session is not self._session:
+            raise mysql.connector.OperationalError("the connection was closed by another thread")
+        try:
+            if connection._transfers_session_state:
+                ask(self.candidate, self.sock, connection._record.statements(), _REPLAY_TIMEOUT)
+        except _REPLAY_ERRORS as error:
+            self.drop()
+            operation.adopt_failed(*numbers(error), str(error))
+            return
+        connection._finish_link()
+        move_link(self.candidate, connection)
+        reset_prepared(connection._prepared_cursors)
+        self._link_adopted(connection, self._session)
+        operation.adopted()

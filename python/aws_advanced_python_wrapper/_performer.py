@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does, by a driver, what the engine's operations ask for."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from . import _engine
+from .errors import FailoverReport
+
+_WAIT_SLICE = 0.1  # seconds in which Ctrl-C ends a wait of the engine
+
+
+class Performer:
+    """Does what an operation of the engine asks for, until it is over."""
+
+    def run(self, operation: _engine.Operation) -> None:
+        """Answer each request; on any exception the candidate is closed."""
+        try:
+            while (request := operation.request) is not None:
+                kind = request[0]
+                if kind == "wait":
+                    operation.wait(_WAIT_SLICE)
+                elif kind == "open":
+                    self._open(operation, *request[1:])
+                elif kind == "ask":
+                    self._ask(operation, *request[1:])
+                elif kind == "adopt":
+                    self._adopt(operation)
+                else:
+                    self.drop()
+                    operation.dropped()
+        except BaseException:
+            self.drop()
+            raise
+
+    def drop(self) -> None:
+        """Close the candidate, if there is one."""
+        raise NotImplementedError
+
+    def _open(self, operation: _engine.Operation, host: Any, address: str, timeout: float) -> None:
+        raise NotImplementedError
+
+    def _ask(self, operation: _engine.Operation, statements: list[str], timeout: float) -> None:
+        raise NotImplementedError
+
+    def _adopt(self, operation: _engine.Operation) -> None:
+        raise NotImplementedError
+
+
+def raise_not_opened(
+    session: _engine.Session, face_errors: dict[str, type[Any]], cause: Exception | None
+) -> NoReturn:
+    """Say that a failover at the opening of a connection found no host."""
+    report = FailoverReport.from_engine(session.report)
+    failed = face_errors["FailoverFailedError"](
+        f"no suitable host was reached ({report.trigger}); tried: {report.tried()}"
+    )
+    failed.failover_report = report
+    raise failed from cause

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The face for mysql-connector: a PEP 249 module whose connections survive their server.
+
+What is not defined here is mysql-connector's: ``aws_advanced_python_wrapper.mysql_connector.Error
+is mysql.connector.Error``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+with contextlib.suppress(ImportError):
+    # Before anything that loads Python's ssl module: the C build brings an OpenSSL that is often
+    # newer than the system's and has its name, so that the first one to be loaded serves both.
+    import _mysql_connector  # type: ignore[import-not-found]  # noqa: F401
+
+import mysql.connector as _driver
+from mysql.connector import (  # noqa: F401  (PEP 249)
+    BINARY,
+    DATETIME,
+    NUMBER,
+    ROWID,
+    STRING,
+    Binary,
+    DatabaseError,
+    DataError,
+    Date,
+    DateFromTicks,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    Time,
+    TimeFromTicks,
+    Timestamp,
+    TimestampFromTicks,
+    Warning,
+    apilevel,
+    paramstyle,
+    threadsafety,
+)
+from mysql.connector.constants import CNX_POOL_ARGS as _POOL_ARGUMENTS
+from mysql.connector.optionfiles import read_option_files as _read_option_files
+
+from . import _engine
+from ._mysql_connection import face_of
+from ._mysql_errors import FACE_ERRORS
+
+AwsConnectError = FACE_ERRORS["AwsConnectError"]
+AwsWrapperError = FACE_ERRORS["AwsWrapperError"]
+FailoverError = FACE_ERRORS["FailoverError"]
+FailoverFailedError = FACE_ERRORS["FailoverFailedError"]
+FailoverSuccessError = FACE_ERRORS["FailoverSuccessError"]
+QueryTimeoutError = FACE_ERRORS["QueryTimeoutError"]
+ReadWriteSplittingError = FACE_ERRORS["ReadWriteSplittingError"]
+TransactionResolutionUnknownError = FACE_ERRORS["TransactionResolutionUnknownError"]
+UnsupportedOperationError = FACE_ERRORS["UnsupportedOperationError"]
+
+_YES = ("true", "1", "yes", "on")
+_NO = ("false", "0", "no", "off")
+
+
+def connect(conninfo: str = "", **kwargs: Any) -> Any:
+    """Open a connection.
+
+    ``conninfo`` (``"host=... database=... user=... password=..."``) and ``kwargs`` hold
+    mysql-connector's arguments and the wrapper's properties, mixed; kwargs win. ``use_pure``
+    chooses the driver's build, as with the driver. The result is a ``MySQLConnection`` or a
+    ``CMySQLConnection``, and an ``AwsWrapperConnection``.
+    """
+    try:
+        given = {**(_engine.parse_conninfo(conninfo) if conninfo else {}), **kwargs}
+    except _engine.EngineError as error:
+        raise AwsWrapperError(str(error)) from None
+    if "read_default_file" in given:
+        given["option_files"] = given.pop("read_default_file")
+    if "option_files" in given:
+        given = _read_option_files(**given)
+    for name in (*_POOL_ARGUMENTS, "failover", "dns_srv"):
+        if name in given:
+            raise UnsupportedOperationError(
+                f"{name} is not supported: the wrapper finds the servers itself, and a pool of "
+                "its connections is made by SQLAlchemy or by the application"
+            )
+    return face_of(_build(given.pop("use_pure", None)))(**given)
+
+
+def _build(use_pure: Any) -> type[Any]:
+    if isinstance(use_pure, str):
+        word = use_pure.strip().lower()
+        if word not in (*_YES, *_NO):
+            raise AwsWrapperError(
+                f'use_pure: the value "{use_pure}" is not allowed; expected {", ".join(_YES)}, '
+                f"{', '.join(_NO)}"
+            )
+        use_pure = word in _YES
+    if use_pure is None:
+        use_pure = not _driver.HAVE_CEXT
+    if not use_pure and not _driver.HAVE_CEXT:
+        raise ImportError("MySQL Connector/Python C Extension not available")
+    return _driver.MySQLConnection if use_pure else _driver.CMySQLConnection
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        return getattr(_driver, name)
+    except AttributeError:
+        raise AttributeError(f"neither {__name__} nor mysql.connector has {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(_driver)})

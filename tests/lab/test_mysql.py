@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mysql-connector's connections on a MySQL cluster, in both builds of the driver."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mysql.connector
+import pytest
+from aurora_lab import Cluster, eventually
+
+from aws_advanced_python_wrapper import AwsWrapperConnection, errors
+from aws_advanced_python_wrapper import mysql_connector as face
+from lab_help import Background
+
+PROGRAMS = Path(__file__).parents[2] / "examples"
+Connect = Callable[..., Any]
+
+
+@pytest.fixture(params=["pure", "c"])
+def use_pure(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param == "pure")
+
+
+@pytest.fixture
+def connect(mysql_cluster: Cluster, use_pure: bool) -> Iterator[Connect]:
+    opened: list[Any] = []
+
+    def open_one(**kwargs: Any) -> Any:
+        opened.append(face.connect(mysql_cluster.dsn(), use_pure=use_pure, **kwargs))
+        return opened[-1]
+
+    yield open_one
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def table(mysql_cluster: Cluster) -> str:
+    with mysql.connector.connect(**login(mysql_cluster), autocommit=True) as admin:
+        admin.cursor().execute("CREATE OR REPLACE TABLE marks (n INT PRIMARY KEY)")
+    return "marks"
+
+
+def login(cluster: Cluster) -> dict[str, Any]:
+    return {
+        "host": cluster.writer_endpoint,
+        "user": cluster.user,
+        "password": cluster.password,
+        "database": cluster.database,
+        "use_pure": True,
+    }
+
+
+def rows(connection: Any, sql: str) -> list[Any]:
+    cursor = connection.cursor()
+    cursor.execute(sql)
+    found = list(cursor.fetchall())
+    cursor.close()
+    return found
+
+
+def where(connection: Any) -> str:
+    return str(rows(connection, "SELECT @@aurora_server_id")[0][0])
+
+
+def test_documented_programs_run_verbatim() -> None:
+    with Cluster(engine="mysql", readers=1) as cluster:
+        writer = cluster.writer.id
+        for program in ("mysql_creator.py", "mysql_url.py"):
+            text = (PROGRAMS / program).read_text()
+            for variant in (text, text.replace("use_pure=True", "use_pure=False")):
+                done = subprocess.run(
+                    [sys.executable, "-W", "error", "-c", variant],
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                    check=False,
+                )
+                expected = f"('{writer}',)\n" if "creator" in program else ""
+                assert (done.stdout, done.stderr, done.returncode) == (expected, "", 0)
+
+
+def test_connection_is_the_drivers_and_ours(connect: Connect, use_pure: bool) -> None:
+    connection = connect()
+    driver = mysql.connector.MySQLConnection if use_pure else mysql.connector.CMySQLConnection
+    assert isinstance(connection, driver)
+    assert isinstance(connection, AwsWrapperConnection)
+    assert connection.topology.writer.id == connection.current_host
+    assert not connection.is_closed
+    assert connection.is_connected()
+    connection.close()
+    assert connection.is_closed
+    assert not connection.is_connected()
+
+
+def test_any_form_of_the_target_is_taken(mysql_cluster: Cluster) -> None:
+    for target in (mysql.connector.connect, mysql.connector.MySQLConnection):
+        with AwsWrapperConnection.connect(target, mysql_cluster.dsn()) as connection:
+            assert where(connection) == mysql_cluster.writer.id
+
+
+@pytest.mark.parametrize("how", ["crash", "planned"])
+def test_lost_writer_is_replaced(mysql_cluster: Cluster, connect: Connect, how: Any) -> None:
+    connection = connect()
+    old = where(connection)
+    connection.commit()
+    mysql_cluster.failover(how=how)
+    with pytest.raises(errors.FailoverSuccessError) as caught:
+        where(connection)
+    assert isinstance(caught.value, mysql.connector.OperationalError)
+    assert isinstance(caught.value.__cause__, mysql.connector.Error)
+    assert caught.value.failover_report.from_host == old
+    assert where(connection) == mysql_cluster.truth().writer != old
+
+
+def test_frozen_writer_is_left_by_default_settings(
+    mysql_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect()
+    old = where(connection)
+    connection.commit()
+    call = Background(lambda: rows(connection, "SELECT SLEEP(60)"))
+    began = time.monotonic()
+    eventually(lambda: time.monotonic() > began + 0.3, within=5)
+    mysql_cluster.failover(how="freeze")
+    assert isinstance(call.raised(), errors.FailoverSuccessError)
+    assert where(connection) == mysql_cluster.truth().writer != old
+
+
+def test_open_transaction_is_told(mysql_cluster: Cluster, connect: Connect, table: str) -> None:
+    connection = connect()
+    rows(connection, "SELECT 1")
+    connection.commit()
+    connection.cursor().execute(f"INSERT INTO {table} VALUES (1)")
+    mysql_cluster.failover(how="crash")
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        connection.commit()
+    assert rows(connection, f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+def test_session_state_is_brought_over(mysql_cluster: Cluster, connect: Connect) -> None:
+    connection = connect()
+    connection.autocommit = True
+    connection.time_zone = "+03:00"
+    connection.sql_mode = "ANSI_QUOTES"
+    connection.set_charset_collation("latin1")
+    for sql in (
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        "SET SESSION TRANSACTION READ ONLY",
+        "SET SESSION lock_wait_timeout = 17",
+        "USE information_schema",
+    ):
+        connection.cursor().execute(sql)
+    question = (
+        "SELECT @@autocommit, @@time_zone, @@sql_mode, @@character_set_client, @@tx_isolation, "
+        "@@tx_read_only, @@lock_wait_timeout, DATABASE()"
+    )
+    before = rows(connection, question)
+    mysql_cluster.failover(how="crash")
+    with pytest.raises(errors.FailoverSuccessError):
+        where(connection)
+    assert rows(connection, question) == before
+    assert before == [
+        (1, "+03:00", "ANSI_QUOTES", "latin1", "READ-COMMITTED", 1, 17, "information_schema")
+    ]
+
+
+def test_every_kind_of_cursor_lives_on(mysql_cluster: Cluster, connect: Connect) -> None:
+    connection = connect(autocommit=True)
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"buffered": True},
+        {"dictionary": True},
+        {"raw": True},
+        {"prepared": True},
+    ]
+    cursors = [connection.cursor(**kind) for kind in kinds]
+    for cursor in cursors:
+        cursor.execute("SELECT 1 AS one")
+        cursor.fetchall()
+    mysql_cluster.failover(how="crash")
+    with pytest.raises(errors.FailoverSuccessError):
+        cursors[0].execute("SELECT 1 AS one")
+    for cursor in cursors:
+        cursor.execute("SELECT 1 AS one")
+        assert len(cursor.fetchall()) == 1
+
+
+def test_failover_within_a_fetch_a_procedure_and_several_statements(
+    mysql_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(autocommit=True)
+    connection.cursor().execute(
+        "CREATE OR REPLACE PROCEDURE twice(n INT) BEGIN SELECT n; SELECT 2 * n; END"
+    )
+
+    def fetch() -> None:
+        cursor = connection.cursor()
+        cursor.execute("SELECT repeat('x', 1000) FROM seq_1_to_200000")
+        cursor.fetchone()
+        mysql_cluster.failover(how="crash")
+        cursor.fetchall()
+
+    def procedure() -> None:
+        mysql_cluster.failover(how="crash")
+        connection.cursor().callproc("twice", (7,))
+
+    for work in (fetch, procedure):
+        with pytest.raises(errors.FailoverError) as caught:
+            work()
+        assert not isinstance(caught.value, errors.FailoverFailedError)
+        mysql_cluster.heal()
+    cursor = connection.cursor()
+    cursor.callproc("twice", (7,))
+    with pytest.warns(DeprecationWarning, match="stored_results"):
+        found = [list(result.fetchall()) for result in cursor.stored_results()]
+    assert found == [[(7,)], [(14,)]]
+
+
+def test_many_failovers_work_like_the_first(mysql_cluster: Cluster, connect: Connect) -> None:
+    connection = connect(autocommit=True)
+    for _ in range(4):
+        mysql_cluster.failover(how="crash")
+        with pytest.raises(errors.FailoverSuccessError):
+            where(connection)
+        assert where(connection) == mysql_cluster.truth().writer
+        mysql_cluster.heal()
+
+
+def test_is_connected_never_hangs(mysql_gated_cluster: Cluster, use_pure: bool) -> None:
+    cluster = mysql_gated_cluster
+    connection = face.connect(
+        cluster.dsn(), use_pure=use_pure, plugins="host_monitoring", socket_timeout=0.5
+    )
+    assert connection.is_connected()
+    cluster.gate(cluster.writer.id).freeze()
+    call = Background(connection.is_connected)
+    call.join(within=10)
+    assert call.value is False
+    connection.invalidate()
+
+
+def test_socket_timeout_ends_a_call(connect: Connect) -> None:
+    connection = connect(plugins="", socket_timeout=0.3)
+    with pytest.raises(errors.QueryTimeoutError):
+        rows(connection, "SELECT SLEEP(30)")
+
+
+def test_settings_that_are_not_possible_are_refused_before_anything_is_sent() -> None:
+    for arguments, text in (
+        ({"failover_timeout_sec": "soon"}, "failover_timeout_sec"),
+        ({"plugins": "failover,iam"}, "there are: failover"),
+        ({"wrapper_dialect": "aurora-pg"}, "aurora-mysql"),
+        ({"use_pure": "perhaps"}, "use_pure"),
+        ({"pool_name": "mine"}, "pool_name"),
+    ):
+        with pytest.raises(face.Error, match=text):
+            face.connect(host="127.0.0.1", port=1, **arguments)
+
+
+def test_a_lost_link_never_costs_another_its_socket(
+    mysql_cluster: Cluster, connect: Connect
+) -> None:
+    """The driver closes its socket by itself; by then its number may be another socket's."""
+    connection = connect(autocommit=True)
+    mysql_cluster.failover(how="crash")
+    mine, theirs = socket.socketpair()
+    with mine, theirs:
+        with pytest.raises(errors.FailoverSuccessError):
+            where(connection)
+        others = [socket.socketpair() for _ in range(20)]
+        connection.invalidate()
+        for left, right in [(mine, theirs), *others]:
+            left.sendall(b"x")
+            assert right.recv(1) == b"x"
+            left.close()
+            right.close()
+
+
+@pytest.mark.parametrize(
+    "first", ["aws_advanced_python_wrapper.mysql_connector", "_mysql_connector"]
+)
+def test_c_build_works_in_either_order_of_imports(first: str) -> None:
+    program = (
+        f"import {first}, ssl, psycopg, _mysql_connector\n"
+        "from aws_advanced_python_wrapper import mysql_connector\n"
+        "assert mysql_connector.HAVE_CEXT\n"
+        "print(mysql_connector._build(None).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("CMySQLConnection\n", "")
