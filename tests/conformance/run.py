@@ -34,6 +34,7 @@ FILES = [
     "tests/test_prepared.py",
     "tests/test_tpc.py",
     "tests/pool/test_pool.py",
+    "tests/test_psycopg_dbapi20.py",
 ]
 
 REPEATS = 10
