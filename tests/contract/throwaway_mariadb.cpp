@@ -14,7 +14,9 @@ namespace aws_wrapper {
 
 namespace {
 
-constexpr const char* kUser = "mysql";
+// Any account but root's will do; this one is there, and that of MariaDB's own only with its
+// service.
+constexpr const char* kUser = "postgres";
 constexpr std::chrono::seconds kStartsWithin{60};
 
 }  // namespace
@@ -54,7 +56,7 @@ void ThrowawayMariadb::start() {
 }
 
 bool ThrowawayMariadb::answers() const {
-    return std::system(fmt::format("mariadb-admin --no-defaults -u root -S {} --wait=1 ping "
+    return std::system(fmt::format("mariadb --no-defaults -u root -S {} -e \"SELECT 1\" "
                                    "> /dev/null 2>&1",
                                    socket())
                            .c_str()) == 0;
