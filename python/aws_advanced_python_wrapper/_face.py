@@ -149,6 +149,8 @@ class Face(AwsWrapperConnection):
                 f"suitable host was reached within failover_timeout_sec; tried: "
                 f"{report.tried()}. The connection is closed"
             )
+        # mysql-connector's errors set it anew on each object.
+        raised.sqlstate = type(raised).sqlstate
         raised.failover_report = report
         raised.outcome_known = not sent
         raise raised from cause

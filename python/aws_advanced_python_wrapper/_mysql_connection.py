@@ -64,13 +64,14 @@ def _watched(method: Callable[..., Any]) -> Callable[..., Any]:
             verdict = begin_call()
             if verdict is not None:
                 self._given_up(verdict, in_transaction)
-            result = method(self, *args, **kwargs)
-        except DRIVER_ERRORS as error:
-            self._recover(error, in_transaction, self._end_call())
-            raise
-        except BaseException:
-            self._end_call()
-            raise
+            try:
+                result = method(self, *args, **kwargs)
+            except DRIVER_ERRORS as error:
+                self._recover(error, in_transaction, self._end_call())
+                raise
+            except BaseException:
+                self._end_call()
+                raise
         finally:
             self._in_call = False
         self._end_call()

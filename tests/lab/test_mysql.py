@@ -115,6 +115,7 @@ def test_lost_writer_is_replaced(mysql_cluster: Cluster, connect: Connect, how: 
     with pytest.raises(errors.FailoverSuccessError) as caught:
         where(connection)
     assert isinstance(caught.value, mysql.connector.OperationalError)
+    assert caught.value.sqlstate == "08S02"
     assert isinstance(caught.value.__cause__, mysql.connector.Error)
     assert caught.value.failover_report.from_host == old
     assert where(connection) == mysql_cluster.truth().writer != old
@@ -232,6 +233,16 @@ def test_many_failovers_work_like_the_first(mysql_cluster: Cluster, connect: Con
             where(connection)
         assert where(connection) == mysql_cluster.truth().writer
         mysql_cluster.heal()
+
+
+def test_a_link_that_a_monitor_gave_up_is_left_once(connect: Connect) -> None:
+    connection = connect(autocommit=True)
+    connection._begin_call = lambda: "host_unhealthy"
+    with pytest.raises(errors.FailoverSuccessError) as caught:
+        where(connection)
+    assert not isinstance(caught.value.__cause__, errors.FailoverError)
+    assert caught.value.outcome_known
+    assert where(connection) == connection.current_host
 
 
 def test_is_connected_never_hangs(mysql_gated_cluster: Cluster, use_pure: bool) -> None:
