@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <latch>
+#include <memory>
 #include <random>
 #include <stdexcept>
 #include <thread>
@@ -208,6 +209,8 @@ TEST_F(EngineThread, FailsOverToTheWriterThatIsProved) {
 
 TEST_F(EngineThread, AMysqlClusterIsDetectedWatchedAndFailedOverLikewise) {
     ScriptedCluster mysql{{"a", "b", "c"}, DatabaseFamily::mysql};
+    // The monitors must not outlive the servers that they ask.
+    const std::shared_ptr<void> released{nullptr, [](void*) { release_resources(); }};
     Application application{mysql, "a"};
     ASSERT_EQ(application.verdict, Verdict::opened);
     EXPECT_EQ(application.session().dialect_name(), "aurora-mysql") << "the server has told";
@@ -220,6 +223,7 @@ TEST_F(EngineThread, AMysqlClusterIsDetectedWatchedAndFailedOverLikewise) {
     failure.message =
         "The MySQL server is running with the --read-only option so it cannot execute this "
         "statement";
+    release_resources();  // the script is changed while nobody reads it
     mysql.promote("b");
     EXPECT_EQ(application.recover(failure), Verdict::moved) << "it needs the writer";
     EXPECT_EQ(application.session().host_id(), "b");
