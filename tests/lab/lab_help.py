@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,11 @@ def connector(cluster: Cluster) -> Iterator[Connect]:
     yield open_one
     for connection in opened:
         connection.close()
+
+
+def user_environment() -> dict[str, str]:
+    """The environment of a program that a user starts, without what tests/first adds to it."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 class Background:

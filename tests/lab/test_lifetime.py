@@ -16,7 +16,7 @@ from aurora_lab import Cluster, eventually
 
 import aws_advanced_python_wrapper
 from aws_advanced_python_wrapper import errors
-from lab_help import Background, Connect, busy
+from lab_help import Background, Connect, busy, user_environment
 
 
 def run(program: str, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
@@ -26,6 +26,7 @@ def run(program: str, *arguments: str, timeout: float = 60) -> subprocess.Comple
         text=True,
         timeout=timeout,
         check=False,
+        env=user_environment(),
     )
 
 

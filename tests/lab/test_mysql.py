@@ -13,11 +13,11 @@ from typing import Any
 
 import mysql.connector
 import pytest
-from aurora_lab import Cluster, eventually
+from aurora_lab import Cluster, Resolver, eventually
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, errors
 from aws_advanced_python_wrapper import mysql_connector as face
-from lab_help import Background
+from lab_help import Background, user_environment
 
 PROGRAMS = Path(__file__).parents[2] / "examples"
 Connect = Callable[..., Any]
@@ -71,20 +71,26 @@ def where(connection: Any) -> str:
 
 
 def test_documented_programs_run_verbatim() -> None:
-    with Cluster(engine="mysql", readers=1) as cluster:
-        writer = cluster.writer.id
-        for program in ("mysql_creator.py", "mysql_url.py"):
-            text = (PROGRAMS / program).read_text()
-            for variant in (text, text.replace("use_pure=True", "use_pure=False")):
-                done = subprocess.run(
-                    [sys.executable, "-W", "error", "-c", variant],
-                    capture_output=True,
-                    text=True,
-                    timeout=60,
-                    check=False,
-                )
-                expected = f"('{writer}',)\n" if "creator" in program else ""
-                assert (done.stdout, done.stderr, done.returncode) == (expected, "", 0)
+    # Their cluster has the name of the PostgreSQL tests' one: it gets a view of its own.
+    resolver = Resolver()
+    try:
+        with Cluster(engine="mysql", readers=1, resolver=resolver) as cluster:
+            writer = cluster.writer.id
+            for program in ("mysql_creator.py", "mysql_url.py"):
+                text = (PROGRAMS / program).read_text()
+                for variant in (text, text.replace("use_pure=True", "use_pure=False")):
+                    done = subprocess.run(
+                        [sys.executable, "-W", "error", "-c", variant],
+                        capture_output=True,
+                        text=True,
+                        timeout=60,
+                        check=False,
+                        env={**user_environment(), **resolver.environment()},
+                    )
+                    expected = f"('{writer}',)\n" if "creator" in program else ""
+                    assert (done.stdout, done.stderr, done.returncode) == (expected, "", 0)
+    finally:
+        resolver.close()
 
 
 def test_connection_is_the_drivers_and_ours(connect: Connect, use_pure: bool) -> None:
@@ -305,5 +311,11 @@ def test_c_build_works_in_either_order_of_imports(first: str) -> None:
         "assert mysql_connector.HAVE_CEXT\n"
         "print(mysql_connector._build(None).__name__)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=user_environment(),
+    )
     assert (done.stdout, done.stderr) == ("CMySQLConnection\n", "")
