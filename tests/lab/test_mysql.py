@@ -20,6 +20,7 @@ from aws_advanced_python_wrapper import mysql_connector as face
 from lab_help import Background, user_environment
 
 PROGRAMS = Path(__file__).parents[2] / "examples"
+FIRST = Path(__file__).parents[1] / "first"
 Connect = Callable[..., Any]
 
 
@@ -76,16 +77,26 @@ def test_documented_programs_run_verbatim() -> None:
     try:
         with Cluster(engine="mysql", readers=1, resolver=resolver) as cluster:
             writer = cluster.writer.id
+            of_user = {**user_environment(), **resolver.environment()}
+            c_build_first = {**of_user, "PYTHONPATH": str(FIRST)}
             for program in ("mysql_creator.py", "mysql_url.py"):
                 text = (PROGRAMS / program).read_text()
-                for variant in (text, text.replace("use_pure=True", "use_pure=False")):
+                without = text.replace("        use_pure=True,\n", "").replace("&use_pure=True", "")
+                by_c = text.replace("use_pure=True", "use_pure=False")
+                for variant, environment in (
+                    (text, of_user),
+                    (without, of_user),
+                    (without, c_build_first),
+                    (by_c, c_build_first),
+                ):
+                    assert "use_pure=True" not in variant or variant is text
                     done = subprocess.run(
                         [sys.executable, "-W", "error", "-c", variant],
                         capture_output=True,
                         text=True,
                         timeout=60,
                         check=False,
-                        env={**user_environment(), **resolver.environment()},
+                        env=environment,
                     )
                     expected = f"('{writer}',)\n" if "creator" in program else ""
                     assert (done.stdout, done.stderr, done.returncode) == (expected, "", 0)
