@@ -9,14 +9,13 @@ import subprocess
 import sys
 import textwrap
 import threading
-from pathlib import Path
 
 import pytest
 from aurora_lab import Cluster, eventually
 
 import aws_advanced_python_wrapper
 from aws_advanced_python_wrapper import errors
-from lab_help import Background, Connect, busy, user_environment
+from lab_help import Background, Connect, busy, engine_threads, user_environment
 
 
 def run(program: str, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
@@ -28,11 +27,6 @@ def run(program: str, *arguments: str, timeout: float = 60) -> subprocess.Comple
         check=False,
         env=user_environment(),
     )
-
-
-def engine_threads() -> int:
-    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
-    return names.count("aws_wrapper")
 
 
 def test_import_starts_nothing_and_needs_no_driver() -> None:

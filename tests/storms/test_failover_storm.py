@@ -15,6 +15,7 @@ from aurora_lab import Cluster, eventually
 from aws_advanced_python_wrapper import errors
 from aws_advanced_python_wrapper.psycopg import PsycopgConnection
 from commit_ledger import Writer, check_ledger, create_ledger
+from lab_help import engine_threads
 
 Times = Callable[[int, int], int]
 Tell = Callable[[str], None]
@@ -62,9 +63,7 @@ def percentiles(seconds: list[float]) -> str:
 
 def resources() -> dict[str, int]:
     return {
-        "threads": [
-            path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")
-        ].count("aws_wrapper"),
+        "threads": engine_threads(),
         "sockets": sum(
             os.readlink(f"/proc/self/fd/{name}").startswith("socket")
             for name in os.listdir("/proc/self/fd")
