@@ -10,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(shell git ls-files -co --exclude-standard include src bindings cmake python lab CMakeLists.txt pyproject.toml VERSION constraints.txt tools 2>/dev/null)
-TEST_REQUIREMENTS := 'psycopg[binary]' psycopg-pool mysql-connector-python SQLAlchemy alembic cryptography \
+TEST_REQUIREMENTS := 'psycopg[binary]' psycopg-pool mysql-connector-python SQLAlchemy alembic Django cryptography \
 	pytest anyio pproxy dnspython mypy ruff matplotlib clang-format clang-tidy
 PYTHONS := 3.12 3.13
 say = @printf '\n== %s\n' "$(1)"
@@ -32,11 +32,11 @@ help:  ## List the targets
 setup: .venv/installed.stamp  ## Install system packages, and the project into .venv
 
 .PHONY: demo
-demo: setup  ## Watch an application live through four faults, beside the bare driver
-	$(RUN) lab/demo
+demo: setup  ## Watch an application live through four faults, beside the bare driver: ENGINE=mysql for one engine
+	$(RUN) lab/demo $(if $(ENGINE),--engine $(ENGINE))
 
 .PHONY: test
-test: lint test-cpp tidy test-sanitizers test-python compliance test-versions  ## All checks and tests
+test: lint tidy test-sanitizers test-python compliance test-versions  ## All checks and tests
 
 .PHONY: lint
 lint: setup  ## Format, static analysis, types
@@ -56,13 +56,13 @@ build/%/build.ninja: .venv/system.stamp CMakePresets.json
 	cmake --preset $* && touch $@
 
 .PHONY: test-cpp
-test-cpp: build/dev/build.ninja  ## The engine's tests, without Python
+test-cpp: build/dev/build.ninja  ## The engine's tests, without Python and sanitizers: for work on the engine
 	$(call say,C++ tests)
 	cmake --build --preset dev
 	ctest --preset dev -j 2
 
 .PHONY: test-sanitizers
-test-sanitizers: build/asan/build.ninja build/tsan/build.ninja  ## The same under ASan, UBSan and TSan
+test-sanitizers: build/asan/build.ninja build/tsan/build.ninja  ## The engine's tests under ASan, UBSan and TSan
 	$(call say,C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer)
 	cmake --build --preset asan
 	ctest --preset asan -j 2

@@ -34,6 +34,11 @@ def measure(quick: bool, resolver: Resolver) -> Iterator[Figure]:
     domain = "gated.us-east-1.rds.amazonaws.com"
     with Cluster(readers=0, gates=True, resolver=resolver, domain=domain) as gated:
         yield from trouble.detection(gated, quick)
+    # Of this kind, since it needs no relay between the driver and the server.
+    with Cluster(readers=2, engine="mysql", kind="multi-az", resolver=resolver) as cluster:
+        yield from statement.mysql_statement(cluster, quick)
+    with Cluster(readers=2, engine="mysql", resolver=resolver) as cluster:
+        yield from trouble.mysql_faults(cluster, quick)
 
 
 def about() -> dict[str, Any]:
@@ -41,7 +46,12 @@ def about() -> dict[str, Any]:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
-    packages = ("psycopg", "SQLAlchemy", "aws-advanced-python-wrapper-native")
+    packages = (
+        "psycopg",
+        "mysql-connector-python",
+        "SQLAlchemy",
+        "aws-advanced-python-wrapper-native",
+    )
     return {
         "commit": commit.stdout.strip(),
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A statement and a connect, ours beside the bare driver's, in turn in one process."""
+"""A statement and a connect, ours beside the bare drivers', in turn in one process."""
 
 from __future__ import annotations
 
@@ -17,18 +17,38 @@ from aws_advanced_python_wrapper import psycopg as face
 
 from .figures import Figure, median, middle, spread
 
+_PAIRS = 60
+_WARM_UP = 10
+_STATEMENTS = 100
+
+
+Ask = Callable[[Any], None]
+"""Runs a statement on a connection and fetches its result."""
+
 
 def statement(cluster: Cluster, quick: bool) -> Iterator[Figure]:
-    """``SELECT 1``, executed and fetched, in turn by our class and by psycopg's, on one link.
+    """``SELECT 1``, executed and fetched, in turn by our class and by psycopg's, on one link."""
+    yield from in_processes("statement", ["psycopg", cluster.dsn()], quick, (1.0, 1.02))
 
-    One link, because two connections to the same server differ by more than what is measured
-    here. And several processes, because the same holds for two processes: where their memory lies
-    makes half a microsecond.
+
+def mysql_statement(cluster: Cluster, quick: bool) -> Iterator[Figure]:
+    """The same with mysql-connector, in both builds."""
+    for build in ("pure", "c"):
+        name = f"mysql-connector {build}: statement"
+        yield from in_processes(name, [build, cluster.dsn()], quick, (2.0, 1.03))
+
+
+def in_processes(
+    name: str, arguments: list[str], quick: bool, bounds: tuple[float, float]
+) -> Iterator[Figure]:
+    """Compare in several processes: where their memory lies makes half a microsecond.
+
+    ``bounds`` are of the difference, in microseconds, and of the ratio.
     """
     runs = []
     for _ in range(5 if quick else 21):
         done = subprocess.run(
-            [sys.executable, "-m", "bench.statement", cluster.dsn(), "60"],
+            [sys.executable, "-m", "bench.statement", *arguments],
             capture_output=True,
             text=True,
             check=True,
@@ -37,25 +57,27 @@ def statement(cluster: Cluster, quick: bool) -> Iterator[Figure]:
         runs.append(json.loads(done.stdout))
     extra, ratio = ([run[key] for run in runs] for key in ("extra", "ratio"))
     for which in ("bare", "ours"):
-        yield Figure(f"statement, {which}", median([run[which] for run in runs]), "us")
-    yield Figure("statement, ours beyond bare", median(extra), "us", 1.0, spread(extra))
-    yield Figure("statement, ours / bare", median(ratio), "", 1.02, spread(ratio))
+        yield Figure(f"{name}, {which}", median([run[which] for run in runs]), "us")
+    yield Figure(f"{name}, ours beyond bare", median(extra), "us", bounds[0], spread(extra))
+    yield Figure(f"{name}, ours / bare", median(ratio), "", bounds[1], spread(ratio))
 
 
-def one_process(dsn: str, pairs: int) -> dict[str, float]:
-    """The figures of this process, in microseconds."""
+def interleaved(connection: Any, stock: Any, ask: Ask) -> dict[str, float]:
+    """The figures of this process, in microseconds.
+
+    The two share one link: two connections to the same server differ by more than what is
+    measured here.
+    """
     ours: list[float] = []
     bare: list[float] = []
-    # Not prepared: each class would count and name its prepared statements by itself.
-    with face.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
-        stock: psycopg.Connection[Any] = psycopg.Connection(connection.pgconn)
-        stock.autocommit = True
-        stock.prepare_threshold = None
-        for number in range(pairs + 10):
-            turn: list[tuple[Any, list[float]]] = [(connection, ours), (stock, bare)]
-            for one, into in turn if number % 2 else reversed(turn):
-                into.append(_statements(one, 100))
-    del ours[:10], bare[:10]
+    for number in range(_PAIRS + _WARM_UP):
+        turn = [(connection, ours), (stock, bare)]
+        for one, into in turn if number % 2 else reversed(turn):
+            started = perf_counter_ns()
+            for _ in range(_STATEMENTS):
+                ask(one)
+            into.append((perf_counter_ns() - started) / _STATEMENTS / 1000)
+    del ours[:_WARM_UP], bare[:_WARM_UP]
     return {
         "bare": median(bare),
         "ours": median(ours),
@@ -64,11 +86,34 @@ def one_process(dsn: str, pairs: int) -> dict[str, float]:
     }
 
 
-def _statements(connection: Any, count: int) -> float:
-    started = perf_counter_ns()
-    for _ in range(count):
+def psycopg_in_this_process(dsn: str) -> dict[str, float]:
+    """psycopg's figures."""
+
+    def ask(connection: Any) -> None:
         connection.execute("SELECT 1").fetchone()
-    return (perf_counter_ns() - started) / count / 1000
+
+    # Not prepared: each class would count and name its prepared statements by itself.
+    with face.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
+        stock: psycopg.Connection[Any] = psycopg.Connection(connection.pgconn)
+        stock.autocommit = True
+        stock.prepare_threshold = None
+        return interleaved(connection, stock, ask)
+
+
+def mysql_in_this_process(build: str, dsn: str) -> dict[str, float]:
+    """mysql-connector's figures."""
+    from aws_advanced_python_wrapper import mysql_connector
+
+    def ask(cursor: Any) -> None:
+        cursor.execute("SELECT 1")
+        cursor.fetchall()
+
+    with mysql_connector.connect(dsn, autocommit=True, use_pure=build == "pure") as connection:
+        stock = connection._driver_class()
+        stock.__dict__.update(
+            {name: value for name, value in connection.__dict__.items() if name in stock.__dict__}
+        )
+        return interleaved(connection.cursor(), stock.cursor(), ask)
 
 
 def door(cluster: Cluster) -> Iterator[Figure]:
@@ -97,12 +142,13 @@ def door(cluster: Cluster) -> Iterator[Figure]:
 
 def connects(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     """A warm connect by the cluster endpoint: the cluster is known and its monitor runs."""
-    rounds = 60 if quick else 300
+    rounds = 100 if quick else 600
     keeper = face.connect(cluster.dsn())
     ours: list[float] = []
     bare: list[float] = []
-    for _ in range(rounds):
-        for connect, into in ((face.connect, ours), (psycopg.connect, bare)):
+    for number in range(rounds):
+        turn: list[tuple[Any, list[float]]] = [(face.connect, ours), (psycopg.connect, bare)]
+        for connect, into in turn if number % 2 else reversed(turn):
             started = perf_counter_ns()
             connection = connect(cluster.dsn())
             into.append((perf_counter_ns() - started) / 1e6)
@@ -110,8 +156,13 @@ def connects(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     keeper.close()
     extra = [a - b for a, b in zip(ours, bare, strict=True)]
     yield Figure("warm connect, bare", median(bare), "ms", None, spread(bare))
-    yield Figure("warm connect, ours beyond bare", median(extra), "ms", 0.2, spread(extra))
+    yield Figure("warm connect, ours beyond bare", middle(extra), "ms", 0.2, spread(extra))
 
 
 if __name__ == "__main__":
-    print(json.dumps(one_process(sys.argv[1], int(sys.argv[2]))))
+    driver, where = sys.argv[1:]
+    if driver == "psycopg":
+        found = psycopg_in_this_process(where)
+    else:
+        found = mysql_in_this_process(driver, where)
+    print(json.dumps(found))

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg
 from aurora_lab import Cluster, eventually
 
+from aws_advanced_python_wrapper import mysql_connector
 from aws_advanced_python_wrapper import psycopg as face
+from aws_advanced_python_wrapper.errors import FailoverError
 
 from .figures import Figure, median, percentile
 
@@ -40,22 +42,25 @@ _DETECTION = [
     ((6000, 1000, 1), 10000, (450, 1450)),
 ]
 _SCALE = 10
+_SLEEP = {"pg": "SELECT pg_sleep(600)", "mysql": "SELECT SLEEP(600)"}
 
 
 class _Call(threading.Thread):
     """A statement that waits on the server; remembers when it ended."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, sql: str) -> None:
         super().__init__(daemon=True)
         self.started_at = time.monotonic()
         self.ended_at: float | None = None
-        self._connection = connection
+        self._cursor = connection.cursor()
+        self._sql = sql
         self.start()
 
     def run(self) -> None:
         try:
-            self._connection.execute("SELECT pg_sleep(600)")
-        except psycopg.Error:
+            self._cursor.execute(self._sql)
+            self._cursor.fetchall()
+        except FailoverError:
             self.ended_at = time.monotonic()
 
     def heard(self, within: float = 60) -> float:
@@ -67,20 +72,33 @@ class _Call(threading.Thread):
 
 def faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     """Crash and freeze of the writer while a statement runs."""
+    yield from _faults("", cluster, quick, face.connect)
+
+
+def mysql_faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
+    """The same with mysql-connector, in both builds."""
+    for build in ("pure", "c"):
+        connect = functools.partial(mysql_connector.connect, use_pure=build == "pure")
+        yield from _faults(f"mysql-connector {build}: ", cluster, quick, connect)
+
+
+def _faults(
+    prefix: str, cluster: Cluster, quick: bool, connect: Callable[..., Any]
+) -> Iterator[Figure]:
     for how, name, stamp, bounds in (
         ("crash", "crash: heard after the topology told", "topology_published", (30, 100)),
         ("freeze", "freeze: heard after the fault", "fault", (2000, 2000)),
     ):
         delays = []
         for _ in range(5 if quick else 50 if how == "crash" else 10):
-            with face.connect(cluster.dsn(), autocommit=True) as connection:
-                call = _Call(connection)
+            with connect(cluster.dsn(), autocommit=True) as connection:
+                call = _Call(connection, _SLEEP[cluster.engine])
                 eventually(lambda c=call: time.monotonic() > c.started_at + 0.3, within=5)
                 failover = cluster.failover(how=how)
                 delays.append((call.heard() - getattr(failover, stamp)) * 1000)
             cluster.heal()
-        yield Figure(f"{name}, median", median(delays), "ms", bounds[0])
-        yield Figure(f"{name}, 95th percentile", percentile(delays, 0.95), "ms", bounds[1])
+        yield Figure(f"{prefix}{name}, median", median(delays), "ms", bounds[0])
+        yield Figure(f"{prefix}{name}, 95th percentile", percentile(delays, 0.95), "ms", bounds[1])
 
 
 def detection(cluster: Cluster, quick: bool) -> Iterator[Figure]:
@@ -96,7 +114,7 @@ def detection(cluster: Cluster, quick: bool) -> Iterator[Figure]:
         connection = face.connect(
             cluster.dsn(), plugins="host_monitoring_v2", autocommit=True, **properties
         )
-        call = _Call(connection)
+        call = _Call(connection, _SLEEP["pg"])
         begin = call.started_at + delay / _SCALE / 1000
         eventually(lambda b=begin: time.monotonic() >= b, within=30)
         gate.freeze()

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <cstring>
+#include <optional>
 
 #include <nanobind/nanobind.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
+#include <nanobind/stl/optional.h>
 
 #include <aws_wrapper/socket_deadline.hpp>
 #include <aws_wrapper/socket_peer.hpp>
@@ -18,8 +18,8 @@ using namespace aws_wrapper;
 namespace {
 
 // Where an object of mysql-connector's C build has its socket: behind the head of a Python object
-// and, in MYSQL, whose first member is NET, behind NET's first five pointers. The same in 9.4 to
-// 26.10; not promised by anybody, so what is found there is checked.
+// and, in MYSQL, whose first member is NET, behind NET's first five pointers. The same in 9.7 to
+// 26.10; not promised by anybody, so what is found there is checked, by the caller too.
 constexpr std::size_t kDescriptorAt = 56;
 
 // By the descriptor of `type` itself, which no metaclass can override.
@@ -28,17 +28,14 @@ std::size_t basic_size_of(nb::handle object) {
     return nb::cast<std::size_t>(members["__basicsize__"].attr("__get__")(object.type()));
 }
 
-nb::object connector_socket(nb::handle connection,
-                            const std::vector<std::string>& addresses,
-                            std::uint16_t port) {
+std::optional<int> connector_socket(nb::handle connection, std::uint16_t port) {
     int descriptor = -1;
     if (basic_size_of(connection) < kDescriptorAt + sizeof descriptor) {
-        return nb::none();
+        return std::nullopt;
     }
     std::memcpy(&descriptor, reinterpret_cast<const char*>(connection.ptr()) + kDescriptorAt,
                 sizeof descriptor);
-    return is_connected_to(descriptor, addresses, port) ? nb::object{nb::int_(descriptor)}
-                                                        : nb::object{nb::none()};
+    return is_connected_to(descriptor, port) ? std::optional{descriptor} : std::nullopt;
 }
 
 }  // namespace
@@ -59,9 +56,11 @@ void bind_sockets(nb::module_& module) {
              "The wait is over: nothing is shut down any more. Repeatable.")
         .def_prop_ro("expired", &SocketDeadline::expired, "Whether it was shut down.");
 
-    module.def("connector_socket", &connector_socket, "connection"_a.none(), "addresses"_a,
-               "port"_a,
+    module.def("connector_socket", &connector_socket, "connection"_a.none(), "port"_a,
                "The descriptor of a connection of mysql-connector's C build (its `_cmysql`), or "
-               "None if what was found is not a socket that is connected to `port` of one of these "
-               "numeric addresses; without addresses, to a Unix socket. Any object may be given.");
+               "None if what was found is not a socket that is connected to this port; with port "
+               "0, to a Unix socket. Any object may be given.");
+    module.def("is_connected_to", &is_connected_to, "descriptor"_a, "port"_a,
+               "Whether the number is that of an open socket that is connected to this port; with "
+               "port 0, to a Unix socket. Any number may be asked about.");
 }

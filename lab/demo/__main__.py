@@ -22,6 +22,7 @@ import report
 import verdict
 from aurora_lab import Cluster, LabError, Resolver
 from console import Console
+from engines import ENGINES, Engine
 from events import ACCOUNTS, OPENING_BALANCE
 from recorder import Client
 from scenario import FAULTS, Scenario
@@ -29,67 +30,69 @@ from scenario import FAULTS, Scenario
 DNS_LAG = 4.0
 """Seconds for which the writer's name keeps its old address after a failover."""
 _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-_WRAPPED = (
-    "postgresql+aws_wrapper_psycopg",
-    "?wrapper_dialect=aurora-pg&wrapper_plugins=failover,host_monitoring_v2"
-    "&enable_connect_failover=true",
-)
-_BARE = ("postgresql+psycopg", "")
 # The second documented program only makes an engine: this uses it.
 _USE_ENGINE = """
 import runpy, sys
 from sqlalchemy import text
-engine = runpy.run_path(sys.argv[1])["engine"]
+server, program = sys.argv[1:]
+engine = runpy.run_path(program)["engine"]
 with engine.connect() as conn:
-    print(conn.execute(text("SELECT pg_catalog.aurora_db_instance_identifier()")).one())
+    print(conn.execute(text(f"SELECT {server}")).one())
 engine.dispose()
 """
 
 
 def main() -> int:
-    """Run the demonstration; return the exit code."""
+    """Run the demonstration for each engine that was asked for; return the exit code."""
     options = _options()
     console = Console()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
-    folder: Path = options.report
-    folder.mkdir(parents=True, exist_ok=True)
-    faults = [fault for fault in FAULTS if not options.only or fault.name in options.only]
+    engines = [engine for engine in ENGINES if options.engine in (None, engine.name)]
     try:
-        with contextlib.ExitStack() as stack:
-            resolver = Resolver()
-            stack.callback(resolver.close)
-            console.say("A cluster of one writer and two readers, on this machine ...")
-            cluster = stack.enter_context(Cluster(readers=2, dns_lag=DNS_LAG, resolver=resolver))
-            environment = {**os.environ, **resolver.environment()}
-            if not options.only:
-                _run_examples(console, environment)
-            clients = [
-                _client(cluster, "wrapped", "wrapped", _WRAPPED, environment, folder),
-                _client(cluster, "bare", "bare driver", _BARE, environment, folder),
-            ]
-            stack.enter_context(console.live(clients))
-            for client in clients:
-                stack.callback(client.kill)
-            console.say("A ledger application, once wrapped and once with the bare driver ...")
-            for client in clients:
-                client.start()
-            began = time.monotonic()
-            scenario = Scenario(
-                cluster, clients, calm=options.calm, patience=options.patience, say=console.say
-            )
-            episodes = scenario.run(faults)
-            for client in clients:
-                client.stop()
-            console.say("Comparing what they were told with what every server has ...")
-            cluster.heal()
-            books = {client.title: _books(cluster, client) for client in clients}
+        return max([_demonstrate(engine, options, console) for engine in engines])
     except SystemExit:
         console.say("interrupted; nothing is left running")
         raise
     except (LabError, RuntimeError) as error:
         console.say(f"the demonstration failed: {error}")
         return 1
+
+
+def _demonstrate(engine: Engine, options: argparse.Namespace, console: Console) -> int:
+    folder: Path = options.report / engine.name
+    folder.mkdir(parents=True, exist_ok=True)
+    faults = [fault for fault in FAULTS if not options.only or fault.name in options.only]
+    with contextlib.ExitStack() as stack:
+        resolver = Resolver()
+        stack.callback(resolver.close)
+        console.say(f"{engine.title}: one writer and two readers, on this machine ...")
+        cluster = stack.enter_context(
+            Cluster(readers=2, engine=engine.name, dns_lag=DNS_LAG, resolver=resolver)
+        )
+        environment = {**os.environ, **resolver.environment()}
+        if not options.only:
+            _run_programs(engine, console, environment)
+        clients = [
+            _client(engine, cluster, "wrapped", "wrapped", engine.wrapped, environment, folder),
+            _client(engine, cluster, "bare", "bare driver", engine.bare, environment, folder),
+        ]
+        stack.enter_context(console.live(clients))
+        for client in clients:
+            stack.callback(client.kill)
+        console.say("A ledger application, once wrapped and once with the bare driver ...")
+        for client in clients:
+            client.start()
+        began = time.monotonic()
+        scenario = Scenario(
+            cluster, clients, calm=options.calm, patience=options.patience, say=console.say
+        )
+        episodes = scenario.run(faults)
+        for client in clients:
+            client.stop()
+        console.say("Comparing what they were told with what every server has ...")
+        cluster.heal()
+        books = {client.title: _books(cluster, client) for client in clients}
     judged = []
     for client in clients:
         own = verdict.judge(
@@ -100,17 +103,22 @@ def main() -> int:
     bad = verdict.complaints(lines, books)
     if clients[0].restarts:
         bad.append("the wrapped application was stuck on a healthy cluster")
-    page = report.write(folder, began, clients, episodes, lines, bad)
+    page = report.write(folder, engine.title, began, clients, episodes, lines, bad)
     print()
     print(report.text_table(lines))
     print()
     print("\n".join(f"NOT GOOD: {sentence}" for sentence in bad) or report.ALL_WELL)
-    print(f"The report with the timeline: {page}")
+    print(f"The report with the timeline: {page}\n")
     return 1 if bad else 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--engine",
+        choices=[engine.name for engine in ENGINES],
+        help="only this database engine (default: one after the other)",
+    )
     parser.add_argument(
         "--only",
         action="append",
@@ -133,12 +141,9 @@ def _end(number: int, _: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _run_examples(console: Console, environment: Mapping[str, str]) -> None:
-    programs: Sequence[tuple[str, Sequence[str]]] = (
-        ("sqlalchemy_creator.py", ()),
-        ("sqlalchemy_url.py", ("-c", _USE_ENGINE)),
-    )
-    for name, runner in programs:
+def _run_programs(engine: Engine, console: Console, environment: Mapping[str, str]) -> None:
+    runners: Sequence[Sequence[str]] = ((), ("-c", _USE_ENGINE, engine.server))
+    for name, runner in zip(engine.programs, runners, strict=True):
         console.say(f"The documentation's program examples/{name} ...")
         done = subprocess.run(
             [sys.executable, *runner, str(_EXAMPLES / name)],
@@ -153,6 +158,7 @@ def _run_examples(console: Console, environment: Mapping[str, str]) -> None:
 
 
 def _client(
+    engine: Engine,
     cluster: Cluster,
     schema: str,
     title: str,
@@ -161,12 +167,17 @@ def _client(
     folder: Path,
 ) -> Client:
     """Make an application with a schema of its own, so that the two never wait for each other."""
-    with cluster.connect(cluster.writer.id) as connection:
-        connection.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {cluster.user}")
-    scheme, query = driver
-    user = f"{cluster.user}:{cluster.password}"
+    engine.create_schema(cluster, schema)
+    scheme, more = driver
     writer, reader = (
-        f"{scheme}://{user}@{endpoint}:{cluster.port}/{cluster.database}{query}"
+        engine.url.format(
+            driver=scheme,
+            login=f"{cluster.user}:{cluster.password}",
+            address=f"{endpoint}:{cluster.port}",
+            database=cluster.database,
+            schema=schema,
+            more=more,
+        )
         for endpoint in (cluster.writer_endpoint, cluster.reader_endpoint)
     )
     log = folder / f"{schema}.log"
@@ -175,12 +186,12 @@ def _client(
 
 
 def _books(cluster: Cluster, client: Client) -> verdict.Books:
-    journal = cluster.committed(f"SELECT key, attempt FROM {client.schema}.journal")
+    journal = cluster.committed(f"SELECT order_key, attempt FROM {client.schema}.journal")
     sql = verdict.WRONG_ACCOUNTS.format(
         schema=client.schema, opening=OPENING_BALANCE, total=ACCOUNTS * OPENING_BALANCE
     )
     wrong = cluster.committed(sql)
-    return verdict.Books(journal, {server: rows[0][0] for server, rows in wrong.items()})
+    return verdict.Books(journal, {server: int(rows[0][0]) for server, rows in wrong.items()})
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ A program as a user could have written it: SQLAlchemy ORM, a pool, threads that 
 that audit through the reader endpoint. It knows about failover what the documentation tells: retry
 on ``OperationalError``, and when the outcome of a COMMIT isn't known, look before doing it again.
 
-The same code runs with any driver: ``python ledger.py WRITER_URL READER_URL SCHEMA``. It tells its
-events on standard output (``events.py``) and ends when standard input does.
+The same code runs with any driver: ``python ledger.py WRITER_URL READER_URL``. It tells its events
+on standard output (``events.py``) and ends when standard input does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,16 @@ import uuid
 from dataclasses import dataclass, field
 
 from events import ACCOUNTS, OPENING_BALANCE, THREADS, EventLog
-from sqlalchemy import Engine, ForeignKey, String, create_engine, func, insert, select
+from sqlalchemy import (
+    Engine,
+    ForeignKey,
+    String,
+    create_engine,
+    func,
+    insert,
+    literal_column,
+    select,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -31,6 +40,11 @@ WRITE_EVERY = 0.025
 """Seconds that a thread rests between two orders: a load that leaves the machine room."""
 READ_EVERY = 0.05
 RETRY_EVERY = 0.1
+SERVER = {
+    "postgresql": func.aurora_db_instance_identifier(),
+    "mysql": literal_column("@@aurora_server_id"),
+}
+"""How a server is asked for its id, by the name of SQLAlchemy's dialect."""
 RECYCLE_AFTER = 2
 """Seconds after which a reader connection is made anew, so that audits spread over the readers."""
 END_WITHIN = 3.0
@@ -52,12 +66,12 @@ class Entry(Base):
     """The journal: one row per order that was carried out."""
 
     __tablename__ = "journal"
-    key: Mapped[str] = mapped_column(String(32), primary_key=True)
+    key: Mapped[str] = mapped_column("order_key", String(32), primary_key=True)
     attempt: Mapped[int]
     debit: Mapped[int] = mapped_column(ForeignKey(Account.id))
     credit: Mapped[int] = mapped_column(ForeignKey(Account.id))
     amount: Mapped[int]
-    server: Mapped[str]
+    server: Mapped[str] = mapped_column(String(64))
 
 
 @dataclass(frozen=True)
@@ -77,20 +91,14 @@ class Order:
 
 
 class Ledger:
-    """The application. ``schema`` is where its tables are."""
+    """The application."""
 
-    def __init__(self, writer_url: str, reader_url: str, schema: str, log: EventLog) -> None:
-        options = {"options": f"-c search_path={schema}"}
-        self._writer = create_engine(
-            writer_url, pool_size=THREADS["write"], max_overflow=0, connect_args=options
-        )
+    def __init__(self, writer_url: str, reader_url: str, log: EventLog) -> None:
+        self._writer = create_engine(writer_url, pool_size=THREADS["write"], max_overflow=0)
         self._reader = create_engine(
-            reader_url,
-            pool_size=THREADS["read"],
-            max_overflow=0,
-            pool_recycle=RECYCLE_AFTER,
-            connect_args=options,
+            reader_url, pool_size=THREADS["read"], max_overflow=0, pool_recycle=RECYCLE_AFTER
         )
+        self._server = SERVER[self._writer.dialect.name]
         self._log = log
         self._stopping = threading.Event()
         self._works = {"write": self._write, "read": self._read}
@@ -145,9 +153,7 @@ class Ledger:
     def audit(self) -> None:
         """Check on a reader that money is neither made nor lost."""
         with Session(self._reader) as session:
-            total, server = session.execute(
-                select(func.sum(Account.balance), func.aurora_db_instance_identifier())
-            ).one()
+            total, server = session.execute(select(func.sum(Account.balance), self._server)).one()
         right = total == ACCOUNTS * OPENING_BALANCE
         self._log("read" if right else "wrong", server=server)
 
@@ -164,7 +170,7 @@ class Ledger:
             debit=order.debit,
             credit=order.credit,
             amount=order.amount,
-            server=func.aurora_db_instance_identifier(),
+            server=self._server,
         )
         session.add(entry)
         session.flush()
@@ -216,5 +222,5 @@ def _noted(error: DBAPIError) -> str:
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(threadName)s %(name)s: %(message)s")
-    writer_endpoint, reader_endpoint, own_schema = sys.argv[1:]
-    Ledger(writer_endpoint, reader_endpoint, own_schema, EventLog(sys.stdout)).run()
+    writer_endpoint, reader_endpoint = sys.argv[1:]
+    Ledger(writer_endpoint, reader_endpoint, EventLog(sys.stdout)).run()

@@ -38,7 +38,7 @@ class Client:
         self.events: list[Event] = []
         self.restarts: list[float] = []
         """When a stuck process was replaced (``time.monotonic()`` seconds)."""
-        self._command = [sys.executable, str(_PROGRAM), *urls, schema]
+        self._command = [sys.executable, str(_PROGRAM), *urls]
         self._environment = dict(environment)
         self._log = log
         self._process: subprocess.Popen[str] | None = None

@@ -74,6 +74,7 @@ def text_table(lines: Iterable[Line]) -> str:
 
 def write(
     folder: Path,
+    engine: str,
     began: float,
     clients: Sequence[Client],
     episodes: Sequence[Episode],
@@ -86,6 +87,7 @@ def write(
     """
     verdict = "".join(f"<li>{escape(sentence)}</li>" for sentence in bad)
     page = Template(Path(__file__).with_name("report.html").read_text()).substitute(
+        engine=escape(engine),
         verdict=f"<ul>{verdict}</ul>" if bad else f"<p>{escape(ALL_WELL)}</p>",
         tone="bad" if bad else "good",
         timeline=_svg(timeline(began, clients, episodes)),

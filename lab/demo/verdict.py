@@ -15,15 +15,15 @@ BEFORE = "before any fault"
 WRONG_ACCOUNTS = """
 WITH moved AS (
     SELECT account, sum(amount) AS amount
-    FROM (SELECT debit, -amount FROM {schema}.journal
-          UNION ALL SELECT credit, amount FROM {schema}.journal) AS half (account, amount)
+    FROM (SELECT debit AS account, -amount AS amount FROM {schema}.journal
+          UNION ALL SELECT credit, amount FROM {schema}.journal) AS half
     GROUP BY account
 ), checked AS (
-    SELECT balance, balance = {opening} + coalesce(moved.amount, 0) AS adds_up
+    SELECT balance,
+        CASE WHEN balance = {opening} + coalesce(moved.amount, 0) THEN 0 ELSE 1 END AS is_wrong
     FROM {schema}.account LEFT JOIN moved ON moved.account = account.id
 )
-SELECT count(*) FILTER (WHERE NOT adds_up)
-    + (sum(balance) IS DISTINCT FROM {total})::integer
+SELECT coalesce(sum(is_wrong), 0) + CASE WHEN sum(balance) = {total} THEN 0 ELSE 1 END
 FROM checked
 """
 """Counts the accounts of ``{schema}`` that differ from what the journal makes of them."""

@@ -13,9 +13,10 @@ import mysql.connector
 from . import _engine
 from ._face import Face
 from ._mysql_errors import FACE_ERRORS
-from ._mysql_link import DRIVER_ERRORS, LinkSocket, LinkTimeout, cut_off, deadline, is_closed
-from ._mysql_operations import Opening, Recovery, numbers
+from ._mysql_link import DRIVER_ERRORS, LinkTimeout, cut_off, deadline, is_closed
+from ._mysql_operations import Opening, Recovery, numbers, parse_arguments
 from ._mysql_session import BEGINNINGS, SessionRecord
+from ._mysql_socket import LinkSocket
 
 # The methods in which the driver, of the pure or of the C build, waits for its server. Some call
 # others of them: the outermost is the call that is watched.
@@ -48,6 +49,8 @@ _NETWORK_METHODS = (
 _IS_CONNECTED_WITHIN = 3.0
 _CLOSE_WITHIN = 3.0
 _MODULE = "aws_advanced_python_wrapper.mysql_connector"
+_YES = ("true", "1", "yes", "on")
+_NO = ("false", "0", "no", "off")
 
 
 def _watched(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,6 +97,7 @@ class MySqlFace(Face):
     _parameters: dict[str, Any]
     _link_socket: LinkSocket | None = None
     _in_call: bool = False
+    _opens_link: bool = False
     _read_only: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -122,6 +126,16 @@ class MySqlFace(Face):
         self.close()
         self._record.forget()
         self._open()
+
+    def config(self, **kwargs: Any) -> None:
+        """Change the arguments of the next connect(); see ``MySQLConnectionAbstract.config``."""
+        if self._opens_link:
+            self._driver_class.config(self, **kwargs)
+            return
+        given = {**self._given, **kwargs}
+        _, parameters = parse_arguments(self._conninfo, given)
+        self._driver_class.config(self, **parameters)
+        self._given = given
 
     def close(self) -> None:
         """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
@@ -290,11 +304,14 @@ class MySqlFace(Face):
         opening.into(self)
 
     def _open_link(self, parameters: dict[str, Any]) -> None:
+        self._opens_link = True
         try:
             self._driver_class.connect(self, **parameters)
         except BaseException:
             self._finish_link()
             raise
+        finally:
+            self._opens_link = False
 
     def _close_link(self) -> None:
         self._driver_class.close(self)
@@ -349,3 +366,30 @@ def _make_face(driver_class: Any) -> type[Any]:
 def face_of(driver_class: Any) -> type[Any]:
     """The wrapper's connection class for a class of mysql-connector, or a subclass of one."""
     return driver_class if issubclass(driver_class, MySqlFace) else _make_face(driver_class)
+
+
+def new_connection(use_pure: Any = None, **kwargs: Any) -> Any:
+    """Open a connection of the build that ``use_pure`` chooses, as the driver does.
+
+    Without any other argument it isn't opened, as the driver's classes aren't.
+    """
+    return face_of(_build(use_pure))(**kwargs)
+
+
+def truth(name: str, value: Any) -> bool:
+    """The truth value of an argument that may come as a word of a connection string."""
+    if not isinstance(value, str):
+        return bool(value)
+    word = value.strip().lower()
+    if word not in (*_YES, *_NO):
+        raise FACE_ERRORS["AwsWrapperError"](
+            f'{name}: the value "{value}" is not allowed; expected {", ".join((*_YES, *_NO))}'
+        )
+    return word in _YES
+
+
+def _build(use_pure: Any) -> type[Any]:
+    use_pure = not mysql.connector.HAVE_CEXT if use_pure is None else truth("use_pure", use_pure)
+    if not use_pure and not mysql.connector.HAVE_CEXT:
+        raise ImportError("MySQL Connector/Python C Extension not available")
+    return mysql.connector.MySQLConnection if use_pure else mysql.connector.CMySQLConnection

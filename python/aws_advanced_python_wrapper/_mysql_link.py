@@ -7,11 +7,8 @@ of the C build (``CMySQLConnection``), which need not be the application's.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import math
-import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -19,6 +16,7 @@ from typing import Any
 import mysql.connector
 
 from . import _engine
+from ._mysql_socket import LinkSocket
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
@@ -47,38 +45,6 @@ with suppress(ImportError):
     DRIVER_ERRORS += (MySQLInterfaceError,)
 
 
-class LinkSocket:
-    """A duplicate of a link's socket, which the driver may close at any failure of its own.
-
-    Its number would be another's then; ours is closed by us alone.
-    """
-
-    def __init__(self, number: int) -> None:
-        self._number = os.dup(number)
-
-    def fileno(self) -> int:
-        """Its descriptor; -1 when closed."""
-        return self._number
-
-    def peer_address(self) -> str:
-        """The numeric address of the server; empty for a Unix socket."""
-        with socket.socket(fileno=os.dup(self._number)) as sock:
-            return "" if sock.family == socket.AF_UNIX else str(sock.getpeername()[0])
-
-    def shut_down(self) -> None:
-        """End both directions: whoever is blocked on the link wakes."""
-        with socket.socket(fileno=os.dup(self._number)) as sock, suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)  # an error means that the peer was faster
-
-    def close(self) -> None:
-        """Let go of it. Repeatable."""
-        number, self._number = self._number, -1
-        if number >= 0:
-            os.close(number)
-
-    __del__ = close
-
-
 class LinkTimeout(Exception):
     """A link did not answer before its deadline."""
 
@@ -97,34 +63,6 @@ def to_host(parameters: dict[str, Any], host: Any, timeout: float) -> dict[str, 
     directed.pop("unix_socket", None)
     directed.pop("connect_timeout", None)
     return directed
-
-
-def socket_of(link: Any, host: str, port: int) -> LinkSocket | None:
-    """A link's socket, or None if it can't be told for certain.
-
-    The pure build has its socket; the C build hides it: what the engine finds in
-    the object is taken only if it is a socket that is connected to where the link was opened.
-    """
-    if hasattr(link, "_socket"):
-        sock = getattr(link._socket, "sock", None)
-        number = None if sock is None or sock.fileno() < 0 else sock.fileno()
-    else:
-        addresses = [] if link._unix_socket else _addresses(host, port)
-        number = _engine.connector_socket(link._cmysql, addresses, port)
-    return None if number is None else LinkSocket(number)
-
-
-def _addresses(host: str, port: int) -> list[str]:
-    try:
-        return [str(ipaddress.ip_address(host))]
-    except ValueError:
-        pass  # a name
-    try:
-        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        logger.debug("%s can't be looked up again: %s", host, error)
-        return []
-    return sorted({str(answer[4][0]) for answer in answers})
 
 
 @contextmanager
@@ -167,21 +105,22 @@ def _text(value: Any) -> bytes | None:
     return None if value is None else bytes(value)
 
 
-def facts(link: Any, parameters: dict[str, Any]) -> tuple[dict[str, Any], LinkSocket | None]:
-    """What the engine wants to know of a link that is open, and its socket; asks no server."""
-    host = str(parameters.get("host") or DEFAULT_HOST)
-    port = int(parameters.get("port") or DEFAULT_PORT)
-    sock = socket_of(link, host, port)
+def port_of(parameters: dict[str, Any]) -> int:
+    """The port that a link with these parameters is opened to."""
+    return int(parameters.get("port") or DEFAULT_PORT)
+
+
+def facts(parameters: dict[str, Any], sock: LinkSocket | None) -> dict[str, Any]:
+    """What the engine wants to know of a link that is open, and has this socket."""
     options = {name: _option(value) for name, value in parameters.items()}
-    told = {
-        "name": host,
+    return {
+        "name": str(parameters.get("host") or DEFAULT_HOST),
         "address": "" if sock is None else sock.peer_address(),
-        "port": port,
+        "port": port_of(parameters),
         "descriptor": -1 if sock is None else sock.fileno(),
         "in_recovery": None,  # MySQL does not tell at the start
         "options": {name: value for name, value in options.items() if value is not None},
     }
-    return told, sock
 
 
 def _option(value: Any) -> str | None:

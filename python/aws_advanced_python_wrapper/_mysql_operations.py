@@ -12,15 +12,16 @@ from . import _engine
 from ._mysql_errors import FACE_ERRORS
 from ._mysql_link import (
     DRIVER_ERRORS,
-    LinkSocket,
     LinkTimeout,
     ask,
     cut_off,
     facts,
     move_link,
+    port_of,
     to_host,
 )
 from ._mysql_session import reset_prepared
+from ._mysql_socket import LinkSocket, SocketSearch
 from ._performer import Performer, raise_not_opened
 
 if TYPE_CHECKING:
@@ -44,6 +45,27 @@ def numbers(error: Any) -> tuple[str | None, int]:
     if not isinstance(number, int) or number <= 0:
         number = _LOST if any(text in str(error) for text in _LOST_TEXTS) else 0
     return getattr(error, "sqlstate", None), number
+
+
+def parse_arguments(
+    conninfo: str, kwargs: dict[str, Any]
+) -> tuple[_engine.Settings, dict[str, Any]]:
+    """Part the wrapper's properties from the driver's arguments, which are not looked at."""
+    try:
+        given = _engine.parse_conninfo(conninfo) if conninfo else {}
+        odd: dict[str, Any] = {}
+        for name, value in kwargs.items():
+            if isinstance(value, _SIMPLE):
+                given[name] = value
+            elif value is not None:
+                # Values of other types are none of ours; the driver tells what it thinks.
+                odd[name] = value
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("arguments of a connection: %s", _engine.masked(given))
+        settings = _engine.parse_settings(given, "mysql")
+    except _engine.EngineError as error:
+        raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+    return settings, {**settings.driver_parameters, **odd}
 
 
 class MySqlPerformer(Performer):
@@ -70,8 +92,17 @@ class MySqlPerformer(Performer):
         else:
             operation.asked(sets, columns)
 
-    def _opened(self, operation: _engine.Operation, parameters: dict[str, Any]) -> None:
-        self.facts, self.sock = facts(self.candidate, parameters)
+    def _opened(
+        self, operation: _engine.Operation, parameters: dict[str, Any], search: SocketSearch
+    ) -> None:
+        self.sock = search.socket_of(self.candidate, port_of(parameters))
+        self.facts = facts(parameters, self.sock)
+        if self.sock is None:
+            logger.warning(
+                "the socket of the connection to %s can't be told for certain: no monitor can end "
+                "a call on it, and is_connected() waits as long as the server lets it",
+                self.facts["name"],
+            )
         operation.opened(**self.facts)
 
     def _link_adopted(self, connection: MySqlFace, session: _engine.Session) -> None:
@@ -99,21 +130,9 @@ class Opening(MySqlPerformer):
     """The opening of a connection object, by the driver's own connect, in place."""
 
     def __init__(self, conninfo: str, kwargs: dict[str, Any]) -> None:
+        self.settings, self.parameters = parse_arguments(conninfo, kwargs)
         try:
-            given = _engine.parse_conninfo(conninfo) if conninfo else {}
-            odd: dict[str, Any] = {}
-            for name, value in kwargs.items():
-                if isinstance(value, _SIMPLE):
-                    given[name] = value
-                elif value is not None:
-                    # Values of other types are none of ours; the driver tells what it thinks.
-                    odd[name] = value
-            if logger.isEnabledFor(logging.DEBUG):
-                logger.debug("connecting with %s", _engine.masked(given))
-            self.settings = _engine.parse_settings(given, "mysql")
-            self.parameters = {**self.settings.driver_parameters, **odd}
-            host = str(self.parameters.get("host") or "")
-            self.session = _engine.Session(self.settings, host)
+            self.session = _engine.Session(self.settings, str(self.parameters.get("host") or ""))
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
 
@@ -147,13 +166,14 @@ class Opening(MySqlPerformer):
     def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> None:
         connection = self._connection
         parameters = self.parameters if host is None else to_host(self.parameters, host, timeout)
+        search = SocketSearch()
         try:
             connection._open_link(parameters)
         except DRIVER_ERRORS as error:
             self._not_opened(operation, error)
         else:
             self.candidate = connection
-            self._opened(operation, parameters)
+            self._opened(operation, parameters, search)
 
     def _close_candidate(self) -> None:
         self._connection._close_link()
@@ -173,12 +193,13 @@ class Recovery(MySqlPerformer):
     def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> None:
         connection = self._connection
         parameters = to_host(connection._parameters, host, timeout)
+        search = SocketSearch()
         try:
             self.candidate = connection._driver_class(**parameters)
         except DRIVER_ERRORS as error:
             self._not_opened(operation, error)
         else:
-            self._opened(operation, parameters)
+            self._opened(operation, parameters, search)
 
     def _adopt(self, operation: _engine.Operation) -> None:
         connection = self._connection

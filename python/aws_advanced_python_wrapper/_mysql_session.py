@@ -22,6 +22,9 @@ _VARIABLE = re.compile(
     r"set\s+(?:(?:session|local)\s+|@@(?:session|local)\.|@@)?`?([a-z]\w*)`?\s*:?=",
     re.IGNORECASE,
 )
+# What makes it uncertain where a statement ends: comments, and quoting that depends on sql_mode.
+_UNCERTAIN = re.compile(r"--|#|/\*|\\")
+_PART = re.compile(r"""(?:[^;'"`]|'[^']*'|"[^"]*"|`[^`]*`)+""")
 
 
 class SessionRecord:
@@ -29,7 +32,8 @@ class SessionRecord:
 
     Kept are ``USE``, ``SET NAMES``, ``SET CHARACTER SET``, ``SET ROLE``, ``SET SESSION
     TRANSACTION`` and the settings of session variables; a later one replaces an earlier one of the
-    same. Not kept: global settings, user variables, and the settings of the next transaction alone.
+    same. Not kept: global settings, user variables, and the settings of the next transaction alone;
+    of several statements in one, those that are of these kinds.
     """
 
     def __init__(self) -> None:
@@ -40,9 +44,10 @@ class SessionRecord:
         text = (
             statement if isinstance(statement, str) else bytes(statement).decode("utf-8", "replace")
         )
-        for key in self._keys(text):
-            self._statements.pop(key, None)
-            self._statements[key] = text
+        for part in _parts(text):
+            for key in self._keys(part):
+                self._statements.pop(key, None)
+                self._statements[key] = part
 
     def forget(self) -> None:
         """The session was reset."""
@@ -65,6 +70,18 @@ class SessionRecord:
         if variable := _VARIABLE.match(text):
             return [f"variable {variable.group(1).lower()}"]
         return []
+
+
+def _parts(text: str) -> list[str]:
+    """The single statements of a text; none if it can't be told where one ends.
+
+    What is kept runs again on another server: no other statement may hide in it.
+    """
+    if ";" not in text:
+        return [text]
+    if _UNCERTAIN.search(text):
+        return []
+    return [part.strip() for part in _PART.findall(text)]
 
 
 def reset_prepared(cursors: Any) -> None:

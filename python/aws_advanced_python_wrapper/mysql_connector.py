@@ -47,7 +47,8 @@ from mysql.connector.constants import CNX_POOL_ARGS as _POOL_ARGUMENTS
 from mysql.connector.optionfiles import read_option_files as _read_option_files
 
 from . import _engine
-from ._mysql_connection import face_of
+from . import _mysql_pooling as pooling
+from ._mysql_connection import new_connection
 from ._mysql_errors import FACE_ERRORS
 
 AwsConnectError = FACE_ERRORS["AwsConnectError"]
@@ -55,13 +56,11 @@ AwsWrapperError = FACE_ERRORS["AwsWrapperError"]
 FailoverError = FACE_ERRORS["FailoverError"]
 FailoverFailedError = FACE_ERRORS["FailoverFailedError"]
 FailoverSuccessError = FACE_ERRORS["FailoverSuccessError"]
+MySQLConnectionPool = pooling.MySQLConnectionPool
 QueryTimeoutError = FACE_ERRORS["QueryTimeoutError"]
 ReadWriteSplittingError = FACE_ERRORS["ReadWriteSplittingError"]
 TransactionResolutionUnknownError = FACE_ERRORS["TransactionResolutionUnknownError"]
 UnsupportedOperationError = FACE_ERRORS["UnsupportedOperationError"]
-
-_YES = ("true", "1", "yes", "on")
-_NO = ("false", "0", "no", "off")
 
 
 def connect(conninfo: str = "", **kwargs: Any) -> Any:
@@ -70,7 +69,8 @@ def connect(conninfo: str = "", **kwargs: Any) -> Any:
     ``conninfo`` (``"host=... database=... user=... password=..."``) and ``kwargs`` hold
     mysql-connector's arguments and the wrapper's properties, mixed; kwargs win. ``use_pure``
     chooses the driver's build, as with the driver. The result is a ``MySQLConnection`` or a
-    ``CMySQLConnection``, and an ``AwsWrapperConnection``.
+    ``CMySQLConnection``, and an ``AwsWrapperConnection``; with ``pool_name`` or another of the
+    driver's arguments for pools, a ``PooledMySQLConnection`` around one.
     """
     try:
         given = {**(_engine.parse_conninfo(conninfo) if conninfo else {}), **kwargs}
@@ -80,29 +80,14 @@ def connect(conninfo: str = "", **kwargs: Any) -> Any:
         given["option_files"] = given.pop("read_default_file")
     if "option_files" in given:
         given = _read_option_files(**given)
-    for name in (*_POOL_ARGUMENTS, "failover", "dns_srv"):
+    for name in ("failover", "dns_srv"):
         if name in given:
             raise UnsupportedOperationError(
-                f"{name} is not supported: the wrapper finds the servers itself, and a pool of "
-                "its connections is made by SQLAlchemy or by the application"
+                f"{name} is not supported: the wrapper finds the cluster's servers itself"
             )
-    return face_of(_build(given.pop("use_pure", None)))(**given)
-
-
-def _build(use_pure: Any) -> type[Any]:
-    if isinstance(use_pure, str):
-        word = use_pure.strip().lower()
-        if word not in (*_YES, *_NO):
-            raise AwsWrapperError(
-                f'use_pure: the value "{use_pure}" is not allowed; expected {", ".join(_YES)}, '
-                f"{', '.join(_NO)}"
-            )
-        use_pure = word in _YES
-    if use_pure is None:
-        use_pure = not _driver.HAVE_CEXT
-    if not use_pure and not _driver.HAVE_CEXT:
-        raise ImportError("MySQL Connector/Python C Extension not available")
-    return _driver.MySQLConnection if use_pure else _driver.CMySQLConnection
+    if any(name in given for name in _POOL_ARGUMENTS):
+        return pooling.pooled_connection(**given)
+    return new_connection(**given)
 
 
 def __getattr__(name: str) -> Any:

@@ -49,6 +49,9 @@ void WatchedSocket::shut_down() const noexcept {
 }
 
 bool CallSlot::abort(std::uint64_t call, AbortReason reason) noexcept {
+    if (!socket_.valid()) {
+        return false;  // the call can't be ended, and what ends by itself was answered
+    }
     auto expected = call << kStateBits | kActive;
     if (!word_.compare_exchange_strong(expected, call << kStateBits | kClaimed,
                                        std::memory_order_acq_rel)) {

@@ -105,7 +105,7 @@ public:
     }
 
     /// Ends call number `call` if it still runs: claims it, shuts the link down, says why.
-    /// Returns whether it did. Never blocks.
+    /// Returns whether it did; without a socket it never does. Never blocks.
     bool abort(std::uint64_t call, AbortReason reason) noexcept;
 
 private:

@@ -161,8 +161,17 @@ TEST(CallSlot, AVerdictThatComesTooLateHitsNeitherAnEndedCallNorTheNextOne) {
     EXPECT_FALSE(pair.ended());
 }
 
-TEST(CallSlot, ACallIsEndedOnce) {
+TEST(CallSlot, WithoutASocketNoCallIsEnded) {
     CallSlot slot{WatchParams{}, WatchedSocket{}, t0};
+    slot.begin(t0);
+    EXPECT_FALSE(slot.abort(1, AbortReason::call_timed_out));
+    EXPECT_EQ(slot.end(), AbortReason::none);
+    EXPECT_EQ(slot.aborted(), AbortReason::none);
+}
+
+TEST(CallSlot, ACallIsEndedOnce) {
+    const SocketPair pair;
+    CallSlot slot{WatchParams{}, WatchedSocket{pair.own}, t0};
     slot.begin(t0);
     EXPECT_TRUE(slot.abort(1, AbortReason::call_timed_out));
     EXPECT_FALSE(slot.abort(1, AbortReason::host_unhealthy));

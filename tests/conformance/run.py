@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the tests of others with the stock classes and with ours, and compares the outcomes.
 
-usage: run.py sqlalchemy: SQLAlchemy's dialect compliance suite, on both dialects.
+usage: run.py sqlalchemy: SQLAlchemy's dialect compliance suite, on the stock dialects and on ours.
        run.py psycopg FOLDER: psycopg's own tests; FOLDER is the top of its sources.
 
 For psycopg: with ``plugins=""`` every test must end as with the stock class; with the default
@@ -78,24 +78,42 @@ def outcomes(
         return _read(report)
 
 
-def sqlalchemy_outcomes(cluster: Cluster, dialect: str) -> dict[str, str]:
-    """Run the compliance suite on one dialect; return the outcome of each test."""
-    folder = Path(__file__).parent / "sqlalchemy_suite"
-    host = f"{cluster.user}:{cluster.password}@{cluster.writer_endpoint}"
-    with tempfile.TemporaryDirectory() as scratch:
-        report = Path(scratch) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir=."]
-        command += ["-p", "no:cacheprovider", "-p", "no:aurora_lab", "-W", "ignore"]
-        command += ["test_suite.py", f"--junit-xml={report}"]
-        command += ["--dburi", f"{dialect}://{host}/{cluster.database}"]
-        environment = {**os.environ, "PYTHONPATH": str(folder)}
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
-        )
-        if not report.exists():
-            sys.exit(done.stdout + done.stderr)
-        print(f"  {done.stdout.strip().splitlines()[-1]}", flush=True)
-        return _read(report, dialect)
+class SqlAlchemySuite:
+    """The compliance suite on one server: a stock dialect, and ours in its place."""
+
+    def __init__(self, cluster: Cluster, requirements: str) -> None:
+        self._where = f"{cluster.user}:{cluster.password}@{cluster.writer_endpoint}"
+        self._database = cluster.database
+        self._requirements = requirements
+
+    def compare(self, stock_dialect: str, dialect: str, query: str = "") -> list[str]:
+        """Return the complaints about our dialect."""
+        print(f"SQLAlchemy's suite, {stock_dialect}{query}", flush=True)
+        stock = self._outcomes(stock_dialect, query)
+        print(f"{dialect}{query}", flush=True)
+        ours = self._outcomes(dialect, query)
+        print(f"{len(stock)} tests")
+        return [explain(name, stock, ours) for name in unexpected(stock, ours, [])]
+
+    def _outcomes(self, dialect: str, query: str) -> dict[str, str]:
+        folder = Path(__file__).parent / "sqlalchemy_suite"
+        with tempfile.TemporaryDirectory() as scratch:
+            report = Path(scratch) / "report.xml"
+            command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir=."]
+            command += ["-p", "no:cacheprovider", "-p", "no:aurora_lab", "-W", "ignore"]
+            command += ["test_suite.py", f"--junit-xml={report}"]
+            command += ["--requirements", f"suite_requirements:{self._requirements}"]
+            command += ["--dburi", f"{dialect}://{self._where}/{self._database}{query}"]
+            # tests/first loads mysql-connector's C build before what would hinder it.
+            paths = [str(folder), str(Path(__file__).parents[1] / "first")]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+            done = subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+            )
+            if not report.exists():
+                sys.exit(done.stdout + done.stderr)
+            print(f"  {done.stdout.strip().splitlines()[-1]}", flush=True)
+            return _read(report, dialect)
 
 
 def _read(report: Path, dialect: str = "") -> dict[str, str]:
@@ -164,17 +182,26 @@ def compare_psycopg(cluster: Cluster, folder: Path) -> list[str]:
     return complaints
 
 
-def compare_sqlalchemy(cluster: Cluster) -> list[str]:
-    """SQLAlchemy's suite: the stock dialect and ours."""
-    with cluster.connect(cluster.writer.id, dbname=cluster.database) as admin:
-        for schema in ("test_schema", "test_schema_2"):
-            admin.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {cluster.user}")
-    print("SQLAlchemy's suite, stock dialect", flush=True)
-    stock = sqlalchemy_outcomes(cluster, "postgresql+psycopg")
-    print("ours", flush=True)
-    ours = sqlalchemy_outcomes(cluster, "postgresql+aws_wrapper_psycopg")
-    print(f"{len(stock)} tests")
-    return [explain(name, stock, ours) for name in unexpected(stock, ours, [])]
+def compare_sqlalchemy(resolver: Resolver) -> list[str]:
+    """SQLAlchemy's suite: the stock dialects and ours, for MySQL in both builds of the driver."""
+    with Cluster(readers=1, resolver=resolver) as cluster:
+        with cluster.connect(cluster.writer.id) as admin:
+            for schema in ("test_schema", "test_schema_2"):
+                admin.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {cluster.user}")
+        suite = SqlAlchemySuite(cluster, "PostgreSql")
+        complaints = suite.compare("postgresql+psycopg", "postgresql+aws_wrapper_psycopg")
+    with Cluster(readers=1, engine="mysql", kind="plain", resolver=resolver) as cluster:
+        with cluster.connect(cluster.writer.id) as admin:
+            cursor = admin.cursor()
+            for schema in ("test_schema", "test_schema_2"):
+                cursor.execute(f"CREATE SCHEMA {schema}")
+            cursor.execute(f"GRANT ALL ON *.* TO {cluster.user}")
+        suite = SqlAlchemySuite(cluster, "MySql")
+        for query in ("?use_pure=True", "?use_pure=False"):
+            complaints += suite.compare(
+                "mysql+mysqlconnector", "mysql+aws_wrapper_mysqlconnector", query
+            )
+    return complaints
 
 
 def main() -> None:
@@ -190,8 +217,11 @@ def main() -> None:
             sys.exit(subprocess.call([sys.executable, *sys.argv], env=environment))
         finally:
             own.close()
-    with Cluster(readers=1, resolver=resolver) as cluster:
-        complaints = compare_psycopg(cluster, folder) if folder else compare_sqlalchemy(cluster)
+    if folder:
+        with Cluster(readers=1, resolver=resolver) as cluster:
+            complaints = compare_psycopg(cluster, folder)
+    else:
+        complaints = compare_sqlalchemy(resolver)
     for complaint in complaints:
         print(complaint)
     sys.exit(1 if complaints else 0)

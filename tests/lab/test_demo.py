@@ -161,13 +161,16 @@ def left_in(workshop: Path) -> list[str]:
     return left
 
 
-def test_a_short_demo_passes_and_leaves_nothing(workshop: Path, tmp_path: Path) -> None:
-    options = ("--only", "crash", "--calm", "0.5", "--patience", "3")
+@pytest.mark.parametrize("engine", ["pg", "mysql"])
+def test_a_short_demo_passes_and_leaves_nothing(
+    workshop: Path, tmp_path: Path, engine: str
+) -> None:
+    options = ("--engine", engine, "--only", "crash", "--calm", "0.5", "--patience", "3")
     with start(workshop, tmp_path, *options) as demo:
         output, _ = demo.communicate(timeout=120)
     assert demo.returncode == 0, output
     assert "All is well" in output
-    page = (tmp_path / "index.html").read_text()
+    page = (tmp_path / engine / "index.html").read_text()
     assert page.count("<svg") == 2
     assert "crash of the writer" in page
     assert left_in(workshop) == []

@@ -14,7 +14,7 @@ from ledger import Ledger, check
 
 def test_commits_under_load_survive_crashes_and_freezes(aurora_cluster: Cluster) -> None:
     with Ledger(aurora_cluster) as ledger:
-        for how in ["crash"] * 5 + ["freeze"] * 3:
+        for how in ["crash", "freeze", "crash"]:
             before = len(ledger.acknowledged)
             eventually(lambda before=before: len(ledger.acknowledged) > before + 200, within=30)
             aurora_cluster.failover(how=how)
@@ -29,7 +29,7 @@ def test_commits_under_load_survive_crashes_and_freezes(aurora_cluster: Cluster)
 
 def test_commits_under_load_survive_a_planned_failover_to_each(aurora_cluster: Cluster) -> None:
     with Ledger(aurora_cluster) as ledger:
-        for target in ["instance-3", "instance-2", "instance-1"] * 2:
+        for target in ["instance-3", "instance-2", "instance-1"]:
             if target == aurora_cluster.truth().writer:
                 continue
             before = len(ledger.acknowledged)
@@ -41,7 +41,7 @@ def test_commits_under_load_survive_a_planned_failover_to_each(aurora_cluster: C
 
 def test_a_chosen_reader_after_a_crash_becomes_writer(aurora_cluster: Cluster) -> None:
     with Ledger(aurora_cluster) as ledger:
-        for _ in range(4):
+        for _ in range(2):
             before = len(ledger.acknowledged)
             eventually(lambda before=before: len(ledger.acknowledged) > before + 50, within=30)
             target = aurora_cluster.readers[-1].id

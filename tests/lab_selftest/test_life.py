@@ -114,8 +114,14 @@ def test_down_leaves_nothing(segments: set[str], engine: str, fault: str) -> Non
         cluster.truth()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("fault", ["", "cluster.freeze('instance-1')"])
+@pytest.mark.parametrize(
+    ("number", "fault"),
+    [
+        (signal.SIGKILL, "cluster.freeze('instance-1')"),
+        (signal.SIGTERM, ""),
+        (signal.SIGINT, ""),
+    ],
+)
 def test_death_of_the_owner_leaves_nothing(
     segments: set[str], engine: str, number: signal.Signals, fault: str
 ) -> None:

@@ -27,7 +27,7 @@ def more(ledger: Ledger, count: int, within: float = 30) -> None:
 
 def test_commits_under_load_survive_crashes_and_freezes(mysql_cluster: Cluster) -> None:
     with Ledger(mysql_cluster) as ledger:
-        for how in ["crash"] * 5 + ["freeze"] * 3:
+        for how in ["crash", "freeze", "crash"]:
             more(ledger, 200)
             mysql_cluster.failover(how=how)
             ledger.cut()
@@ -40,7 +40,7 @@ def test_commits_under_load_survive_crashes_and_freezes(mysql_cluster: Cluster) 
 
 def test_commits_under_load_survive_a_planned_failover_to_each(mysql_cluster: Cluster) -> None:
     with Ledger(mysql_cluster) as ledger:
-        for target in ["instance-3", "instance-2", "instance-1"] * 2:
+        for target in ["instance-3", "instance-2", "instance-1"]:
             if target == mysql_cluster.truth().writer:
                 continue
             more(ledger, 50)
@@ -51,7 +51,7 @@ def test_commits_under_load_survive_a_planned_failover_to_each(mysql_cluster: Cl
 
 def test_a_chosen_reader_after_a_crash_becomes_writer(mysql_cluster: Cluster) -> None:
     with Ledger(mysql_cluster) as ledger:
-        for _ in range(4):
+        for _ in range(2):
             more(ledger, 50)
             target = mysql_cluster.readers[-1].id
             assert mysql_cluster.failover(to=target, how="crash").new == target

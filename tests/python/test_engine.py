@@ -95,4 +95,4 @@ def test_connector_socket_of_any_other_object_is_none(
     thing: object, connected: tuple[socket.socket, int]
 ) -> None:
     _, port = connected
-    assert _engine.connector_socket(thing, ["127.0.0.1"], port) is None
+    assert _engine.connector_socket(thing, port) is None

@@ -6,28 +6,54 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
-import psycopg
 from aurora_lab import Cluster
 
-from aws_advanced_python_wrapper import errors
-from aws_advanced_python_wrapper.psycopg import PsycopgConnection
+from aws_advanced_python_wrapper import errors, mysql_connector, psycopg
 
 _keys = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A driver whose connections go through a storm."""
+
+    name: str
+    fixture: str
+    """Gives the cluster."""
+    face: ModuleType
+    """The wrapper's module for it."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def connect(self, cluster: Cluster, **properties: Any) -> Any:
+        return self.face.connect(cluster.dsn(), **self.arguments, **properties)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+DRIVERS = (
+    Driver("psycopg", "aurora_cluster", psycopg),
+    Driver("mysql-pure", "mysql_cluster", mysql_connector, {"use_pure": True}),
+    Driver("mysql-c", "mysql_cluster", mysql_connector, {"use_pure": False}),
+)
 
 
 class Writer(threading.Thread):
     """Commits one row after the other, each under a key of its own, until it is stopped."""
 
-    def __init__(self, cluster: Cluster, **properties: Any) -> None:
+    def __init__(self, cluster: Cluster, driver: Driver, **properties: Any) -> None:
         super().__init__(daemon=True)
         self.acknowledged: set[int] = set()
         self.unknown: set[int] = set()
         self.refused: set[int] = set()
         self.heard: list[float] = []
         self.failure: BaseException | None = None
-        self.connection = PsycopgConnection.connect(cluster.dsn(), **properties)
+        self.connection = driver.connect(cluster, **properties)
+        self._error = driver.face.Error
         self._stop_asked = threading.Event()
 
     def run(self) -> None:
@@ -40,7 +66,7 @@ class Writer(threading.Thread):
     def _write(self, key: int) -> None:
         committing = False
         try:
-            self.connection.execute("INSERT INTO ledger VALUES (%s)", [key])
+            self.connection.cursor().execute("INSERT INTO ledger VALUES (%s)", [key])
             committing = True
             self.connection.commit()
             self.acknowledged.add(key)
@@ -50,7 +76,7 @@ class Writer(threading.Thread):
         except errors.FailoverSuccessError:
             self.heard.append(time.monotonic())
             self.refused.add(key)
-        except psycopg.Error:
+        except self._error:
             self.refused.add(key)
             self.connection.rollback()
 
@@ -64,11 +90,12 @@ class Writer(threading.Thread):
 
 
 def create_ledger(cluster: Cluster) -> None:
-    with cluster.connect(cluster.writer.id, dbname=cluster.database) as admin:
-        admin.execute("DROP TABLE IF EXISTS ledger")
+    with cluster.connect(cluster.writer.id) as admin:
+        cursor = admin.cursor()
+        cursor.execute("DROP TABLE IF EXISTS ledger")
         # No primary key: a row that was written twice must be able to show.
-        admin.execute("CREATE TABLE ledger (key bigint)")
-        admin.execute(f"GRANT ALL ON ledger TO {cluster.user}")
+        cursor.execute("CREATE TABLE ledger (entry bigint)")
+        cursor.execute(f"GRANT ALL ON ledger TO {cluster.user}")
 
 
 def check_ledger(cluster: Cluster, writers: list[Writer]) -> dict[str, int]:
@@ -76,7 +103,7 @@ def check_ledger(cluster: Cluster, writers: list[Writer]) -> dict[str, int]:
     acknowledged = set().union(*(writer.acknowledged for writer in writers))
     refused = set().union(*(writer.refused for writer in writers))
     lost = doubled = ghosts = 0
-    for rows in cluster.committed(f"SELECT key FROM {'ledger'}").values():
+    for rows in cluster.committed("SELECT entry FROM ledger").values():
         found = [key for (key,) in rows]
         lost += len(acknowledged - set(found))
         doubled += len(found) - len(set(found))

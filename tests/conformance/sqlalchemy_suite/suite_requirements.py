@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the suite may expect of PostgreSQL."""
+"""What the suite may expect of the servers."""
 
 from sqlalchemy.testing import exclusions
 from sqlalchemy.testing.requirements import SuiteRequirements
 
 
-class Requirements(SuiteRequirements):
+class PostgreSql(SuiteRequirements):
     """The suite's own defaults, and what PostgreSQL can do beyond them."""
 
     schemas = exclusions.open()
@@ -31,6 +31,35 @@ class Requirements(SuiteRequirements):
         """The levels of PostgreSQL."""
         return {
             "default": "READ COMMITTED",
+            "supported": [
+                "AUTOCOMMIT",
+                "READ UNCOMMITTED",
+                "READ COMMITTED",
+                "REPEATABLE READ",
+                "SERIALIZABLE",
+            ],
+        }
+
+
+class MySql(SuiteRequirements):
+    """The suite's own defaults, and what MariaDB can do beyond them."""
+
+    schemas = exclusions.open()
+    json_type = exclusions.open()
+    window_functions = exclusions.open()
+    ctes = exclusions.open()
+    insert_from_select = exclusions.open()
+    savepoints = exclusions.open()
+    isolation_level = exclusions.open()
+    comment_reflection = exclusions.open()
+    computed_columns = exclusions.open()
+    regexp_match = exclusions.open()
+    unicode_ddl = exclusions.open()
+
+    def get_isolation_levels(self, config):  # noqa: ARG002
+        """The levels of MariaDB."""
+        return {
+            "default": "REPEATABLE READ",
             "supported": [
                 "AUTOCOMMIT",
                 "READ UNCOMMITTED",

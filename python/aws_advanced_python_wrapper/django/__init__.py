@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Django over the wrapper's connections."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ENGINE = "aws_advanced_python_wrapper.django.backends.mysql_connector"``."""
