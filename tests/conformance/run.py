@@ -38,6 +38,7 @@ FILES = [
 ]
 
 REPEATS = 10
+SUITE_REPEATS = 3
 _KILLED = "the test kills its own backend: our connection is on a new one afterwards, not broken"
 EXPECTED_WITH_PLUGINS = {
     "tests.test_connection::test_broken": _KILLED,
@@ -87,13 +88,21 @@ class SqlAlchemySuite:
         self._requirements = requirements
 
     def compare(self, stock_dialect: str, dialect: str, query: str = "") -> list[str]:
-        """Return the complaints about our dialect."""
-        print(f"SQLAlchemy's suite, {stock_dialect}{query}", flush=True)
-        stock = self._outcomes(stock_dialect, query)
-        print(f"{dialect}{query}", flush=True)
-        ours = self._outcomes(dialect, query)
-        print(f"{len(stock)} tests")
-        return [explain(name, stock, ours) for name in unexpected(stock, ours, [])]
+        """Return the complaints about our dialect: about what differs each time."""
+        complaints: dict[str, str] = {}
+        for attempt in range(SUITE_REPEATS):
+            print(f"SQLAlchemy's suite, {stock_dialect}{query}", flush=True)
+            stock = self._outcomes(stock_dialect, query)
+            print(f"{dialect}{query}", flush=True)
+            ours = self._outcomes(dialect, query)
+            print(f"{len(stock)} tests")
+            found = {name: explain(name, stock, ours) for name in unexpected(stock, ours, [])}
+            complaints = {
+                name: text for name, text in found.items() if not attempt or name in complaints
+            }
+            if not complaints:
+                break
+        return list(complaints.values())
 
     def _outcomes(self, dialect: str, query: str) -> dict[str, str]:
         folder = Path(__file__).parent / "sqlalchemy_suite"
@@ -190,16 +199,19 @@ def compare_sqlalchemy(resolver: Resolver) -> list[str]:
                 admin.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {cluster.user}")
         suite = SqlAlchemySuite(cluster, "PostgreSql")
         complaints = suite.compare("postgresql+psycopg", "postgresql+aws_wrapper_psycopg")
-    with Cluster(readers=1, engine="mysql", kind="plain", resolver=resolver) as cluster:
+    plain = {"engine": "mysql", "kind": "plain", "domain": "plain.example"}
+    with Cluster(readers=1, resolver=resolver, **plain) as cluster:
         with cluster.connect(cluster.writer.id) as admin:
             cursor = admin.cursor()
             for schema in ("test_schema", "test_schema_2"):
                 cursor.execute(f"CREATE SCHEMA {schema}")
             cursor.execute(f"GRANT ALL ON *.* TO {cluster.user}")
         suite = SqlAlchemySuite(cluster, "MySql")
-        for query in ("?use_pure=True", "?use_pure=False"):
+        for query in ("use_pure=True", "use_pure=False"):
             complaints += suite.compare(
-                "mysql+mysqlconnector", "mysql+aws_wrapper_mysqlconnector", query
+                "mysql+mysqlconnector",
+                "mysql+aws_wrapper_mysqlconnector",
+                f"?{query}&collation=utf8mb4_general_ci",
             )
     return complaints
 

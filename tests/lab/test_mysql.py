@@ -190,6 +190,73 @@ def test_session_state_is_brought_over(mysql_cluster: Cluster, connect: Connect)
     ]
 
 
+def test_only_the_settings_of_several_statements_run_again(
+    mysql_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect(autocommit=True)
+    text = f"SET SESSION lock_wait_timeout = 17; INSERT INTO {table} VALUES (1)"
+    cursor = connection.cursor()
+    cursor.execute(text)
+    while cursor.nextset():
+        pass
+    cursor.close()
+    mysql_cluster.failover(how="crash")
+    with pytest.raises(errors.FailoverSuccessError):
+        where(connection)
+    assert rows(connection, "SELECT @@lock_wait_timeout") == [(17,)]
+    assert rows(connection, f"SELECT count(*) FROM {table}") == [(1,)]
+
+
+def test_config_changes_the_next_connect(mysql_cluster: Cluster, connect: Connect) -> None:
+    connection = connect()
+    connection.config(plugins="", database="information_schema")
+    connection.reconnect()
+    assert rows(connection, "SELECT DATABASE()") == [("information_schema",)]
+    assert connection.current_host is None
+    with pytest.raises(AttributeError, match="plugs"):
+        connection.config(plugs="")
+    with pytest.raises(face.AwsWrapperError, match="soon"):
+        connection.config(failover_timeout_sec="soon")
+    connection.config(plugins="failover")
+    connection.connect(database=mysql_cluster.database)
+    assert connection.current_host == mysql_cluster.truth().writer
+
+
+def test_pool_of_the_driver_holds_our_connections(mysql_cluster: Cluster, use_pure: bool) -> None:
+    arguments = {"pool_name": f"marks-{use_pure}", "pool_size": 2, "use_pure": use_pure}
+
+    def take() -> Any:
+        return face.connect(mysql_cluster.dsn(), plugins="failover", **arguments)
+
+    first, second = take(), take()
+    assert isinstance(first, face.pooling.PooledMySQLConnection)
+    assert isinstance(first._cnx, AwsWrapperConnection)
+    with pytest.raises(face.pooling.PoolError, match="exhausted"):
+        take()
+    server = first.connection_id
+    first.close()
+    mysql_cluster.failover(how="crash")
+    with pytest.raises(errors.FailoverSuccessError):
+        where(second)
+    second.close()
+    # The idle one is found dead as it is taken, and opened anew.
+    taken = [take(), take()]
+    assert server not in [one.connection_id for one in taken]
+    assert [where(one) for one in taken] == [mysql_cluster.truth().writer] * 2
+    for one in taken:
+        one.close()
+    with pytest.raises(face.pooling.PoolError, match="Size can not be changed"):
+        face.connect(mysql_cluster.dsn(), **{**arguments, "pool_size": "3"})
+    with pytest.raises(face.AwsWrapperError, match='pool_size: the value "many"'):
+        face.connect(mysql_cluster.dsn(), **{**arguments, "pool_size": "many"})
+    pool = face.MySQLConnectionPool(pool_name="own", pool_size=1, **login(mysql_cluster))
+    with pool.get_connection() as one:
+        assert isinstance(one._cnx, AwsWrapperConnection)
+    with pytest.raises(face.pooling.PoolError, match="plugs"):
+        pool.set_config(plugs="")
+    assert pool._remove_connections() == 1
+
+
 def test_every_kind_of_cursor_lives_on(mysql_cluster: Cluster, connect: Connect) -> None:
     connection = connect(autocommit=True)
     kinds: list[dict[str, Any]] = [
