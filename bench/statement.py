@@ -17,9 +17,9 @@ from aws_advanced_python_wrapper import psycopg as face
 
 from .figures import Figure, median, middle, spread
 
-_PAIRS = 60
-_WARM_UP = 10
-_STATEMENTS = 100
+_PAIRS = 12
+_WARM_UP = 2
+_STATEMENTS = 1000
 
 
 Ask = Callable[[Any], None]

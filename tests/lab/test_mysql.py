@@ -243,12 +243,14 @@ def test_pool_of_the_driver_holds_our_connections(mysql_cluster: Cluster, use_pu
     taken = [take(), take()]
     assert server not in [one.connection_id for one in taken]
     assert [where(one) for one in taken] == [mysql_cluster.truth().writer] * 2
+    pool = first._cnx_pool
     for one in taken:
         one.close()
     with pytest.raises(face.pooling.PoolError, match="Size can not be changed"):
         face.connect(mysql_cluster.dsn(), **{**arguments, "pool_size": "3"})
     with pytest.raises(face.AwsWrapperError, match='pool_size: the value "many"'):
         face.connect(mysql_cluster.dsn(), **{**arguments, "pool_size": "many"})
+    assert pool._remove_connections() == 2
     pool = face.MySQLConnectionPool(pool_name="own", pool_size=1, **login(mysql_cluster))
     with pool.get_connection() as one:
         assert isinstance(one._cnx, AwsWrapperConnection)
