@@ -40,6 +40,7 @@ nb::dict dict_of_report(const FailoverReport& report) {
     nb::dict result;
     result["trigger"] = report.trigger;
     result["sqlstate"] = text_or_none(report.sqlstate.text());
+    result["vendor_code"] = report.vendor_code;
     result["from_host"] = text_or_none(report.from);
     result["to_host"] = text_or_none(report.to);
     result["attempts"] = attempts;
@@ -287,6 +288,7 @@ void bind_session(nb::module_& module) {
             nb::for_getter(
                 nb::sig("def end_call(self) -> collections.abc.Callable[[], str | None]")),
             "It is over; tells why a monitor ended it, or None.")
+        .def_prop_ro("in_call", &Session::entered, "A method of watched() is under way.")
         .def_prop_ro(
             "report", [](const Session& self) { return dict_of_report(self.report()); },
             "The report of the last failover.")

@@ -11,6 +11,7 @@ void bind_settings(nanobind::module_& module);
 void bind_topology(nanobind::module_& module);
 void bind_session(nanobind::module_& module);
 void bind_sockets(nanobind::module_& module);
+void bind_watched(nanobind::module_& module);
 
 /// A Python mapping of parameters in the engine's form. Raises TypeError for a value that is
 /// neither None, bool, int, float nor str; such a value belongs to the driver alone.

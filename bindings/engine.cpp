@@ -40,6 +40,7 @@ NB_MODULE(_engine, module) {
     bind_topology(module);
     bind_session(module);
     bind_sockets(module);
+    bind_watched(module);
 
     module.def("release_resources", &aws_wrapper::release_resources,
                nb::call_guard<nb::gil_scoped_release>(),

@@ -19,6 +19,7 @@ struct FailoverReport {
 
     std::string trigger;  ///< what started it: the driver's message, or a monitor's verdict
     SqlState sqlstate{};  ///< of the trigger, if a server spoke
+    int vendor_code{0};   ///< MySQL's error number of the trigger, 0 if there is none
     std::string from;     ///< id of the host that was left
     std::string to;       ///< id of the host that was reached; empty if none
     std::vector<Attempt> attempts{};

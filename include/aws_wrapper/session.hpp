@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <aws_wrapper/face.hpp>
 #include <aws_wrapper/failover_report.hpp>
@@ -56,6 +57,12 @@ public:
     const char* begin_call() noexcept;
     const char* end_call() noexcept;
 
+    /// For a driver whose methods call one another: false if a call is under way, else it is now,
+    /// until leave(). Only the outermost is to be bracketed.
+    bool enter() noexcept { return !std::exchange(entered_, true); }
+    void leave() noexcept { entered_ = false; }
+    bool entered() const noexcept { return entered_; }
+
     /// The report of the last failover; of the one that runs while an operation is under way.
     const FailoverReport& report() const noexcept;
 
@@ -71,6 +78,7 @@ public:
 private:
     class State;
     std::unique_ptr<State> state_;
+    bool entered_{false};
 };
 
 }  // namespace aws_wrapper

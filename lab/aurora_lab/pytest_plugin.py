@@ -95,7 +95,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     try:
         return (yield)
     finally:
-        used = getattr(item, "fixturenames", ())
+        # The request's names, unlike the item's, include those that a fixture asked for by name.
+        used = item._request.fixturenames if isinstance(item, pytest.Function) else ()
         for name, cluster in item.config.stash.get(_CLUSTERS, {}).items():
             if name in used:
                 _heal(cluster)

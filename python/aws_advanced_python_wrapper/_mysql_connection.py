@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 from weakref import WeakSet
 
 import mysql.connector
@@ -15,7 +15,7 @@ from ._face import Face
 from ._mysql_errors import FACE_ERRORS
 from ._mysql_link import DRIVER_ERRORS, LinkTimeout, cut_off, deadline, is_closed
 from ._mysql_operations import Opening, Recovery, numbers, parse_arguments
-from ._mysql_session import BEGINNINGS, SessionRecord
+from ._mysql_session import SessionRecord
 from ._mysql_socket import LinkSocket
 
 # The methods in which the driver, of the pure or of the C build, waits for its server. Some call
@@ -53,44 +53,6 @@ _YES = ("true", "1", "yes", "on")
 _NO = ("false", "0", "no", "off")
 
 
-def _watched(method: Callable[..., Any], *, may_set: bool = False) -> Callable[..., Any]:
-    """The driver's method, as a call that monitors may end and failover may answer.
-
-    With ``may_set`` its first argument is a statement that may change the session's settings.
-    """
-
-    @functools.wraps(method)
-    def call(self: MySqlFace, *args: Any, **kwargs: Any) -> Any:
-        # The path of every statement: what is not done here saves a tenth of a microsecond each.
-        begin_call = self._begin_call
-        if begin_call is None or self._in_call:
-            return method(self, *args, **kwargs)
-        self._in_call = True
-        try:
-            verdict = begin_call()
-            if verdict is not None:
-                self._given_up(verdict, self.in_transaction)
-            try:
-                result = method(self, *args, **kwargs)
-            except DRIVER_ERRORS as error:
-                # What the driver knows of the transaction is what the server told last.
-                self._recover(error, self.in_transaction, self._end_call())
-                raise
-            except BaseException:
-                self._end_call()
-                raise
-        finally:
-            self._in_call = False
-        self._end_call()
-        if may_set:
-            statement = args[0] if args else kwargs["query"]
-            if statement[:3] in BEGINNINGS:
-                self._record.note(statement)
-        return result
-
-    return call
-
-
 class MySqlFace(Face):
     """Makes a connection class of mysql-connector survive its server."""
 
@@ -105,7 +67,6 @@ class MySqlFace(Face):
     collation: str
     _parameters: dict[str, Any]
     _link_socket: LinkSocket | None = None
-    _in_call: bool = False
     _opens_link: bool = False
     _read_only: bool = False
 
@@ -167,7 +128,7 @@ class MySqlFace(Face):
 
     def is_connected(self) -> bool:
         """Tell whether the server answers; within ``socket_timeout``, or 3 s if there is none."""
-        if self._begin_call is None or self._in_call:
+        if self._session is None or self._session.in_call:
             return bool(self._driver_class.is_connected(self))
         try:
             with deadline(self._link_socket, self._answer_within):
@@ -175,7 +136,7 @@ class MySqlFace(Face):
         except LinkTimeout:
             return False
 
-    @_watched
+    @_engine.watched
     def _watched_is_connected(self) -> Any:
         return self._driver_class.is_connected(self)
 
@@ -185,7 +146,7 @@ class MySqlFace(Face):
         while (result := self._next_of(results)) is not None:
             yield result
 
-    @_watched
+    @_engine.watched
     def _next_of(self, results: Iterator[Any]) -> Any:
         return next(results, None)
 
@@ -196,7 +157,7 @@ class MySqlFace(Face):
             self._prepared_cursors.add(cursor)
         return cursor
 
-    @_watched
+    @_engine.watched
     def _watched_cursor(self, *args: Any, **kwargs: Any) -> Any:
         return self._driver_class.cursor(self, *args, **kwargs)
 
@@ -205,11 +166,11 @@ class MySqlFace(Face):
         self._watched_set_charset_collation(*args, **kwargs)
         self._note(f"SET NAMES '{self.charset}' COLLATE '{self.collation}'")
 
-    @_watched
+    @_engine.watched
     def _watched_set_charset_collation(self, *args: Any, **kwargs: Any) -> Any:
         return self._driver_class.set_charset_collation(self, *args, **kwargs)
 
-    @_watched
+    @_engine.watched
     def cmd_change_user(self, *args: Any, **kwargs: Any) -> Any:
         """Log in as another user; see ``MySQLConnectionAbstract.cmd_change_user``."""
         result = self._driver_class.cmd_change_user(self, *args, **kwargs)
@@ -226,7 +187,7 @@ class MySqlFace(Face):
         self._record.forget()
         return result
 
-    @_watched
+    @_engine.watched
     def cmd_reset_connection(self) -> Any:
         """Reset the session; see ``MySQLConnectionAbstract.cmd_reset_connection``."""
         result = self._driver_class.cmd_reset_connection(self)
@@ -253,11 +214,11 @@ class MySqlFace(Face):
         self._set("database", value)
         self._note(f"USE `{value.replace('`', '``')}`")
 
-    @_watched
+    @_engine.watched
     def _set(self, name: str, value: Any) -> None:
         getattr(self._driver_class, name).fset(self, value)
 
-    def _note(self, statement: str) -> None:
+    def _note(self, statement: str | bytes) -> None:
         if self._begin_call is not None:
             self._record.note(statement)
 
@@ -294,6 +255,14 @@ class MySqlFace(Face):
     def closed(self) -> bool:
         """True if the connection is closed. Asks no server."""
         return is_closed(self)
+
+    def _give_up(self, verdict: str) -> NoReturn:
+        self._given_up(verdict, self.in_transaction)
+
+    def _call_failed(self, error: BaseException, verdict: str | None) -> None:
+        if isinstance(error, DRIVER_ERRORS):
+            # What the driver knows of the transaction is what the server told last.
+            self._recover(error, self.in_transaction, verdict)
 
     def _open(self) -> None:
         opening = Opening(self._conninfo, self._given)
@@ -348,12 +317,20 @@ class Closed(int):
 _OPEN, _CLOSED = Closed(False), Closed(True)
 
 
+def _is_closed_in_c_build(self: Any) -> Closed:
+    # Its cursors ask before each statement.
+    link = self._cmysql
+    return _CLOSED if link is None or not link.connected() else _OPEN
+
+
 def _instrument(face: type[MySqlFace]) -> None:
     for name in _NETWORK_METHODS:
         method = getattr(face._driver_class, name, None)
         if method is not None:
-            setattr(face, name, _watched(method))
-    face.cmd_query = _watched(face._driver_class.cmd_query, may_set=True)
+            setattr(face, name, _engine.watched(method))
+    if hasattr(face._driver_class, "is_closed"):
+        face.is_closed = property(_is_closed_in_c_build)  # type: ignore[assignment]
+    face.cmd_query = _engine.watched(face._driver_class.cmd_query, may_set=True)
 
 
 @functools.cache

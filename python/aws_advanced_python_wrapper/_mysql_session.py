@@ -6,10 +6,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# How a statement begins that may set something; MySQL does not report its settings.
-_WORDS = [form for word in ("set", "use") for form in (word, word.upper(), word.capitalize())]
-BEGINNINGS = frozenset([*_WORDS, *(word.encode() for word in _WORDS)])
-
 _USE = re.compile(r"use\s+\S", re.IGNORECASE)
 _NAMES = re.compile(r"set\s+(names|character\s+set|charset)\s", re.IGNORECASE)
 _TRANSACTION = re.compile(r"set\s+(session|local)\s+transaction\s+(.*)", re.IGNORECASE | re.DOTALL)
@@ -30,17 +26,17 @@ _PART = re.compile(r"""(?:[^;'"`]|'[^']*'|"[^"]*"|`[^`]*`)+""")
 class SessionRecord:
     """The statements that make a new session like the one that was lost, in their order.
 
-    Kept are ``USE``, ``SET NAMES``, ``SET CHARACTER SET``, ``SET ROLE``, ``SET SESSION
-    TRANSACTION`` and the settings of session variables; a later one replaces an earlier one of the
-    same. Not kept: global settings, user variables, and the settings of the next transaction alone;
-    of several statements in one, those that are of these kinds.
+    MySQL does not report its settings. Kept are ``USE``, ``SET NAMES``, ``SET CHARACTER SET``,
+    ``SET ROLE``, ``SET SESSION TRANSACTION`` and the settings of session variables; a later one
+    replaces an earlier one of the same. Not kept: global settings, user variables, and the
+    settings of the next transaction alone. A text of several statements is taken apart.
     """
 
     def __init__(self) -> None:
         self._statements: dict[str, str] = {}
 
     def note(self, statement: str | bytes | bytearray) -> None:
-        """A statement that begins with one of ``BEGINNINGS`` has been carried out."""
+        """A statement that begins with SET or USE has been carried out."""
         text = (
             statement if isinstance(statement, str) else bytes(statement).decode("utf-8", "replace")
         )

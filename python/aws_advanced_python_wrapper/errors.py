@@ -64,6 +64,8 @@ class FailoverReport:
     """What started it: the driver's message, or the name of a monitor's verdict."""
     sqlstate: str | None
     """The SQLSTATE of the trigger, if a server spoke."""
+    vendor_code: int
+    """MySQL's error number of the trigger, or 0."""
     from_host: str | None
     """Id of the host that was left."""
     to_host: str | None

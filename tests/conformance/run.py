@@ -2,7 +2,8 @@
 """Runs the tests of others with the stock classes and with ours, and compares the outcomes.
 
 usage: run.py sqlalchemy: SQLAlchemy's dialect compliance suite, on the stock dialects and on ours.
-       run.py psycopg FOLDER: psycopg's own tests; FOLDER is the top of its sources.
+       run.py psycopg FOLDER: psycopg's own tests; FOLDER is the top of its sources. And the PEP 249
+                              suite that it carries, on mysql-connector in both builds.
 
 For psycopg: with ``plugins=""`` every test must end as with the stock class; with the default
 plugins all but those that break the link on purpose, which are listed below with the reason.
@@ -12,13 +13,16 @@ on both sides; the difference stands unless the stock class, too, ends as ours d
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from aurora_lab import Cluster, Resolver
 
@@ -37,6 +41,7 @@ FILES = [
     "tests/test_psycopg_dbapi20.py",
 ]
 
+PLAIN_MYSQL: dict[str, Any] = {"engine": "mysql", "kind": "plain", "domain": "plain.example"}
 REPEATS = 10
 SUITE_REPEATS = 3
 _KILLED = "the test kills its own backend: our connection is on a new one afterwards, not broken"
@@ -91,11 +96,8 @@ class SqlAlchemySuite:
         """Return the complaints about our dialect: about what differs each time."""
         complaints: dict[str, str] = {}
         for attempt in range(SUITE_REPEATS):
-            print(f"SQLAlchemy's suite, {stock_dialect}{query}", flush=True)
             stock = self._outcomes(stock_dialect, query)
-            print(f"{dialect}{query}", flush=True)
             ours = self._outcomes(dialect, query)
-            print(f"{len(stock)} tests")
             found = {name: explain(name, stock, ours) for name in unexpected(stock, ours, [])}
             complaints = {
                 name: text for name, text in found.items() if not attempt or name in complaints
@@ -116,12 +118,14 @@ class SqlAlchemySuite:
             # tests/first loads mysql-connector's C build before what would hinder it.
             paths = [str(folder), str(Path(__file__).parents[1] / "first")]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+            environment["PYTHONHASHSEED"] = "0"  # a test takes any of a set, and they differ
             done = subprocess.run(
                 command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
             )
             if not report.exists():
                 sys.exit(done.stdout + done.stderr)
-            print(f"  {done.stdout.strip().splitlines()[-1]}", flush=True)
+            last = done.stdout.strip().splitlines()[-1]
+            print(f"SQLAlchemy's suite, {dialect}{query}: {last}", flush=True)
             return _read(report, dialect)
 
 
@@ -191,29 +195,82 @@ def compare_psycopg(cluster: Cluster, folder: Path) -> list[str]:
     return complaints
 
 
-def compare_sqlalchemy(resolver: Resolver) -> list[str]:
-    """SQLAlchemy's suite: the stock dialects and ours, for MySQL in both builds of the driver."""
+def pep249_outcomes(folder: Path, module: str, arguments: dict[str, Any]) -> dict[str, str]:
+    """Run the PEP 249 suite on a module of mysql-connector's kind; return the outcomes."""
+    here = Path(__file__).parent
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "-p", "no:aurora_lab"]
+        command += ["-p", "no:cacheprovider", "--rootdir", str(here), f"--junit-xml={report}"]
+        command += [str(here / "mysql_pep249.py")]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(here.parent / "first"), str(folder / "tests")]),
+            "DRIVER_MODULE": module,
+            "DRIVER_ARGUMENTS": json.dumps(arguments),
+        }
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        if not report.exists():
+            sys.exit(done.stdout + done.stderr)
+        print(f"  {done.stdout.strip().splitlines()[-1]}", flush=True)
+        return _read(report)
+
+
+def compare_pep249(cluster: Cluster, folder: Path) -> list[str]:
+    """The PEP 249 suite: mysql-connector's module and ours, in both builds."""
+    complaints = []
+    for use_pure in (True, False):
+        arguments = {
+            "host": cluster.writer_endpoint,
+            "user": cluster.user,
+            "password": cluster.password,
+            "database": cluster.database,
+            "use_pure": use_pure,
+        }
+        print(f"PEP 249, mysql-connector with use_pure={use_pure}, stock and ours", flush=True)
+        stock, ours = (
+            pep249_outcomes(folder, module, arguments)
+            for module in ("mysql.connector", "aws_advanced_python_wrapper.mysql_connector")
+        )
+        complaints += [explain(name, stock, ours) for name in unexpected(stock, ours, [])]
+    return complaints
+
+
+def compare_postgresql_dialects(resolver: Resolver) -> list[str]:
+    """SQLAlchemy's suite on PostgreSQL."""
     with Cluster(readers=1, resolver=resolver) as cluster:
         with cluster.connect(cluster.writer.id) as admin:
             for schema in ("test_schema", "test_schema_2"):
                 admin.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {cluster.user}")
         suite = SqlAlchemySuite(cluster, "PostgreSql")
-        complaints = suite.compare("postgresql+psycopg", "postgresql+aws_wrapper_psycopg")
-    plain = {"engine": "mysql", "kind": "plain", "domain": "plain.example"}
-    with Cluster(readers=1, resolver=resolver, **plain) as cluster:
+        return suite.compare("postgresql+psycopg", "postgresql+aws_wrapper_psycopg")
+
+
+def compare_mysql_dialects(resolver: Resolver, use_pure: bool) -> list[str]:
+    """SQLAlchemy's suite on MySQL, with one build of the driver."""
+    place = {**PLAIN_MYSQL, "domain": f"{'pure' if use_pure else 'c'}.example"}
+    with Cluster(readers=1, resolver=resolver, **place) as cluster:
         with cluster.connect(cluster.writer.id) as admin:
             cursor = admin.cursor()
             for schema in ("test_schema", "test_schema_2"):
                 cursor.execute(f"CREATE SCHEMA {schema}")
             cursor.execute(f"GRANT ALL ON *.* TO {cluster.user}")
-        suite = SqlAlchemySuite(cluster, "MySql")
-        for query in ("use_pure=True", "use_pure=False"):
-            complaints += suite.compare(
-                "mysql+mysqlconnector",
-                "mysql+aws_wrapper_mysqlconnector",
-                f"?{query}&collation=utf8mb4_general_ci",
-            )
-    return complaints
+        return SqlAlchemySuite(cluster, "MySql").compare(
+            "mysql+mysqlconnector",
+            "mysql+aws_wrapper_mysqlconnector",
+            f"?use_pure={use_pure}&collation=utf8mb4_general_ci",
+        )
+
+
+def compare_sqlalchemy(resolver: Resolver) -> list[str]:
+    """SQLAlchemy's suite: the stock dialects and ours, each pair on a server of its own."""
+    with ThreadPoolExecutor(2) as pool:
+        pairs = [
+            pool.submit(compare_postgresql_dialects, resolver),
+            pool.submit(compare_mysql_dialects, resolver, True),
+            pool.submit(compare_mysql_dialects, resolver, False),
+        ]
+        return [complaint for pair in pairs for complaint in pair.result()]
 
 
 def main() -> None:
@@ -232,6 +289,8 @@ def main() -> None:
     if folder:
         with Cluster(readers=1, resolver=resolver) as cluster:
             complaints = compare_psycopg(cluster, folder)
+        with Cluster(readers=1, resolver=resolver, **PLAIN_MYSQL) as cluster:
+            complaints += compare_pep249(cluster, folder)
     else:
         complaints = compare_sqlalchemy(resolver)
     for complaint in complaints:

@@ -12,6 +12,7 @@ from typing import Any
 
 from aurora_lab import Cluster
 
+import aws_advanced_python_wrapper
 from aws_advanced_python_wrapper.psycopg import PsycopgConnection
 
 Connect = Callable[..., "PsycopgConnection[Any]"]
@@ -33,6 +34,12 @@ def connector(cluster: Cluster) -> Iterator[Connect]:
 def user_environment() -> dict[str, str]:
     """The environment of a program that a user starts, without what tests/first adds to it."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def counter(name: str) -> int:
+    """A counter of the engine, summed up over all clusters."""
+    clusters = aws_advanced_python_wrapper.statistics()["clusters"]
+    return sum(int(cluster[name]) for cluster in clusters)
 
 
 def engine_threads() -> int:

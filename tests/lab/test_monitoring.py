@@ -13,7 +13,7 @@ from aurora_lab import Cluster, eventually
 import aws_advanced_python_wrapper
 from aws_advanced_python_wrapper import errors
 from aws_advanced_python_wrapper.psycopg import PsycopgConnection
-from lab_help import Background, Connect, busy, connector
+from lab_help import Background, Connect, busy, connector, counter
 
 DETECTION = {
     "failure_detection_time_ms": 300,
@@ -25,11 +25,6 @@ DETECTION = {
 @pytest.fixture
 def gated(gated_cluster: Cluster) -> Iterator[Connect]:
     yield from connector(gated_cluster)
-
-
-def counter(name: str) -> int:
-    clusters = aws_advanced_python_wrapper.statistics()["clusters"]
-    return sum(int(cluster[name]) for cluster in clusters)
 
 
 @pytest.mark.parametrize("fault", ["freeze", "drop"])

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The dialect, as SQLAlchemy's users see it."""
+"""The dialects, as SQLAlchemy's users see them."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 import pytest
@@ -15,12 +17,83 @@ from aurora_lab import Cluster
 from sqlalchemy import orm
 from sqlalchemy.orm import Mapped
 
-from aws_advanced_python_wrapper import errors
-from aws_advanced_python_wrapper import psycopg as face
+from aws_advanced_python_wrapper import AwsWrapperConnection, errors, mysql_connector
+from aws_advanced_python_wrapper import psycopg as psycopg_face
 from aws_advanced_python_wrapper.sqlalchemy_dialects.pg import AwsWrapperPGPsycopgDialect
 
 PROGRAMS = Path(__file__).parents[2] / "examples"
-IDENTIFIER = sa.text("SELECT pg_catalog.aurora_db_instance_identifier()")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A dialect of ours on a driver, and its cluster."""
+
+    name: str
+    fixture: str
+    dialect: str
+    stock: str
+    face: ModuleType
+    wrapper_dialect: str
+    identifier: sa.TextClause
+    """Tells the server's id."""
+    isolation: sa.TextClause
+    serializable: str
+    broken: sa.TextClause
+    """Fails on the server."""
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def url(self, cluster: Cluster, *, stock: bool = False, **query: str) -> sa.URL:
+        return sa.URL.create(
+            self.stock if stock else self.dialect,
+            username=cluster.user,
+            password=cluster.password,
+            host=cluster.writer_endpoint,
+            database=cluster.database,
+            query={**self.query, **query},
+        )
+
+
+PSYCOPG = Stack(
+    name="psycopg",
+    fixture="aurora_cluster",
+    dialect="postgresql+aws_wrapper_psycopg",
+    stock="postgresql+psycopg",
+    face=psycopg_face,
+    wrapper_dialect="aurora-pg",
+    identifier=sa.text("SELECT pg_catalog.aurora_db_instance_identifier()"),
+    isolation=sa.text("SHOW transaction_isolation"),
+    serializable="serializable",
+    broken=sa.text("select 1/0"),
+)
+MYSQL_PURE = Stack(
+    name="mysql-pure",
+    fixture="mysql_cluster",
+    dialect="mysql+aws_wrapper_mysqlconnector",
+    stock="mysql+mysqlconnector",
+    face=mysql_connector,
+    wrapper_dialect="aurora-mysql",
+    identifier=sa.text("SELECT @@aurora_server_id"),
+    isolation=sa.text("SELECT @@tx_isolation"),
+    serializable="SERIALIZABLE",
+    broken=sa.text("SELECT nothing FROM nowhere"),
+    query={"use_pure": "True"},
+)
+MYSQL_C = replace(MYSQL_PURE, name="mysql-c", query={"use_pure": "False"})
+
+
+@pytest.fixture(params=[PSYCOPG, MYSQL_PURE, MYSQL_C], ids=str)
+def stack(request: pytest.FixtureRequest) -> Stack:
+    chosen: Stack = request.param
+    return chosen
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest, stack: Stack) -> Cluster:
+    found: Cluster = request.getfixturevalue(stack.fixture)
+    return found
 
 
 class Base(orm.DeclarativeBase):
@@ -30,32 +103,21 @@ class Base(orm.DeclarativeBase):
 class Author(Base):
     __tablename__ = "author"
     id: Mapped[int] = orm.mapped_column(primary_key=True)
-    name: Mapped[str]
+    name: Mapped[str] = orm.mapped_column(sa.String(100))
     books: Mapped[list[Book]] = orm.relationship(back_populates="author")
 
 
 class Book(Base):
     __tablename__ = "book"
     id: Mapped[int] = orm.mapped_column(primary_key=True)
-    title: Mapped[str]
+    title: Mapped[str] = orm.mapped_column(sa.String(100))
     author_id: Mapped[int] = orm.mapped_column(sa.ForeignKey("author.id"))
     author: Mapped[Author] = orm.relationship(back_populates="books")
 
 
-def url(cluster: Cluster, driver: str = "postgresql+aws_wrapper_psycopg", **query: str) -> sa.URL:
-    return sa.URL.create(
-        driver,
-        username=cluster.user,
-        password=cluster.password,
-        host=cluster.writer_endpoint,
-        database=cluster.database,
-        query=query,
-    )
-
-
 @pytest.fixture
-def engine(aurora_cluster: Cluster) -> Iterator[sa.Engine]:
-    made = sa.create_engine(url(aurora_cluster), pool_size=1, max_overflow=0)
+def engine(cluster: Cluster, stack: Stack) -> Iterator[sa.Engine]:
+    made = sa.create_engine(stack.url(cluster), pool_size=1, max_overflow=0)
     yield made
     made.dispose()
 
@@ -83,51 +145,49 @@ def test_documented_program_runs_verbatim(aurora_cluster: Cluster, program: str)
     assert done.stdout == expected
 
 
-def test_engine_of_the_documented_url_works(aurora_cluster: Cluster) -> None:
+def test_engine_of_the_documented_url_works(cluster: Cluster, stack: Stack) -> None:
     engine = sa.create_engine(
-        url(
-            aurora_cluster,
-            wrapper_dialect="aurora-pg",
+        stack.url(
+            cluster,
+            wrapper_dialect=stack.wrapper_dialect,
             wrapper_plugins="failover,host_monitoring_v2",
         )
     )
     with engine.connect() as connection:
-        assert connection.execute(IDENTIFIER).scalar_one() == aurora_cluster.writer.id
+        assert connection.execute(stack.identifier).scalar_one() == cluster.writer.id
     engine.dispose()
 
 
-def test_empty_wrapper_plugins_are_no_plugins(aurora_cluster: Cluster) -> None:
-    engine = sa.create_engine(url(aurora_cluster, wrapper_plugins=""))
+def test_empty_wrapper_plugins_are_no_plugins(cluster: Cluster, stack: Stack) -> None:
+    engine = sa.create_engine(stack.url(cluster, wrapper_plugins=""))
     with engine.connect() as connection:
         driver_connection = connection.connection.driver_connection
-        assert isinstance(driver_connection, face.PsycopgConnection)
+        assert isinstance(driver_connection, AwsWrapperConnection)
         assert driver_connection.current_host is None
     engine.dispose()
 
 
 def test_failover_within_a_connection_keeps_the_pooled_connection(
-    aurora_cluster: Cluster, engine: sa.Engine
+    cluster: Cluster, stack: Stack, engine: sa.Engine
 ) -> None:
     with engine.connect() as connection:
         before = connection.connection.dbapi_connection
-        connection.execute(IDENTIFIER)
+        connection.execute(stack.identifier)
         connection.commit()
-        aurora_cluster.failover(how="crash")
+        cluster.failover(how="crash")
         with pytest.raises(sa.exc.OperationalError) as caught:
-            connection.execute(IDENTIFIER)
+            connection.execute(stack.identifier)
         assert isinstance(caught.value.orig, errors.FailoverSuccessError)
         assert not caught.value.connection_invalidated
-        assert connection.execute(IDENTIFIER).scalar_one() == aurora_cluster.writer.id
+        assert connection.execute(stack.identifier).scalar_one() == cluster.writer.id
         assert connection.connection.dbapi_connection is before
 
 
-def test_unknown_transaction_then_roll_back_then_work(
-    aurora_cluster: Cluster, tables: sa.Engine
-) -> None:
+def test_unknown_transaction_then_roll_back_then_work(cluster: Cluster, tables: sa.Engine) -> None:
     with orm.Session(tables) as session:
         session.add(Author(id=1, name="lost"))
         session.flush()
-        aurora_cluster.failover(how="crash")
+        cluster.failover(how="crash")
         with pytest.raises(sa.exc.OperationalError) as caught:
             session.commit()
         assert isinstance(caught.value.orig, errors.TransactionResolutionUnknownError)
@@ -137,43 +197,43 @@ def test_unknown_transaction_then_roll_back_then_work(
         assert session.scalars(sa.select(Author.name)).all() == ["kept"]
 
 
-def test_failed_failover_is_a_disconnect(aurora_cluster: Cluster) -> None:
-    engine = sa.create_engine(url(aurora_cluster, failover_timeout_sec="1"))
+def test_failed_failover_is_a_disconnect(cluster: Cluster, stack: Stack) -> None:
+    engine = sa.create_engine(stack.url(cluster, failover_timeout_sec="1"))
     with engine.connect() as connection:
-        connection.execute(IDENTIFIER)
+        connection.execute(stack.identifier)
         connection.commit()
-        for instance in aurora_cluster.instances.values():
-            aurora_cluster.crash(instance.id)
+        for instance in cluster.instances.values():
+            cluster.crash(instance.id)
         with pytest.raises(sa.exc.OperationalError) as caught:
-            connection.execute(IDENTIFIER)
+            connection.execute(stack.identifier)
         assert isinstance(caught.value.orig, errors.FailoverFailedError)
         assert caught.value.connection_invalidated
         connection.invalidate()
     engine.dispose()
 
 
-def test_pre_ping_moves_a_pooled_connection_silently(aurora_cluster: Cluster) -> None:
-    engine = sa.create_engine(url(aurora_cluster), pool_size=1, pool_pre_ping=True)
+def test_pre_ping_moves_a_pooled_connection_silently(cluster: Cluster, stack: Stack) -> None:
+    engine = sa.create_engine(stack.url(cluster), pool_size=1, pool_pre_ping=True)
     with engine.connect() as connection:
-        connection.execute(IDENTIFIER)
-    aurora_cluster.failover(how="crash")
+        connection.execute(stack.identifier)
+    cluster.failover(how="crash")
     with engine.connect() as connection:
-        assert connection.execute(IDENTIFIER).scalar_one() == aurora_cluster.writer.id
+        assert connection.execute(stack.identifier).scalar_one() == cluster.writer.id
     engine.dispose()
 
 
-def test_division_by_zero_is_what_the_stock_dialect_gives(
-    aurora_cluster: Cluster, engine: sa.Engine
+def test_error_of_the_server_is_what_the_stock_dialect_gives(
+    cluster: Cluster, stack: Stack, engine: sa.Engine
 ) -> None:
-    stock = sa.create_engine(url(aurora_cluster, "postgresql+psycopg"))
+    stock = sa.create_engine(stack.url(cluster, stock=True))
     seen = []
     for one in (stock, engine):
-        with one.connect() as connection, pytest.raises(sa.exc.DataError) as caught:
-            connection.execute(sa.text("select 1/0"))
+        with one.connect() as connection, pytest.raises(sa.exc.DBAPIError) as caught:
+            connection.execute(stack.broken)
         seen.append((type(caught.value), type(caught.value.orig), str(caught.value)))
     stock.dispose()
     assert seen[0] == seen[1]
-    assert seen[0][1] is psycopg.errors.DivisionByZero
+    assert seen[0][1] in (psycopg.errors.DivisionByZero, mysql_connector.ProgrammingError)
 
 
 @pytest.mark.parametrize(
@@ -191,10 +251,10 @@ def test_division_by_zero_is_what_the_stock_dialect_gives(
     ],
 )
 def test_wrapper_errors_reach_sqlalchemy_as_documented(
-    engine: sa.Engine, name: str, expected: type[Exception]
+    stack: Stack, engine: sa.Engine, name: str, expected: type[Exception]
 ) -> None:
     def refuse(*_: object) -> None:
-        raise getattr(face, name)("refused")
+        raise getattr(stack.face, name)("refused")
 
     with engine.connect() as connection:
         sa.event.listen(engine, "do_execute", refuse)
@@ -204,33 +264,48 @@ def test_wrapper_errors_reach_sqlalchemy_as_documented(
     assert isinstance(caught.value.orig, getattr(errors, name))
 
 
-def test_stock_dialect_works_with_our_connections(aurora_cluster: Cluster) -> None:
+def test_stock_dialect_works_with_our_connections(cluster: Cluster, stack: Stack) -> None:
     engine = sa.create_engine(
-        "postgresql+psycopg://", creator=lambda: face.connect(aurora_cluster.dsn())
+        f"{stack.stock}://", creator=lambda: stack.face.connect(cluster.dsn(), **stack.query)
     )
     with engine.connect() as connection:
-        assert connection.execute(IDENTIFIER).scalar_one() == aurora_cluster.writer.id
+        assert connection.execute(stack.identifier).scalar_one() == cluster.writer.id
     engine.dispose()
 
 
 def test_isolation_level_reaches_the_server_and_survives(
-    aurora_cluster: Cluster, engine: sa.Engine
+    cluster: Cluster, stack: Stack, engine: sa.Engine
 ) -> None:
     with engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection:
-        shown = sa.text("SHOW transaction_isolation")
-        assert connection.execute(shown).scalar_one() == "serializable"
+        shown = stack.isolation
+        assert connection.execute(shown).scalar_one() == stack.serializable
         connection.commit()
-        aurora_cluster.failover(how="crash")
+        cluster.failover(how="crash")
         with pytest.raises(sa.exc.OperationalError):
             connection.execute(shown)
         connection.rollback()
-        assert connection.execute(shown).scalar_one() == "serializable"
+        assert connection.execute(shown).scalar_one() == stack.serializable
+
+
+def test_session_goes_on_after_a_query_met_a_failover(cluster: Cluster, tables: sa.Engine) -> None:
+    with orm.Session(tables) as session:
+        session.add(Author(id=1, name="kept"))
+        session.commit()
+        session.add(Author(id=2, name="lost"))
+        session.flush()
+        cluster.failover(how="crash")
+        with pytest.raises(sa.exc.DBAPIError) as caught:
+            session.scalars(sa.select(Author.name)).all()
+        assert isinstance(caught.value.orig, errors.TransactionResolutionUnknownError)
+        assert session.scalars(sa.select(Author.name)).all() == ["kept"]
+        session.rollback()
 
 
 def test_orm_eager_loading_bulk_and_streaming(tables: sa.Engine) -> None:
     with orm.Session(tables) as session:
         session.execute(
-            sa.insert(Author), [{"id": number, "name": f"author {number}"} for number in range(50)]
+            sa.insert(Author),
+            [{"id": number, "name": f"author {number}"} for number in range(1, 51)],
         )
         session.add(Book(title="a", author_id=7))
         session.add(Book(title="b", author_id=7))
@@ -242,7 +317,7 @@ def test_orm_eager_loading_bulk_and_streaming(tables: sa.Engine) -> None:
         streamed = session.scalars(
             sa.select(Author.id).order_by(Author.id).execution_options(yield_per=7)
         )
-        assert list(streamed) == list(range(50))
+        assert list(streamed) == list(range(1, 51))
 
 
 def test_alembic_migrates_by_url(aurora_cluster: Cluster, tmp_path: Path) -> None:
@@ -252,7 +327,7 @@ def test_alembic_migrates_by_url(aurora_cluster: Cluster, tmp_path: Path) -> Non
     config = Config(str(tmp_path / "alembic.ini"))
     config.set_main_option("script_location", str(tmp_path / "migrations"))
     config.set_main_option("path_separator", "os")
-    rendered = url(aurora_cluster).render_as_string(hide_password=False)
+    rendered = PSYCOPG.url(aurora_cluster).render_as_string(hide_password=False)
     command.init(config, str(tmp_path / "migrations"))
     config.set_main_option("sqlalchemy.url", rendered)
     revision = command.revision(config, message="first")
@@ -272,4 +347,4 @@ def test_alembic_migrates_by_url(aurora_cluster: Cluster, tmp_path: Path) -> Non
 
 def test_asyncio_dialect_is_refused_clearly(aurora_cluster: Cluster) -> None:
     with pytest.raises(NotImplementedError, match="no asyncio dialect yet"):
-        AwsWrapperPGPsycopgDialect.get_async_dialect_cls(url(aurora_cluster))
+        AwsWrapperPGPsycopgDialect.get_async_dialect_cls(PSYCOPG.url(aurora_cluster))

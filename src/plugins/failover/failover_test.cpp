@@ -96,6 +96,7 @@ protected:
     Verdict fails_with(const char* sqlstate) {
         CallFailure failure;
         failure.sqlstate = SqlState{sqlstate};
+        failure.vendor_code = 1317;
         failure.message = "the server's words";
         return fails(failure);
     }
@@ -495,6 +496,7 @@ TEST_F(FailoverTest, OnlyErrorsOfTheNetworkMoveAConnection) {
     for (const auto* state : {"08006", "57P01", "58030"}) {
         EXPECT_EQ(fails_with(state), Verdict::moved) << state;
         EXPECT_EQ(report_.sqlstate.text(), state);
+        EXPECT_EQ(report_.vendor_code, 1317);
     }
     tried_.clear();
     for (const auto* state : {"28P01", "08004", "53200", "23505", "XX000", ""}) {

@@ -29,14 +29,15 @@ public:
             if (!elsewhere) {
                 co_return opened;
             }
-            begin_report(opened.error().message, opened.error().sqlstate);
+            begin_report(opened.error().message, opened.error().sqlstate,
+                         opened.error().vendor_code);
             co_return co_await search_.find(face, {}, deadline);
         }
         if (!leads_astray(*opened)) {
             co_return opened;
         }
         // The endpoint's name lags behind the cluster, as it does after each failover.
-        begin_report("the writer endpoint led to a host that is not the writer", {});
+        begin_report("the writer endpoint led to a host that is not the writer", {}, 0);
         const std::string avoid = opened->host_id;
         co_await face.drop();
         co_return co_await search_.find_writer(face, avoid, deadline);
@@ -51,7 +52,7 @@ public:
         const auto deadline = started + budget();
         const std::string from = services_.current_host();
         begin_report(failure.aborted_by.empty() ? failure.message : failure.aborted_by,
-                     failure.sqlstate);
+                     failure.sqlstate, failure.vendor_code);
         services_.report().from = from;
         for (;;) {
             auto opened = co_await search_.find(face, from, deadline);
@@ -127,10 +128,11 @@ private:
         return false;
     }
 
-    void begin_report(const std::string& trigger, SqlState sqlstate) {
+    void begin_report(const std::string& trigger, SqlState sqlstate, int vendor_code) {
         services_.report() = FailoverReport{};
         services_.report().trigger = trigger;
         services_.report().sqlstate = sqlstate;
+        services_.report().vendor_code = vendor_code;
     }
 
     Services& services_;
