@@ -205,7 +205,8 @@ def pep249_outcomes(folder: Path, module: str, arguments: dict[str, Any]) -> dic
         command += [str(here / "mysql_pep249.py")]
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(here.parent / "first"), str(folder / "tests")]),
+            "PYTHONPATH": str(here.parent / "first"),
+            "DBAPI20": str(folder / "tests" / "dbapi20.py"),
             "DRIVER_MODULE": module,
             "DRIVER_ARGUMENTS": json.dumps(arguments),
         }
