@@ -96,6 +96,35 @@ class AwsWrapperConnection:
         """Nothing to do: a connection holds nothing that its ``close()`` does not release."""
 
 
+class AsyncAwsWrapperConnection(AwsWrapperConnection):
+    """A driver's connection for asyncio that survives its server.
+
+    Never made by itself: what :meth:`connect` returns is an instance of the driver's own
+    connection class *and* of this one.
+    """
+
+    @staticmethod
+    async def connect(
+        target: Callable[..., Any] | None = None, conninfo: str = "", /, **kwargs: Any
+    ) -> Any:
+        """Open a connection by a driver's connect function.
+
+        ``target`` is ``psycopg.AsyncConnection.connect``, or the ``connect`` of your own subclass
+        of it. The rest is as for :meth:`AwsWrapperConnection.connect`.
+        """
+        connection_class = getattr(target, "__self__", None)
+        if isinstance(connection_class, type) and _has_base(
+            connection_class, "AsyncConnection", "psycopg"
+        ):
+            from .aio.psycopg import face_of
+
+            return await face_of(connection_class).connect(conninfo, **kwargs)
+        raise UnsupportedOperationError(
+            f"connections by {target!r} are not supported; supported are "
+            "psycopg.AsyncConnection.connect and the connect of its subclasses"
+        )
+
+
 def _has_base(connection_class: type, name: str, package: str) -> bool:
     return any(
         base.__name__ == name and f"{base.__module__}.".startswith(f"{package}.")

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from . import _engine
 from ._connection import AwsWrapperConnection
+from ._steps import Steps
 from .errors import FailoverReport
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class Face(AwsWrapperConnection):
     """The part of a connection class that does not depend on its driver.
 
     A driver's face brackets each call that may wait for the server with ``_begin_call()`` and
-    ``_end_call()``, and gives the driver's errors to ``_recover()``.
+    ``_end_call()``, and gives the driver's errors to ``_recovery_steps()``.
     """
 
     _face_errors: ClassVar[dict[str, type[Any]]]
@@ -86,17 +88,20 @@ class Face(AwsWrapperConnection):
         if session is not None:
             session.close()
 
-    def _given_up(self, verdict: str, in_transaction: bool) -> NoReturn:
+    def _given_up_steps(self, verdict: str, in_transaction: bool) -> Steps[NoReturn]:
         # A monitor gave the server up as the last call ended: nothing is sent to it.
         self._end_call()
         lost = self._lost_error("the connection was given up by a monitor")
-        self._recover(lost, in_transaction, verdict, sent=False)
+        yield from self._recovery_steps(lost, in_transaction, verdict, sent=False)
         raise lost
 
-    def _recover(
+    def _recovery_steps(
         self, error: Exception, in_transaction: bool, aborted_by: str | None, *, sent: bool = True
-    ) -> None:
-        """Let the engine deal with a failed call; returns if the driver's error stands."""
+    ) -> Steps[None]:
+        """Let the engine deal with a failed call; returns if the driver's error stands.
+
+        A link that is being left is closed if the work is cut off, by Ctrl-C or a cancellation.
+        """
         session = self._session
         if session is None or self._closed_by_user():
             return
@@ -105,11 +110,15 @@ class Face(AwsWrapperConnection):
             operation = session.recover(
                 *self._numbers(error), str(error), broken, in_transaction, aborted_by or ""
             )
-            self._recovery(session).run(operation)
+            yield from self._recovery(session).steps(operation)
             verdict = operation.verdict
         except _engine.EngineError as refusal:
             logger.debug("no failover: %s", refusal)  # the process exits
             return
+        except (KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit):
+            self._finish_link()
+            self._let_go()
+            raise
         if aborted_by == "call_timed_out":
             timed_out = self._face_errors["QueryTimeoutError"](
                 "the call took longer than socket_timeout and was given up", original_error=error

@@ -13,10 +13,11 @@ import mysql.connector
 from . import _engine
 from ._face import Face
 from ._mysql_errors import FACE_ERRORS
-from ._mysql_link import DRIVER_ERRORS, LinkTimeout, cut_off, deadline, is_closed
+from ._mysql_link import DRIVER_ERRORS, cut_off, deadline, is_closed
 from ._mysql_operations import Opening, Recovery, numbers, parse_arguments
 from ._mysql_session import SessionRecord
 from ._mysql_socket import LinkSocket
+from ._steps import LinkTimeout, drive
 
 # The methods in which the driver, of the pure or of the C build, waits for its server. Some call
 # others of them: the outermost is the call that is watched.
@@ -257,12 +258,13 @@ class MySqlFace(Face):
         return is_closed(self)
 
     def _give_up(self, verdict: str) -> NoReturn:
-        self._given_up(verdict, self.in_transaction)
+        drive(self._given_up_steps(verdict, self.in_transaction))
+        raise AssertionError  # it has raised what became of the link
 
     def _call_failed(self, error: BaseException, verdict: str | None) -> None:
         if isinstance(error, DRIVER_ERRORS):
             # What the driver knows of the transaction is what the server told last.
-            self._recover(error, self.in_transaction, verdict)
+            drive(self._recovery_steps(error, self.in_transaction, verdict))
 
     def _open(self) -> None:
         opening = Opening(self._conninfo, self._given)

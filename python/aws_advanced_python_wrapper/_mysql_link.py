@@ -17,6 +17,7 @@ import mysql.connector
 
 from . import _engine
 from ._mysql_socket import LinkSocket
+from ._steps import LinkTimeout
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
@@ -43,10 +44,6 @@ with suppress(ImportError):
     from _mysql_connector import MySQLInterfaceError  # type: ignore[import-not-found]
 
     DRIVER_ERRORS += (MySQLInterfaceError,)
-
-
-class LinkTimeout(Exception):
-    """A link did not answer before its deadline."""
 
 
 def to_host(parameters: dict[str, Any], host: Any, timeout: float) -> dict[str, Any]:

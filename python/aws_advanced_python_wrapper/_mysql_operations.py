@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
@@ -12,7 +13,6 @@ from . import _engine
 from ._mysql_errors import FACE_ERRORS
 from ._mysql_link import (
     DRIVER_ERRORS,
-    LinkTimeout,
     ask,
     cut_off,
     facts,
@@ -23,6 +23,7 @@ from ._mysql_link import (
 from ._mysql_session import reset_prepared
 from ._mysql_socket import LinkSocket, SocketSearch
 from ._performer import Performer, raise_not_opened
+from ._steps import DriverCall, LinkTimeout, Steps, drive
 
 if TYPE_CHECKING:
     from ._mysql_connection import MySqlFace
@@ -80,9 +81,12 @@ class MySqlPerformer(Performer):
     facts: dict[str, Any]
     """What was told of it."""
 
-    def _ask(self, operation: _engine.Operation, statements: list[str], timeout: float) -> None:
+    def _ask(
+        self, operation: _engine.Operation, statements: list[str], timeout: float
+    ) -> Steps[None]:
+        question = partial(ask, self.candidate, self.sock, statements, timeout)
         try:
-            sets, columns = ask(self.candidate, self.sock, statements, timeout)
+            sets, columns = yield DriverCall(question)
         except LinkTimeout as error:
             self.error = error
             operation.ask_failed(None, 0, str(error))
@@ -145,7 +149,7 @@ class Opening(MySqlPerformer):
             return
         try:
             operation = self.session.open()
-            self.run(operation)
+            drive(self.steps(operation))
             verdict = operation.verdict
         except _engine.EngineError as error:
             self.drop()
@@ -163,12 +167,12 @@ class Opening(MySqlPerformer):
             f"the server did not tell what it is: {self.error}"
         ) from self.error
 
-    def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> None:
+    def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> Steps[None]:
         connection = self._connection
         parameters = self.parameters if host is None else to_host(self.parameters, host, timeout)
         search = SocketSearch()
         try:
-            connection._open_link(parameters)
+            yield DriverCall(partial(connection._open_link, parameters))
         except DRIVER_ERRORS as error:
             self._not_opened(operation, error)
         else:
@@ -178,7 +182,8 @@ class Opening(MySqlPerformer):
     def _close_candidate(self) -> None:
         self._connection._close_link()
 
-    def _adopt(self, operation: _engine.Operation) -> None:
+    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
+        yield from ()
         self._link_adopted(self._connection, self.session)
         operation.adopted()
 
@@ -190,24 +195,26 @@ class Recovery(MySqlPerformer):
         self._connection = connection
         self._session = session
 
-    def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> None:
+    def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> Steps[None]:
         connection = self._connection
         parameters = to_host(connection._parameters, host, timeout)
         search = SocketSearch()
         try:
-            self.candidate = connection._driver_class(**parameters)
+            self.candidate = yield DriverCall(lambda: connection._driver_class(**parameters))
         except DRIVER_ERRORS as error:
             self._not_opened(operation, error)
         else:
             self._opened(operation, parameters, search)
 
-    def _adopt(self, operation: _engine.Operation) -> None:
+    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         connection = self._connection
         if connection._session is not self._session:
             raise mysql.connector.OperationalError("the connection was closed by another thread")
         try:
             if connection._transfers_session_state:
-                ask(self.candidate, self.sock, connection._record.statements(), _REPLAY_TIMEOUT)
+                statements = connection._record.statements()
+                question = partial(ask, self.candidate, self.sock, statements, _REPLAY_TIMEOUT)
+                yield DriverCall(question)
         except _REPLAY_ERRORS as error:
             self.drop()
             operation.adopt_failed(*numbers(error), str(error))

@@ -6,27 +6,26 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from . import _engine
+from ._steps import EngineWait, Steps
 from .errors import FailoverReport
-
-_WAIT_SLICE = 0.1  # seconds in which Ctrl-C ends a wait of the engine
 
 
 class Performer:
     """Does what an operation of the engine asks for, until it is over."""
 
-    def run(self, operation: _engine.Operation) -> None:
+    def steps(self, operation: _engine.Operation) -> Steps[None]:
         """Answer each request; on any exception the candidate is closed."""
         try:
             while (request := operation.request) is not None:
                 kind = request[0]
                 if kind == "wait":
-                    operation.wait(_WAIT_SLICE)
+                    yield EngineWait(operation)
                 elif kind == "open":
-                    self._open(operation, *request[1:])
+                    yield from self._open(operation, *request[1:])
                 elif kind == "ask":
-                    self._ask(operation, *request[1:])
+                    yield from self._ask(operation, *request[1:])
                 elif kind == "adopt":
-                    self._adopt(operation)
+                    yield from self._adopt(operation)
                 else:
                     self.drop()
                     operation.dropped()
@@ -38,13 +37,17 @@ class Performer:
         """Close the candidate, if there is one."""
         raise NotImplementedError
 
-    def _open(self, operation: _engine.Operation, host: Any, address: str, timeout: float) -> None:
+    def _open(
+        self, operation: _engine.Operation, host: Any, address: str, timeout: float
+    ) -> Steps[None]:
         raise NotImplementedError
 
-    def _ask(self, operation: _engine.Operation, statements: list[str], timeout: float) -> None:
+    def _ask(
+        self, operation: _engine.Operation, statements: list[str], timeout: float
+    ) -> Steps[None]:
         raise NotImplementedError
 
-    def _adopt(self, operation: _engine.Operation) -> None:
+    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         raise NotImplementedError
 
 

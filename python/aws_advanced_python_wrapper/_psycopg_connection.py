@@ -17,18 +17,19 @@ from ._face import Face
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_operations import Opening, Recovery
 from ._psycopg_session import OldLinks, put_link, replay_settings
+from ._steps import Steps, drive
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 _IDLE = pq.TransactionStatus.IDLE
 _BAD = pq.ConnStatus.BAD
-_INTERVAL: float = inspect.signature(psycopg.Connection.wait).parameters["interval"].default
+WAIT_INTERVAL: float = inspect.signature(psycopg.Connection.wait).parameters["interval"].default
 _REPLAY_TIMEOUT = 5.0
 
 
 class PsycopgFace(Face):
-    """Makes a subclass of ``psycopg.Connection`` survive its server."""
+    """What a blocking and an awaited connection of psycopg have in common."""
 
     _face_errors = FACE_ERRORS
     _lost_error = psycopg.OperationalError
@@ -42,68 +43,24 @@ class PsycopgFace(Face):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         driver: Any = super(AwsWrapperConnection, cls)
-        cls._driver_wait = driver.wait
-
-    @classmethod
-    def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:  # type: ignore[override]
-        """Open a connection, as ``psycopg.Connection.connect`` does.
-
-        The wrapper's properties are taken out of ``conninfo`` and ``kwargs``; what remains goes
-        to psycopg as it is. A property that is not possible raises the face's ``AwsWrapperError``
-        before anything is sent; what psycopg raises leaves unchanged.
-        """
-        opening = Opening(cls, conninfo or "", kwargs)
-        if opening.session.idle:
-            return opening.by_driver()
-        return opening.run()
-
-    def wait(self, gen: Any, interval: float = _INTERVAL, timeout: float | None = None) -> Any:
-        """The driver's door to the network; see ``psycopg.Connection.wait``.
-
-        ``timeout`` needs psycopg 3.3.
-        """
-        # The path of every statement: what is not done here saves a tenth of a microsecond each.
-        begin_call = self._begin_call
-        if begin_call is not None:
-            status = self.pgconn.transaction_status
-            verdict = begin_call()
-            if verdict is not None:
-                self._given_up(verdict, status != _IDLE)
-        try:
-            if timeout is None:
-                result = self._driver_wait(gen, interval)
-            else:
-                result = self._driver_wait(gen, interval, timeout)
-        except BaseException as error:
-            if begin_call is not None:
-                self._failed(error, status)
-            raise
-        if begin_call is not None:
-            self._end_call()
-        return result
-
-    def _failed(self, error: BaseException, status: int) -> None:
-        aborted_by = self._end_call()
-        if isinstance(error, psycopg.Error):
-            self._recover(error, status != _IDLE, aborted_by)
-        elif self.pgconn.status == _BAD:
-            self._let_go()
-
-    def close(self) -> None:
-        """Close the connection; see ``psycopg.Connection.close``."""
-        super().close()  # type: ignore[misc]
-        if self.pgconn.status == _BAD:
-            self._let_go()
-            self._forget_old_links()
-
-    def invalidate(self) -> None:
-        """Close the connection, without telling a server that may not answer."""
-        self.close()
+        cls._driver_wait = getattr(driver, "wait", None)  # type: ignore[assignment]
 
     @property
     def is_closed(self) -> bool:
         """True if the connection is closed. Asks no server."""
         return self.pgconn.status == _BAD
+
+    def _failure_steps(self, error: BaseException, status: int) -> Steps[None]:
+        aborted_by = self._end_call()
+        if isinstance(error, psycopg.Error):
+            yield from self._recovery_steps(error, status != _IDLE, aborted_by)
+        else:
+            self._let_go_if_closed()
+
+    def _let_go_if_closed(self) -> None:
+        if self.pgconn.status == _BAD:
+            self._let_go()
+            self._forget_old_links()
 
     def _recovery(self, session: _engine.Session) -> Recovery:
         return Recovery(self, session)
@@ -118,10 +75,10 @@ class PsycopgFace(Face):
     def _numbers(error: Any) -> tuple[str | None, int]:
         return error.sqlstate, 0
 
-    def _adopt(self, pgconn: pq.abc.PGconn) -> None:
+    def _adopt(self, pgconn: pq.abc.PGconn) -> Steps[None]:
         old = self.pgconn
         if self._settings.transfers_session_state:
-            replay_settings(old, pgconn, _REPLAY_TIMEOUT)
+            yield from replay_settings(old, pgconn, _REPLAY_TIMEOUT)
         put_link(self, pgconn)  # type: ignore[arg-type]
         if self._old_links is None:
             self._old_links = OldLinks()
@@ -133,14 +90,62 @@ class PsycopgFace(Face):
         assert self._old_links is not None
         if not self._old_links.bring_over(gen, self.pgconn):
             self._forget_old_links()
-        return type(self).wait(self, gen, *args, **kwargs)
+        return type(self).wait(self, gen, *args, **kwargs)  # type: ignore[attr-defined]
 
     def _forget_old_links(self) -> None:
         self._old_links = None
         self.__dict__.pop("wait", None)
 
 
-class PsycopgConnection(PsycopgFace, psycopg.Connection[Row]):
+class BlockingPsycopgFace(PsycopgFace):
+    """Makes a subclass of ``psycopg.Connection`` survive its server."""
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:  # type: ignore[override]
+        """Open a connection, as ``psycopg.Connection.connect`` does.
+
+        The wrapper's properties are taken out of ``conninfo`` and ``kwargs``; what remains goes
+        to psycopg as it is. A property that is not possible raises the face's ``AwsWrapperError``
+        before anything is sent; what psycopg raises leaves unchanged.
+        """
+        return drive(Opening(cls, conninfo or "", kwargs).open())
+
+    def wait(self, gen: Any, interval: float = WAIT_INTERVAL, timeout: float | None = None) -> Any:
+        """The driver's door to the network; see ``psycopg.Connection.wait``.
+
+        ``timeout`` needs psycopg 3.3.
+        """
+        # The path of every statement: what is not done here saves a tenth of a microsecond each.
+        begin_call = self._begin_call
+        if begin_call is not None:
+            status = self.pgconn.transaction_status
+            verdict = begin_call()
+            if verdict is not None:
+                drive(self._given_up_steps(verdict, status != _IDLE))
+        try:
+            if timeout is None:
+                result = self._driver_wait(gen, interval)
+            else:
+                result = self._driver_wait(gen, interval, timeout)
+        except BaseException as error:
+            if begin_call is not None:
+                drive(self._failure_steps(error, status))
+            raise
+        if begin_call is not None:
+            self._end_call()
+        return result
+
+    def close(self) -> None:
+        """Close the connection; see ``psycopg.Connection.close``."""
+        super().close()  # type: ignore[misc]
+        self._let_go_if_closed()
+
+    def invalidate(self) -> None:
+        """Close the connection, without telling a server that may not answer."""
+        self.close()
+
+
+class PsycopgConnection(BlockingPsycopgFace, psycopg.Connection[Row]):
     """A ``psycopg.Connection`` that survives its server.
 
     Its class, cursors, COPY, pipelines, transactions, notifications and pools

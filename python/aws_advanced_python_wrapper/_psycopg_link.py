@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
 from collections.abc import Generator
 from time import monotonic
@@ -18,17 +17,14 @@ from typing import Any
 import psycopg
 from psycopg import generators, pq
 from psycopg.conninfo import make_conninfo
-from psycopg.waiting import Ready, Wait
+
+from ._steps import SocketWait, Steps
 
 _SERVER_TEXT_ENCODING = "utf-8"
 _RESULT_OK = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 
 
-class LinkTimeout(Exception):
-    """A link did not answer before its deadline."""
-
-
-def open_pgconn(parameters: dict[str, Any], timeout: float) -> pq.abc.PGconn:
+def open_pgconn(parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
     """Open a link within ``timeout`` seconds.
 
     Raises :class:`LinkTimeout` or what psycopg raises.
@@ -39,21 +35,20 @@ def open_pgconn(parameters: dict[str, Any], timeout: float) -> pq.abc.PGconn:
         wanted = next(steps)
         while True:
             fileno, wait = wanted
-            ready = _poll(fileno, wait, deadline)
-            wanted = steps.send(ready)
+            wanted = steps.send((yield SocketWait(fileno, wait, deadline)))
     except StopIteration as done:
         pgconn: pq.abc.PGconn = done.value
         return pgconn
 
 
-def ask(pgconn: pq.abc.PGconn, sql: str, timeout: float) -> list[list[list[str | None]]]:
+def ask(pgconn: pq.abc.PGconn, sql: str, timeout: float) -> Steps[list[list[list[str | None]]]]:
     """Run a text of one or more statements; return the rows of each.
 
     Raises :class:`LinkTimeout` or what psycopg raises.
     """
     deadline = monotonic() + timeout
     pgconn.send_query(sql.encode(_SERVER_TEXT_ENCODING))
-    results = _drive(generators.execute(pgconn), pgconn.socket, deadline)
+    results = yield from _steps_of(generators.execute(pgconn), pgconn.socket, deadline)
     for result in results:
         if result.status not in _RESULT_OK:
             raise psycopg.errors.error_from_result(result, encoding=_SERVER_TEXT_ENCODING)
@@ -95,28 +90,11 @@ def _options(pgconn: pq.abc.PGconn, parameters: dict[str, Any]) -> dict[str, str
     return options
 
 
-def _poll(fileno: int, wait: int, deadline: float) -> Ready:
-    poll = select.poll()
-    mask = (select.POLLIN if wait & Wait.R else 0) | (select.POLLOUT if wait & Wait.W else 0)
-    poll.register(fileno, mask)
-    remaining = deadline - monotonic()
-    events = poll.poll(remaining * 1000) if remaining > 0 else []
-    if not events:
-        raise LinkTimeout("no answer before the deadline")
-    event = events[0][1]
-    ready = 0
-    if event & ~select.POLLOUT:
-        ready |= Ready.R
-    if event & ~select.POLLIN:
-        ready |= Ready.W
-    return Ready(ready)
-
-
-def _drive(steps: Generator[Any, Any, Any], fileno: int, deadline: float) -> Any:
+def _steps_of(generator: Generator[Any, Any, Any], fileno: int, deadline: float) -> Steps[Any]:
     try:
-        wait = next(steps)
+        wait = next(generator)
         while True:
-            wait = steps.send(_poll(fileno, wait, deadline))
+            wait = generator.send((yield SocketWait(fileno, wait, deadline)))
     except StopIteration as done:
         return done.value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from . import _engine
 from ._connection import AwsWrapperConnection
 from ._performer import Performer, raise_not_opened
 from ._psycopg_errors import FACE_ERRORS
-from ._psycopg_link import LinkTimeout, ask, facts, open_pgconn
+from ._psycopg_link import ask, facts, open_pgconn
+from ._steps import DriverCall, LinkTimeout, Steps
 
 if TYPE_CHECKING:
     from ._psycopg_connection import PsycopgFace
@@ -40,9 +42,11 @@ class PsycopgPerformer(Performer):
     error: psycopg.Error | LinkTimeout | None = None
     """The last thing that went wrong."""
 
-    def _ask(self, operation: _engine.Operation, statements: list[str], timeout: float) -> None:
+    def _ask(
+        self, operation: _engine.Operation, statements: list[str], timeout: float
+    ) -> Steps[None]:
         try:
-            sets = ask(self.candidate, "; ".join(statements), timeout)
+            sets = yield from ask(self.candidate, "; ".join(statements), timeout)
         except LinkTimeout as error:
             self.error = error
             operation.ask_failed(None, 0, str(error))
@@ -89,13 +93,13 @@ class Opening(PsycopgPerformer):
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
         self._connection: Any = None
 
-    def by_driver(self) -> Any:
-        return self._connect(self._parameters)
-
-    def run(self, operation: _engine.Operation | None = None) -> Any:
+    def open(self) -> Steps[Any]:
+        """Open the connection, and return it."""
+        if self.session.idle:
+            return (yield from self._connect(self._parameters))
         try:
             operation = self.session.open()
-            super().run(operation)
+            yield from self.steps(operation)
             verdict = operation.verdict
         except _engine.EngineError as error:
             self.drop()
@@ -113,10 +117,10 @@ class Opening(PsycopgPerformer):
             f"the server did not tell what it is: {self.error}"
         ) from self.error
 
-    def _connect(self, parameters: dict[str, Any]) -> Any:
+    def _connect(self, parameters: dict[str, Any]) -> Steps[Any]:
         connect = super(AwsWrapperConnection, self._class).connect  # type: ignore[misc]
         try:
-            return connect("", **parameters, **self._arguments)
+            return (yield DriverCall(partial(connect, "", **parameters, **self._arguments)))
         except psycopg.ProgrammingError as error:
             _complete_refusal(error)
             raise
@@ -128,16 +132,18 @@ class Opening(PsycopgPerformer):
 
     def drop(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            self._connection._finish_link()
             self._connection = None
 
-    def _open(self, operation: _engine.Operation, host: Any, address: str, timeout: float) -> None:
+    def _open(
+        self, operation: _engine.Operation, host: Any, address: str, timeout: float
+    ) -> Steps[None]:
         parameters = dict(self._parameters)
         if host is not None:
             parameters = _to_host(parameters, host, address)
             parameters["connect_timeout"] = max(2, math.ceil(timeout))
         try:
-            self._connection = self._connect(parameters)
+            self._connection = yield from self._connect(parameters)
         except psycopg.OperationalError as error:
             self.error = error
             login = "authentication failed" in str(error)
@@ -145,12 +151,15 @@ class Opening(PsycopgPerformer):
         else:
             operation.opened(**facts(self.candidate, self._parameters))
 
-    def _ask(self, operation: _engine.Operation, statements: list[str], timeout: float) -> None:
+    def _ask(
+        self, operation: _engine.Operation, statements: list[str], timeout: float
+    ) -> Steps[None]:
         started = monotonic()
-        super()._ask(operation, statements, timeout)
+        yield from super()._ask(operation, statements, timeout)
         logger.debug("asked the server who it is, in %.1f ms", (monotonic() - started) * 1000)
 
-    def _adopt(self, operation: _engine.Operation) -> None:
+    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
+        yield from ()
         connection = self._connection
         connection._settings = self._settings
         connection._parameters = self._parameters
@@ -185,10 +194,12 @@ class Recovery(PsycopgPerformer):
             self._pgconn.finish()
             self._pgconn = None
 
-    def _open(self, operation: _engine.Operation, host: Any, address: str, timeout: float) -> None:
+    def _open(
+        self, operation: _engine.Operation, host: Any, address: str, timeout: float
+    ) -> Steps[None]:
         parameters = _to_host(self._parameters, host, address)
         try:
-            self._pgconn = open_pgconn(parameters, timeout)
+            self._pgconn = yield from open_pgconn(parameters, timeout)
         except LinkTimeout as error:
             operation.open_failed(None, 0, str(error), False)
         except psycopg.OperationalError as error:
@@ -196,12 +207,12 @@ class Recovery(PsycopgPerformer):
         else:
             operation.opened(**facts(self._pgconn, self._parameters))
 
-    def _adopt(self, operation: _engine.Operation) -> None:
+    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         pgconn = self.candidate
         if self._connection._session is not self._session:
             raise psycopg.OperationalError("the connection was closed by another thread")
         try:
-            self._connection._adopt(pgconn)
+            yield from self._connection._adopt(pgconn)
         except (LinkTimeout, psycopg.Error) as error:
             self.drop()
             operation.adopt_failed(getattr(error, "sqlstate", None), 0, str(error))

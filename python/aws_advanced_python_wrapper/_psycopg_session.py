@@ -13,6 +13,7 @@ from psycopg._connection_base import BaseConnection
 from psycopg._preparing import PrepareManager
 
 from ._psycopg_link import ask, cut_off
+from ._steps import Steps
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,7 +32,7 @@ _REPORTED_SETTINGS = (
 )
 
 
-def replay_settings(old: pq.abc.PGconn, new: pq.abc.PGconn, timeout: float) -> None:
+def replay_settings(old: pq.abc.PGconn, new: pq.abc.PGconn, timeout: float) -> Steps[None]:
     """Set on the new link what the server reported of the old one and the new one doesn't have."""
     escaping = pq.Escaping(new)
     statements = []
@@ -43,7 +44,7 @@ def replay_settings(old: pq.abc.PGconn, new: pq.abc.PGconn, timeout: float) -> N
                 f"SELECT pg_catalog.set_config('{name.decode()}', {bytes(literal).decode()}, false)"
             )
     if statements:
-        ask(new, "; ".join(statements), timeout)
+        yield from ask(new, "; ".join(statements), timeout)
 
 
 def put_link(connection: psycopg.Connection[Any], pgconn: pq.abc.PGconn) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pytest plugin: psycopg's own tests, run with our connection class in place of its own.
+"""A pytest plugin: psycopg's own tests, run with our connection classes in place of its own.
 
-``-p psycopg_in_place`` puts the class where the tests look for it. The environment variable
+``-p psycopg_in_place`` puts the classes where the tests look for it. The environment variable
 ``WRAPPER_PLUGINS`` gives the property ``plugins``; unset, the default plugins are used.
 """
 
@@ -13,9 +13,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import Row
 
+from aws_advanced_python_wrapper.aio.psycopg import AsyncPsycopgConnection
 from aws_advanced_python_wrapper.psycopg import PsycopgConnection
 
-_STOCK = psycopg.Connection
+_PLUGINS = {"plugins": os.environ["WRAPPER_PLUGINS"]} if "WRAPPER_PLUGINS" in os.environ else {}
 
 
 class Connection(PsycopgConnection[Row]):
@@ -26,11 +27,20 @@ class Connection(PsycopgConnection[Row]):
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:
         """Connect as the stock class does."""
-        plugins = os.environ.get("WRAPPER_PLUGINS")
-        if plugins is not None:
-            kwargs["plugins"] = plugins
-        return super().connect(conninfo, **kwargs)
+        return super().connect(conninfo, **kwargs, **_PLUGINS)
 
 
+class AsyncConnection(AsyncPsycopgConnection[Row]):
+    """The same for asyncio."""
+
+    __module__ = "psycopg"
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:
+        """Connect as the stock class does."""
+        return await super().connect(conninfo, **kwargs, **_PLUGINS)
+
+
+psycopg.AsyncConnection = AsyncConnection  # type: ignore[misc]
 psycopg.Connection = Connection  # type: ignore[misc]
 psycopg.connect = Connection.connect

@@ -26,18 +26,22 @@ from typing import Any
 
 from aurora_lab import Cluster, Resolver
 
+_MODULES = [
+    "test_connection",
+    "test_cursor",
+    "test_cursor_common",
+    "test_cursor_server",
+    "test_copy",
+    "test_pipeline",
+    "test_transaction",
+    "test_notify",
+    "test_prepared",
+    "test_tpc",
+    "pool/test_pool",
+]
 FILES = [
-    "tests/test_connection.py",
-    "tests/test_cursor.py",
-    "tests/test_cursor_common.py",
-    "tests/test_cursor_server.py",
-    "tests/test_copy.py",
-    "tests/test_pipeline.py",
-    "tests/test_transaction.py",
-    "tests/test_notify.py",
-    "tests/test_prepared.py",
-    "tests/test_tpc.py",
-    "tests/pool/test_pool.py",
+    *(f"tests/{module}.py" for module in _MODULES),
+    *(f"tests/{module}_async.py" for module in _MODULES),
     "tests/test_psycopg_dbapi20.py",
 ]
 

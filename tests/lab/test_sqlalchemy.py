@@ -19,7 +19,6 @@ from sqlalchemy.orm import Mapped
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, errors, mysql_connector
 from aws_advanced_python_wrapper import psycopg as psycopg_face
-from aws_advanced_python_wrapper.sqlalchemy_dialects.pg import AwsWrapperPGPsycopgDialect
 
 PROGRAMS = Path(__file__).parents[2] / "examples"
 
@@ -343,8 +342,3 @@ def test_alembic_migrates_by_url(aurora_cluster: Cluster, tmp_path: Path) -> Non
     command.downgrade(config, "base")
     assert not sa.inspect(engine).has_table("migrated")
     engine.dispose()
-
-
-def test_asyncio_dialect_is_refused_clearly(aurora_cluster: Cluster) -> None:
-    with pytest.raises(NotImplementedError, match="no asyncio dialect yet"):
-        AwsWrapperPGPsycopgDialect.get_async_dialect_cls(PSYCOPG.url(aurora_cluster))

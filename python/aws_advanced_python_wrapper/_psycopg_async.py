@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""psycopg's connection for asyncio, instrumented at its one door to the network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import pq
+from psycopg.rows import Row
+
+from ._connection import AsyncAwsWrapperConnection
+from ._psycopg_connection import WAIT_INTERVAL, PsycopgFace
+from ._psycopg_operations import Opening
+from ._steps import drive_async
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_IDLE = pq.TransactionStatus.IDLE
+
+
+class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
+    """Makes a subclass of ``psycopg.AsyncConnection`` survive its server."""
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:  # type: ignore[override]
+        """Open a connection, as ``psycopg.AsyncConnection.connect`` does.
+
+        The wrapper's properties are taken out of ``conninfo`` and ``kwargs``; what remains goes
+        to psycopg as it is. A property that is not possible raises the face's ``AwsWrapperError``
+        before anything is sent; what psycopg raises leaves unchanged.
+        """
+        opening = Opening(cls, conninfo or "", kwargs)
+        return await drive_async(opening.open(), dispose=cls._dispose)
+
+    async def wait(
+        self, gen: Any, interval: float = WAIT_INTERVAL, timeout: float | None = None
+    ) -> Any:
+        """The driver's door to the network; see ``psycopg.AsyncConnection.wait``.
+
+        ``timeout`` needs psycopg 3.3.
+        """
+        begin_call = self._begin_call
+        if begin_call is not None:
+            status = self.pgconn.transaction_status
+            verdict = begin_call()
+            if verdict is not None:
+                await drive_async(self._given_up_steps(verdict, status != _IDLE))
+        try:
+            if timeout is None:
+                result = await self._driver_wait(gen, interval)
+            else:
+                result = await self._driver_wait(gen, interval, timeout)
+        except BaseException as error:
+            if begin_call is not None:
+                await drive_async(self._failure_steps(error, status))
+            raise
+        if begin_call is not None:
+            self._end_call()
+        return result
+
+    async def close(self) -> None:
+        """Close the connection; see ``psycopg.AsyncConnection.close``."""
+        await super().close()  # type: ignore[misc]
+        self._let_go_if_closed()
+
+    def invalidate(self) -> None:
+        """Close the connection at once, without telling a server that may not answer."""
+        self._dispose(self)
+
+    @staticmethod
+    def _dispose(connection: AsyncPsycopgFace) -> None:
+        connection._finish_link()
+        connection._let_go_if_closed()
+
+
+class AsyncPsycopgConnection(AsyncPsycopgFace, psycopg.AsyncConnection[Row]):
+    """A ``psycopg.AsyncConnection`` that survives its server.
+
+    Its class, cursors, COPY, pipelines, transactions, notifications and pools
+    (``connection_class=``) are psycopg's own code. When the server is lost during a call, the
+    connection moves to a working host of the cluster and the call raises
+    ``FailoverSuccessError``, ``TransactionResolutionUnknownError`` or ``FailoverFailedError``.
+
+    Tasks: as psycopg's; it belongs to one event loop. Nothing blocks the loop: what computes during
+    a failover runs in a thread. A call that is cancelled does not fail over; a failover that is
+    cancelled closes the connection.
+    """
+
+    __module__ = "aws_advanced_python_wrapper.aio.psycopg"
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:  # type: ignore[override]
+            """Open a connection."""

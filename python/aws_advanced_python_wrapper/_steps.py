@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Work that has to wait, written once for callers that block and for callers that await.
+
+Such work is a generator of waits: it yields what it waits for and goes on with the answer, or with
+the error of the wait. :func:`drive` blocks for each wait, :func:`drive_async` awaits it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from time import monotonic
+from typing import Any, TypeVar
+
+from . import _engine
+
+Result = TypeVar("Result")
+
+READ, WRITE = 1, 2
+"""For what a socket is waited for, or is ready; psycopg's numbers."""
+_SLICE = 0.1  # seconds in which Ctrl-C ends a wait of the engine
+_LOOK_EVERY = 0.002  # seconds between two looks at a wait of the engine
+_THREADS = 2  # for steps of coroutines, in the whole process
+
+
+class LinkTimeout(Exception):
+    """A link did not answer before its deadline."""
+
+
+class SocketWait:
+    """Until a socket is ready, or :class:`LinkTimeout` at ``deadline`` (``time.monotonic()``).
+
+    Answered by what it is ready for. ``wanted`` is ``READ``, ``WRITE`` or both.
+    """
+
+    def __init__(self, fileno: int, wanted: int, deadline: float) -> None:
+        self._fileno = fileno
+        self._wanted = wanted
+        self._deadline = deadline
+
+    def block(self) -> int:
+        poll = select.poll()
+        reading = select.POLLIN if self._wanted & READ else 0
+        poll.register(self._fileno, reading | (select.POLLOUT if self._wanted & WRITE else 0))
+        events = poll.poll(self._remaining() * 1000)
+        if not events:
+            raise LinkTimeout("no answer before the deadline")
+        event = events[0][1]
+        # An error is told to whoever reads or writes next.
+        return (READ if event & ~select.POLLOUT else 0) | (WRITE if event & ~select.POLLIN else 0)
+
+    async def wait(self) -> int:
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[int] = loop.create_future()
+
+        def tell(what: int) -> None:
+            if not ready.done():
+                ready.set_result(what)
+
+        if self._wanted & READ:
+            loop.add_reader(self._fileno, tell, READ)
+        if self._wanted & WRITE:
+            loop.add_writer(self._fileno, tell, WRITE)
+        try:
+            return await asyncio.wait_for(ready, self._remaining())
+        except (asyncio.TimeoutError, TimeoutError):
+            raise LinkTimeout("no answer before the deadline") from None
+        finally:
+            loop.remove_reader(self._fileno)
+            loop.remove_writer(self._fileno)
+
+    def _remaining(self) -> float:
+        return max(0.0, self._deadline - monotonic())
+
+
+class EngineWait:
+    """Until the engine has what an operation waits for; its deadline is the operation's own."""
+
+    def __init__(self, operation: _engine.Operation) -> None:
+        self._operation = operation
+
+    def block(self) -> None:
+        while not self._operation.wait(_SLICE):
+            pass
+
+    async def wait(self) -> None:
+        while not self._operation.wait(0):
+            await asyncio.sleep(_LOOK_EVERY)
+
+
+class DriverCall:
+    """Until a function of the driver has returned, which blocks or is awaited, as its caller."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+
+    def block(self) -> Any:
+        return self._function()
+
+    async def wait(self) -> Any:
+        return await self._function()
+
+
+Wait = SocketWait | EngineWait | DriverCall
+Steps = Generator["SocketWait | EngineWait | DriverCall", Any, Result]
+
+
+def drive(steps: Steps[Result]) -> Result:
+    """Do the work; block for each wait, without the interpreter lock."""
+    step: Callable[[], Any] = steps.__next__
+    while True:
+        try:
+            wait = step()
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+        try:
+            answer = wait.block()
+        except BaseException as error:
+            step = partial(steps.throw, error)
+        else:
+            step = partial(steps.send, answer)
+
+
+async def drive_async(
+    steps: Steps[Result], dispose: Callable[[Result], None] = lambda _: None
+) -> Result:
+    """Do the work; await each wait.
+
+    What lies between two waits runs in a thread, because to log in takes milliseconds of
+    computing. A cancellation is an error of the wait that it meets; one that comes when the work
+    is done is raised after ``dispose(result)``.
+    """
+    # The first step is short, and most errors of a server end with it.
+    wait, cancelled = _told(steps.__next__), None
+    while True:
+        if isinstance(wait, _Done):
+            if cancelled is not None:
+                dispose(wait.result)
+                raise cancelled
+            result: Result = wait.result
+            return result
+        try:
+            if cancelled is not None:
+                raise cancelled
+            answer = await wait.wait()
+        except BaseException as error:
+            step = partial(steps.throw, error)
+        else:
+            step = partial(steps.send, answer)
+        wait, cancelled = await _off_loop(step)
+
+
+class _Done:
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+
+def _told(step: Callable[[], Any]) -> Any:
+    # StopIteration can't pass through a future.
+    try:
+        return step()
+    except StopIteration as done:
+        return _Done(done.value)
+
+
+async def _off_loop(step: Callable[[], Any]) -> tuple[Any, asyncio.CancelledError | None]:
+    """Take a step in a thread; also tell whether the task was cancelled meanwhile.
+
+    The step is waited for even then: it takes milliseconds, and nothing else may touch the work
+    before it is over.
+    """
+    future = asyncio.wrap_future(_threads().submit(_told, step))
+    cancelled = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None and future.exception() is not None:
+        raise cancelled from future.exception()
+    return future.result(), cancelled
+
+
+_pool: ThreadPoolExecutor | None = None
+
+
+def _threads() -> ThreadPoolExecutor:
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="aws_wrapper_steps")
+    return _pool
+
+
+def _forget_threads() -> None:
+    global _pool
+    _pool = None  # threads do not survive a fork
+
+
+os.register_at_fork(after_in_child=_forget_threads)

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""psycopg's connections under asyncio: what survives, and what a cancellation leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import psycopg
+import pytest
+from aurora_lab import Cluster, eventually
+from psycopg_pool import AsyncConnectionPool
+
+from aws_advanced_python_wrapper import AwsWrapperConnection, errors
+from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection, release_resources_async
+from aws_advanced_python_wrapper.aio import psycopg as face
+from lab_help import busy, engine_threads
+
+IDENTIFIER = "SELECT pg_catalog.aurora_db_instance_identifier()"
+
+
+async def where(connection: Any) -> str:
+    cursor = await connection.execute(IDENTIFIER)
+    row = await cursor.fetchone()
+    return str(row[0])
+
+
+async def off_loop(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, lambda: function(*args, **kwargs))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    await off_loop(eventually, condition, within=10)
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 60))
+
+
+def test_connection_is_the_drivers_and_ours(aurora_cluster: Cluster) -> None:
+    async def body() -> None:
+        for opening in (
+            face.connect(aurora_cluster.dsn()),
+            AsyncAwsWrapperConnection.connect(
+                psycopg.AsyncConnection.connect, aurora_cluster.dsn(), plugins="failover"
+            ),
+        ):
+            async with await opening as connection:
+                assert isinstance(connection, psycopg.AsyncConnection)
+                assert isinstance(connection, AsyncAwsWrapperConnection)
+                assert isinstance(connection, AwsWrapperConnection)
+                assert connection.current_host == await where(connection)
+            assert connection.is_closed
+        assert engine_threads() == 1
+        await release_resources_async()
+        assert engine_threads() == 0
+
+    run(body())
+
+
+def test_targets_that_are_not_possible_are_refused() -> None:
+    async def body() -> None:
+        for target in (None, 1, psycopg.Connection.connect):
+            with pytest.raises(errors.UnsupportedOperationError, match=r"psycopg\.AsyncConnection"):
+                await AsyncAwsWrapperConnection.connect(target)
+        with pytest.raises(errors.AwsWrapperError, match="failover_timeout_sec"):
+            await face.connect("host=127.0.0.1", failover_timeout_sec="soon")
+        with pytest.raises(psycopg.OperationalError):
+            await face.connect("host=127.0.0.1 port=1")
+
+    run(body())
+
+
+@pytest.mark.parametrize("how", ["crash", "freeze", "planned"])
+def test_lost_writer_is_replaced(aurora_cluster: Cluster, how: str) -> None:
+    async def body() -> None:
+        async with await face.connect(aurora_cluster.dsn(), autocommit=True) as connection:
+            cursor = await connection.execute(IDENTIFIER)
+            await connection.set_isolation_level(psycopg.IsolationLevel.SERIALIZABLE)
+            await connection.execute("SET TimeZone = 'Asia/Tokyo'")
+            call = asyncio.create_task(connection.execute("SELECT pg_sleep(30)"))
+            await until(busy(aurora_cluster, "pg_sleep(30)"))
+            await off_loop(aurora_cluster.failover, how=how)
+            with pytest.raises(errors.FailoverSuccessError) as caught:
+                await call
+            assert isinstance(caught.value, face.FailoverSuccessError)
+            assert isinstance(caught.value.__cause__, psycopg.OperationalError)
+            await cursor.execute(IDENTIFIER)
+            assert await cursor.fetchone() == (aurora_cluster.truth().writer,)
+            shown = await connection.execute("SHOW TimeZone")
+            assert await shown.fetchone() == ("Asia/Tokyo",)
+            assert connection.isolation_level is psycopg.IsolationLevel.SERIALIZABLE
+
+    run(body())
+
+
+def test_open_transaction_is_told(aurora_cluster: Cluster) -> None:
+    async def body() -> None:
+        async with await face.connect(aurora_cluster.dsn()) as connection:
+
+            async def transaction() -> None:
+                async with connection.transaction():
+                    await connection.execute("SELECT 1")
+                    await off_loop(aurora_cluster.failover, how="crash")
+                    await connection.execute("SELECT 1")
+
+            with pytest.raises(errors.TransactionResolutionUnknownError):
+                await transaction()
+            assert await where(connection) == aurora_cluster.truth().writer
+
+    run(body())
+
+
+def test_failed_failover_closes_the_connection(aurora_cluster: Cluster) -> None:
+    async def body() -> None:
+        connection = await face.connect(aurora_cluster.dsn(), failover_timeout_sec=1)
+        for instance in aurora_cluster.instances.values():
+            await off_loop(aurora_cluster.crash, instance.id)
+        with pytest.raises(errors.FailoverFailedError):
+            await where(connection)
+        assert connection.closed
+
+    run(body())
+
+
+def test_error_of_the_server_is_the_drivers_own(aurora_cluster: Cluster) -> None:
+    async def body() -> None:
+        async with await face.connect(aurora_cluster.dsn(), autocommit=True) as connection:
+            with pytest.raises(psycopg.errors.DivisionByZero) as caught:
+                await connection.execute("SELECT 1/0")
+            assert type(caught.value) is psycopg.errors.DivisionByZero
+            assert await where(connection) == aurora_cluster.writer.id
+
+    run(body())
+
+
+def test_cancelled_statement_is_no_failover(aurora_cluster: Cluster) -> None:
+    async def body() -> None:
+        async with await face.connect(aurora_cluster.dsn(), autocommit=True) as connection:
+            call = asyncio.create_task(connection.execute("SELECT pg_sleep(31)"))
+            await until(busy(aurora_cluster, "pg_sleep(31)"))
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert connection.failover_report is None
+            assert await where(connection) == aurora_cluster.writer.id
+
+    run(body())
+
+
+def test_cancelled_failover_closes_the_connection(aurora_cluster: Cluster) -> None:
+    async def body() -> None:
+        connection = await face.connect(aurora_cluster.dsn(), autocommit=True)
+        await off_loop(aurora_cluster.crash, aurora_cluster.writer.id)  # nobody is promoted
+        call = asyncio.create_task(where(connection))
+        await until(lambda: connection.pgconn.status == psycopg.pq.ConnStatus.BAD)
+        assert not call.done()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert connection.closed
+        assert connection.current_host is None
+        with pytest.raises(psycopg.OperationalError, match="closed"):
+            await where(connection)
+
+    run(body())
+
+
+def test_cancelled_connect_leaves_nothing(aurora_cluster: Cluster) -> None:
+    async def body() -> None:
+        await off_loop(aurora_cluster.freeze, aurora_cluster.writer.id)
+        opening = asyncio.create_task(face.connect(aurora_cluster.dsn()))
+        done, _ = await asyncio.wait([opening], timeout=0.2)
+        assert not done
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+    run(body())
+
+
+def test_pool_of_the_driver_lives_through_a_failover(aurora_cluster: Cluster) -> None:
+    async def body() -> None:
+        async with AsyncConnectionPool(
+            aurora_cluster.dsn(),
+            connection_class=face.AsyncConnection,
+            kwargs={"autocommit": True},
+            min_size=3,
+            max_size=3,
+            open=False,
+        ) as pool:
+            await pool.wait(10)
+            async with pool.connection() as connection:
+                assert await where(connection) == aurora_cluster.writer.id
+            await off_loop(aurora_cluster.failover, how="crash")
+
+            async def work() -> str:
+                while True:
+                    try:
+                        async with pool.connection() as connection:
+                            return await where(connection)
+                    except errors.FailoverSuccessError:
+                        continue
+
+            places = await asyncio.gather(*(work() for _ in range(20)))
+            assert set(places) == {aurora_cluster.truth().writer}
+
+    run(body())
+
+
+def test_each_loop_of_a_process_has_its_connections(aurora_cluster: Cluster) -> None:
+    seen: list[str] = []
+    both = threading.Barrier(3)
+
+    async def body() -> None:
+        async with await face.connect(aurora_cluster.dsn(), autocommit=True) as connection:
+            await where(connection)
+            await off_loop(both.wait, 30)
+            await off_loop(both.wait, 30)
+            with pytest.raises(errors.FailoverSuccessError):
+                await where(connection)
+            seen.append(await where(connection))
+
+    threads = [threading.Thread(target=run, args=(body(),)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    both.wait(30)
+    aurora_cluster.failover(how="crash")
+    both.wait(30)
+    for thread in threads:
+        thread.join(60)
+    assert seen == [aurora_cluster.truth().writer] * 2
