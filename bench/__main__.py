@@ -28,6 +28,7 @@ def measure(quick: bool, resolver: Resolver) -> Iterator[Figure]:
     with Cluster(readers=2, resolver=resolver) as cluster:
         yield from statement.door(cluster)
         yield from statement.statement(cluster, quick)
+        yield from statement.async_statement(cluster, quick)
         yield from statement.connects(cluster, quick)
         yield from process.fresh_process(cluster, quick)
         yield from trouble.faults(cluster, quick)

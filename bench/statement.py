@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import subprocess
@@ -15,6 +16,7 @@ import psycopg
 from aurora_lab import Cluster
 
 from aws_advanced_python_wrapper import psycopg as face
+from aws_advanced_python_wrapper.aio import psycopg as async_face
 
 from .figures import Figure, median, middle, spread
 
@@ -23,8 +25,8 @@ _WARM_UP = 10
 _STATEMENTS = 100
 
 
-Ask = Callable[[Any], None]
-"""Runs a statement on a connection and fetches its result."""
+Batch = Callable[[Any], float]
+"""Runs statements on a connection and fetches their results; returns microseconds for each."""
 
 
 def statement(cluster: Cluster, quick: bool) -> Iterator[Figure]:
@@ -63,7 +65,12 @@ def in_processes(
     yield Figure(f"{name}, ours / bare", median(ratio), "", bounds[1], spread(ratio))
 
 
-def interleaved(connection: Any, stock: Any, ask: Ask) -> dict[str, float]:
+def async_statement(cluster: Cluster, quick: bool) -> Iterator[Figure]:
+    """The same with psycopg's asyncio class."""
+    yield from in_processes("asyncio: statement", ["asyncio", cluster.dsn()], quick, (3.0, 1.03))
+
+
+def interleaved(connection: Any, stock: Any, batch: Batch) -> dict[str, float]:
     """The figures of this process, in microseconds.
 
     The two share one link: two connections to the same server differ by more than what is
@@ -74,10 +81,7 @@ def interleaved(connection: Any, stock: Any, ask: Ask) -> dict[str, float]:
     for number in range(_PAIRS + _WARM_UP):
         turn = [(connection, ours), (stock, bare)]
         for one, into in turn if number % 2 else reversed(turn):
-            started = perf_counter_ns()
-            for _ in range(_STATEMENTS):
-                ask(one)
-            into.append((perf_counter_ns() - started) / _STATEMENTS / 1000)
+            into.append(batch(one))
     del ours[:_WARM_UP], bare[:_WARM_UP]
     return {
         "bare": median(bare),
@@ -85,6 +89,18 @@ def interleaved(connection: Any, stock: Any, ask: Ask) -> dict[str, float]:
         "extra": middle([a - b for a, b in zip(ours, bare, strict=True)]),
         "ratio": middle([a / b for a, b in zip(ours, bare, strict=True)]),
     }
+
+
+def batch_of(ask: Callable[[Any], None]) -> Batch:
+    """A batch of ``ask``, which runs one statement."""
+
+    def run(one: Any) -> float:
+        started = perf_counter_ns()
+        for _ in range(_STATEMENTS):
+            ask(one)
+        return (perf_counter_ns() - started) / _STATEMENTS / 1000
+
+    return run
 
 
 def psycopg_in_this_process(dsn: str) -> dict[str, float]:
@@ -98,7 +114,32 @@ def psycopg_in_this_process(dsn: str) -> dict[str, float]:
         stock: psycopg.Connection[Any] = psycopg.Connection(connection.pgconn)
         stock.autocommit = True
         stock.prepare_threshold = None
-        return interleaved(connection, stock, ask)
+        return interleaved(connection, stock, batch_of(ask))
+
+
+def asyncio_in_this_process(dsn: str) -> dict[str, float]:
+    """The figures of psycopg's asyncio class."""
+    loop = asyncio.new_event_loop()
+
+    async def ask_in_turn(connection: Any) -> float:
+        started = perf_counter_ns()
+        for _ in range(_STATEMENTS):
+            cursor = await connection.execute("SELECT 1")
+            await cursor.fetchone()
+        return (perf_counter_ns() - started) / _STATEMENTS / 1000
+
+    async def both() -> tuple[Any, Any]:
+        connection = await async_face.connect(dsn, autocommit=True, prepare_threshold=None)
+        stock: psycopg.AsyncConnection[Any] = psycopg.AsyncConnection(connection.pgconn)
+        await stock.set_autocommit(True)
+        stock.prepare_threshold = None
+        return connection, stock
+
+    connection, stock = loop.run_until_complete(both())
+    found = interleaved(connection, stock, lambda one: loop.run_until_complete(ask_in_turn(one)))
+    loop.run_until_complete(connection.close())
+    loop.close()
+    return found
 
 
 def mysql_in_this_process(build: str, dsn: str) -> dict[str, float]:
@@ -119,7 +160,7 @@ def mysql_in_this_process(build: str, dsn: str) -> dict[str, float]:
         stock.__dict__.update(
             {name: value for name, value in connection.__dict__.items() if name in stock.__dict__}
         )
-        return interleaved(connection.cursor(), stock.cursor(), ask)
+        return interleaved(connection.cursor(), stock.cursor(), batch_of(ask))
 
 
 def door(cluster: Cluster) -> Iterator[Figure]:
@@ -169,6 +210,8 @@ if __name__ == "__main__":
     driver, where = sys.argv[1:]
     if driver == "psycopg":
         found = psycopg_in_this_process(where)
+    elif driver == "asyncio":
+        found = asyncio_in_this_process(where)
     else:
         found = mysql_in_this_process(driver, where)
     print(json.dumps(found))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 import threading
 import time
 from dataclasses import dataclass, field
@@ -42,17 +43,40 @@ DRIVERS = (
 )
 
 
-class Writer(threading.Thread):
-    """Commits one row after the other, each under a key of its own, until it is stopped."""
+class Ledger:
+    """What writers were told of their keys, to be compared with what every server has."""
 
-    def __init__(self, cluster: Cluster, driver: Driver, **properties: Any) -> None:
-        super().__init__(daemon=True)
+    def __init__(self) -> None:
         self.acknowledged: set[int] = set()
         self.unknown: set[int] = set()
         self.refused: set[int] = set()
+
+    def check(self, cluster: Cluster) -> dict[str, int]:
+        lost = doubled = ghosts = 0
+        for rows in cluster.committed("SELECT entry FROM ledger").values():
+            found = [key for (key,) in rows]
+            lost += len(self.acknowledged - set(found))
+            doubled += len(found) - len(set(found))
+            ghosts += len(self.refused & set(found))
+        return {
+            "acknowledged": len(self.acknowledged),
+            "unknown": len(self.unknown),
+            "lost": lost,
+            "doubled": doubled,
+            "ghosts": ghosts,
+        }
+
+
+class Writer(threading.Thread):
+    """Commits one row after the other, each under a key of its own, until it is stopped."""
+
+    def __init__(self, cluster: Cluster, driver: Driver, ledger: Ledger) -> None:
+        super().__init__(daemon=True)
+        self.acknowledged = 0
+        self._ledger = ledger
         self.heard: list[float] = []
         self.failure: BaseException | None = None
-        self.connection = driver.connect(cluster, **properties)
+        self.connection = driver.connect(cluster)
         self._error = driver.face.Error
         self._stop_asked = threading.Event()
 
@@ -69,15 +93,16 @@ class Writer(threading.Thread):
             self.connection.cursor().execute("INSERT INTO ledger VALUES (%s)", [key])
             committing = True
             self.connection.commit()
-            self.acknowledged.add(key)
+            self._ledger.acknowledged.add(key)
+            self.acknowledged += 1
         except errors.TransactionResolutionUnknownError:
             self.heard.append(time.monotonic())
-            (self.unknown if committing else self.refused).add(key)
+            (self._ledger.unknown if committing else self._ledger.refused).add(key)
         except errors.FailoverSuccessError:
             self.heard.append(time.monotonic())
-            self.refused.add(key)
+            self._ledger.refused.add(key)
         except self._error:
-            self.refused.add(key)
+            self._ledger.refused.add(key)
             self.connection.rollback()
 
     def stop(self) -> None:
@@ -98,20 +123,7 @@ def create_ledger(cluster: Cluster) -> None:
         cursor.execute(f"GRANT ALL ON ledger TO {cluster.user}")
 
 
-def check_ledger(cluster: Cluster, writers: list[Writer]) -> dict[str, int]:
-    """Compare what the writers were told with what every server has."""
-    acknowledged = set().union(*(writer.acknowledged for writer in writers))
-    refused = set().union(*(writer.refused for writer in writers))
-    lost = doubled = ghosts = 0
-    for rows in cluster.committed("SELECT entry FROM ledger").values():
-        found = [key for (key,) in rows]
-        lost += len(acknowledged - set(found))
-        doubled += len(found) - len(set(found))
-        ghosts += len(refused & set(found))
-    return {
-        "acknowledged": len(acknowledged),
-        "unknown": sum(len(writer.unknown) for writer in writers),
-        "lost": lost,
-        "doubled": doubled,
-        "ghosts": ghosts,
-    }
+def percentiles(seconds: list[float]) -> str:
+    ordered = sorted(1000 * value for value in seconds)
+    p95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
+    return f"p50 {statistics.median(ordered):.1f} p95 {p95:.1f} max {ordered[-1]:.1f}"

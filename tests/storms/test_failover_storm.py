@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from aurora_lab import Cluster, eventually
 
 from aws_advanced_python_wrapper import errors
-from commit_ledger import DRIVERS, Driver, Writer, check_ledger, create_ledger
+from commit_ledger import DRIVERS, Driver, Ledger, Writer, create_ledger, percentiles
 from lab_help import engine_threads
 
 Times = Callable[[int, int], int]
@@ -41,7 +40,8 @@ def test_every_commit_is_accounted_for(
     how: str,
 ) -> None:
     create_ledger(cluster)
-    writers = [Writer(cluster, driver) for _ in range(4)]
+    ledger = Ledger()
+    writers = [Writer(cluster, driver, ledger) for _ in range(4)]
     for writer in writers:
         writer.start()
     after_truth: list[float] = []
@@ -49,17 +49,17 @@ def test_every_commit_is_accounted_for(
     rounds = times(2, 50 if how == "crash" else 15)
     for number in range(rounds):
         progress(f"{number} of {rounds}")
-        seen = [(writer, len(writer.heard), len(writer.acknowledged)) for writer in writers]
+        seen = [(writer, len(writer.heard), writer.acknowledged) for writer in writers]
         failover = cluster.failover(how=how)
         for writer, heard, acknowledged in seen:
             eventually(lambda w=writer, n=heard: len(w.heard) > n, within=60)
-            eventually(lambda w=writer, n=acknowledged: len(w.acknowledged) > n, within=60)
+            eventually(lambda w=writer, n=acknowledged: w.acknowledged > n, within=60)
             after_truth.append(writer.heard[heard] - failover.topology_published)
             after_fault.append(writer.heard[heard] - failover.fault)
         cluster.heal()
     for writer in writers:
         writer.stop()
-    result = check_ledger(cluster, writers)
+    result = ledger.check(cluster)
     record(
         rounds=rounds,
         heard_after_truth_ms=percentiles(after_truth),
@@ -68,12 +68,6 @@ def test_every_commit_is_accounted_for(
     )
     assert (result["lost"], result["doubled"], result["ghosts"]) == (0, 0, 0)
     assert result["acknowledged"] > 0
-
-
-def percentiles(seconds: list[float]) -> str:
-    ordered = sorted(1000 * value for value in seconds)
-    p95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
-    return f"p50 {statistics.median(ordered):.1f} p95 {p95:.1f} max {ordered[-1]:.1f}"
 
 
 def resources() -> dict[str, int]:
