@@ -32,8 +32,8 @@ help:  ## List the targets
 setup: .venv/installed.stamp  ## Install system packages, and the project into .venv
 
 .PHONY: demo
-demo: setup  ## Watch an application live through four faults, beside the bare driver: ENGINE=mysql for one engine
-	$(RUN) lab/demo $(if $(ENGINE),--engine $(ENGINE))
+demo: setup  ## Watch an application live through four faults, beside the bare driver: ENGINE=mysql for one engine, MODE=async
+	$(RUN) lab/demo $(if $(ENGINE),--engine $(ENGINE)) $(if $(MODE),--mode $(MODE))
 
 .PHONY: test
 test: lint tidy test-sanitizers test-python compliance test-versions  ## All checks and tests

@@ -24,7 +24,7 @@ from aurora_lab import Cluster, LabError, Resolver
 from console import Console
 from engines import ENGINES, Engine
 from events import ACCOUNTS, OPENING_BALANCE
-from recorder import Client
+from recorder import Client, Mode
 from scenario import FAULTS, Scenario
 
 DNS_LAG = 4.0
@@ -49,6 +49,11 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     engines = [engine for engine in ENGINES if options.engine in (None, engine.name)]
+    if options.mode == "async":
+        engines = [engine for engine in engines if engine.name == "pg"]
+        if not engines:
+            console.say("there is no asyncio for this engine yet")
+            return 2
     try:
         return max([_demonstrate(engine, options, console) for engine in engines])
     except SystemExit:
@@ -60,7 +65,7 @@ def main() -> int:
 
 
 def _demonstrate(engine: Engine, options: argparse.Namespace, console: Console) -> int:
-    folder: Path = options.report / engine.name
+    folder: Path = options.report / (engine.name if options.mode == "threads" else "async")
     folder.mkdir(parents=True, exist_ok=True)
     faults = [fault for fault in FAULTS if not options.only or fault.name in options.only]
     with contextlib.ExitStack() as stack:
@@ -74,8 +79,11 @@ def _demonstrate(engine: Engine, options: argparse.Namespace, console: Console) 
         if not options.only:
             _run_programs(engine, console, environment)
         clients = [
-            _client(engine, cluster, "wrapped", "wrapped", engine.wrapped, environment, folder),
-            _client(engine, cluster, "bare", "bare driver", engine.bare, environment, folder),
+            _client(engine, cluster, *who, driver, environment, folder, options.mode)
+            for who, driver in (
+                (("wrapped", "wrapped"), engine.wrapped),
+                (("bare", "bare driver"), engine.bare),
+            )
         ]
         stack.enter_context(console.live(clients))
         for client in clients:
@@ -118,6 +126,12 @@ def _options() -> argparse.Namespace:
         "--engine",
         choices=[engine.name for engine in ENGINES],
         help="only this database engine (default: one after the other)",
+    )
+    parser.add_argument(
+        "--mode",
+        choices=["threads", "async"],
+        default="threads",
+        help="whether the application has threads, or asyncio and many tasks (PostgreSQL)",
     )
     parser.add_argument(
         "--only",
@@ -165,6 +179,7 @@ def _client(
     driver: tuple[str, str],
     environment: Mapping[str, str],
     folder: Path,
+    mode: Mode,
 ) -> Client:
     """Make an application with a schema of its own, so that the two never wait for each other."""
     engine.create_schema(cluster, schema)
@@ -182,7 +197,7 @@ def _client(
     )
     log = folder / f"{schema}.log"
     log.write_text("")
-    return Client(schema, title, (writer, reader), environment, log)
+    return Client(schema, title, (writer, reader), environment, log, mode)
 
 
 def _books(cluster: Cluster, client: Client) -> verdict.Books:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -24,7 +25,9 @@ Kind = Literal[
 ACCOUNTS = 50
 OPENING_BALANCE = 1_000
 THREADS: dict[Role, int] = {"write": 4, "read": 2}
-"""How many threads of each role the application has."""
+"""How many threads of each role the application has, and as many connections for it."""
+TASKS: dict[Role, int] = {"write": 40, "read": 4}
+"""How many tasks of each role the application for asyncio has, on as many connections as above."""
 ACKNOWLEDGED: frozenset[Kind] = frozenset({"committed", "landed"})
 SUCCESSES: frozenset[Kind] = ACKNOWLEDGED | {"read"}
 
@@ -66,8 +69,16 @@ class EventLog:
         self._lock = threading.Lock()
 
     def __call__(self, kind: Kind, **fields: Any) -> None:
-        """Write an event of this thread that happened now."""
-        event = Event(time.monotonic(), kind, threading.current_thread().name, **fields)
+        """Write an event of this thread, or of the task that runs in it, that happened now."""
+        event = Event(time.monotonic(), kind, _own_name(), **fields)
         line = json.dumps({name: value for name, value in asdict(event).items() if value})
         with self._lock:
             print(line, file=self._out, flush=True)
+
+
+def _own_name() -> str:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None  # no event loop runs in this thread
+    return threading.current_thread().name if task is None else task.get_name()

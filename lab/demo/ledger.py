@@ -137,14 +137,14 @@ class Ledger:
                 self._log("committed", **told, server=server)
                 return
             except OperationalError as error:
-                self._log("unknown" if commit_sent else "failed", **told, error=_noted(error))
+                self._log("unknown" if commit_sent else "failed", **told, error=noted(error))
                 if commit_sent and self._has_landed(order, attempt):
                     return
             except IntegrityError as error:
-                self._log("refused", **told, error=_noted(error))
+                self._log("refused", **told, error=noted(error))
                 return
             except DBAPIError as error:  # trying the same again can't help
-                self._log("unknown" if commit_sent else "failed", **told, error=_noted(error))
+                self._log("unknown" if commit_sent else "failed", **told, error=noted(error))
                 self._stopping.wait(RETRY_EVERY)
                 return
             if attempt > 1:
@@ -183,7 +183,7 @@ class Ledger:
                 with Session(self._writer) as session:
                     entry = session.get(Entry, order.key)
             except DBAPIError as error:
-                self._log("error", error=_noted(error))
+                self._log("error", error=noted(error))
                 self._stopping.wait(RETRY_EVERY)
                 continue
             if entry is None:
@@ -202,7 +202,7 @@ class Ledger:
             try:
                 self.audit()
             except DBAPIError as error:
-                self._log("error", error=_noted(error))
+                self._log("error", error=noted(error))
 
     @staticmethod
     def _open_accounts(engine: Engine) -> None:
@@ -214,7 +214,7 @@ class Ledger:
             session.commit()
 
 
-def _noted(error: DBAPIError) -> str:
+def noted(error: DBAPIError) -> str:
     """Log an error and return the name of its class, the driver's."""
     logger.warning("%s: %s", type(error.orig).__name__, error.orig)
     return type(error.orig).__name__

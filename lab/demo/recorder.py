@@ -9,11 +9,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import final
+from typing import Literal, final
 
-from events import ACKNOWLEDGED, SUCCESSES, Event, Role
+from events import ACKNOWLEDGED, SUCCESSES, TASKS, THREADS, Event, Role
 
-_PROGRAM = Path(__file__).with_name("ledger.py")
+Mode = Literal["threads", "async"]
+_PROGRAMS: dict[Mode, Path] = {
+    "threads": Path(__file__).with_name("ledger.py"),
+    "async": Path(__file__).with_name("async_ledger.py"),
+}
 _END_WITHIN = 8.0
 
 
@@ -21,8 +25,9 @@ _END_WITHIN = 8.0
 class Client:
     """One ledger application: its process, and its events so far, oldest first.
 
-    ``schema`` is both its name and where its tables are; ``log`` takes its standard error. A
-    process that is stuck may be replaced by a new one: the events go on.
+    ``schema`` is both its name and where its tables are; ``log`` takes its standard error;
+    ``workers`` says how many threads or tasks of each role it has. A process that is stuck may be
+    replaced by a new one: the events go on.
     """
 
     def __init__(
@@ -32,13 +37,15 @@ class Client:
         urls: tuple[str, str],
         environment: Mapping[str, str],
         log: Path,
+        mode: Mode = "threads",
     ) -> None:
         self.schema = schema
         self.title = title
+        self.workers = TASKS if mode == "async" else THREADS
         self.events: list[Event] = []
         self.restarts: list[float] = []
         """When a stuck process was replaced (``time.monotonic()`` seconds)."""
-        self._command = [sys.executable, str(_PROGRAM), *urls]
+        self._command = [sys.executable, str(_PROGRAMS[mode]), *urls]
         self._environment = dict(environment)
         self._log = log
         self._process: subprocess.Popen[str] | None = None

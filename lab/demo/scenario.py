@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import final
 
 from aurora_lab import Cluster, eventually
-from events import THREADS, Role
+from events import Role
 from recorder import Client
 
 CRASH_BOUND = 2.0
@@ -180,10 +180,10 @@ class Scenario:
 
     def _works(self, client: Client, since: float) -> bool:
         roles: tuple[Role, Role] = ("write", "read")
-        return all(len(client.active(role, since)) == THREADS[role] for role in roles)
+        return all(len(client.active(role, since)) == client.workers[role] for role in roles)
 
     def _recovered(self, client: Client, fault: Fault, at: float, server: str) -> bool:
-        return len(client.active(fault.role, at, without=server)) == THREADS[fault.role]
+        return len(client.active(fault.role, at, without=server)) == client.workers[fault.role]
 
     def _wait(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Wait for a condition, at most so long; tell whether it was met."""
