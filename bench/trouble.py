@@ -13,7 +13,6 @@ from aurora_lab import Cluster, eventually
 
 from aws_advanced_python_wrapper import mysql_connector
 from aws_advanced_python_wrapper import psycopg as face
-from aws_advanced_python_wrapper.errors import FailoverError
 
 from .figures import Figure, median, percentile
 
@@ -60,7 +59,7 @@ class _Call(threading.Thread):
         try:
             self._cursor.execute(self._sql)
             self._cursor.fetchall()
-        except FailoverError:
+        except (face.Error, mysql_connector.Error):
             self.ended_at = time.monotonic()
 
     def heard(self, within: float = 60) -> float:

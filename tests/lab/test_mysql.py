@@ -140,6 +140,19 @@ def test_lost_writer_is_replaced(mysql_cluster: Cluster, connect: Connect, how: 
     assert where(connection) == mysql_cluster.truth().writer != old
 
 
+def test_lost_reader_is_replaced_by_another(mysql_cluster: Cluster, use_pure: bool) -> None:
+    endpoint = mysql_cluster.reader_endpoint
+    with face.connect(
+        mysql_cluster.dsn(endpoint), use_pure=use_pure, autocommit=True
+    ) as connection:
+        lost = where(connection)
+        assert lost != mysql_cluster.writer.id
+        mysql_cluster.lose_reader(lost)
+        with pytest.raises(errors.FailoverSuccessError):
+            where(connection)
+        assert where(connection) not in (lost, mysql_cluster.writer.id)
+
+
 def test_frozen_writer_is_left_by_default_settings(
     mysql_cluster: Cluster, connect: Connect
 ) -> None:
