@@ -49,7 +49,7 @@ PLAIN_MYSQL: dict[str, Any] = {"engine": "mysql", "kind": "plain", "domain": "pl
 REPEATS = 10
 SUITE_REPEATS = 3
 _KILLED = "the test kills its own backend: our connection is on a new one afterwards, not broken"
-EXPECTED_WITH_PLUGINS = {
+_EXPECTED = {
     "tests.test_connection::test_broken": _KILLED,
     "tests.test_connection::test_broken_connection": _KILLED,
     "tests.test_connection::test_right_exception_on_server_disconnect": (
@@ -58,6 +58,10 @@ EXPECTED_WITH_PLUGINS = {
     "tests.pool.test_pool::test_stats_check": (
         "the test kills a pooled backend and wants the pool to count it as lost; it is replaced"
     ),
+}
+EXPECTED_WITH_PLUGINS = {
+    **_EXPECTED,
+    **{name.replace("::", "_async::"): reason for name, reason in _EXPECTED.items()},
 }
 
 
