@@ -93,7 +93,7 @@ compliance: setup  ## SQLAlchemy's dialect compliance suite, ours beside the sto
 	$(RUN) tests/conformance/run.py sqlalchemy
 
 .PHONY: bench
-bench: setup  ## Measure: QUICK=1 for two minutes
+bench: setup  ## Measure: QUICK=1 for fewer rounds
 	$(RUN) -m bench $(if $(QUICK),--quick)
 
 .PHONY: soak

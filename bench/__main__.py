@@ -92,7 +92,7 @@ def write_report(figures: list[Figure], facts: dict[str, Any]) -> None:
 def main() -> None:
     """Run; exit with 1 if a figure is beyond its bound."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: two minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
     options = parser.parse_args()
     resolver = Resolver.of_this_process()
     if resolver is None:

@@ -74,7 +74,8 @@ def interleaved(connection: Any, stock: Any, batch: Batch) -> dict[str, float]:
     """The figures of this process, in microseconds.
 
     The two share one link: two connections to the same server differ by more than what is
-    measured here.
+    measured here. Each turn is the median of its statements: some of them meet an interruption
+    that has nothing to do with either.
     """
     ours: list[float] = []
     bare: list[float] = []
@@ -95,10 +96,12 @@ def batch_of(ask: Callable[[Any], None]) -> Batch:
     """A batch of ``ask``, which runs one statement."""
 
     def run(one: Any) -> float:
-        started = perf_counter_ns()
+        times: list[int] = []
         for _ in range(_STATEMENTS):
+            started = perf_counter_ns()
             ask(one)
-        return (perf_counter_ns() - started) / _STATEMENTS / 1000
+            times.append(perf_counter_ns() - started)
+        return median(times) / 1000
 
     return run
 
@@ -122,11 +125,13 @@ def asyncio_in_this_process(dsn: str) -> dict[str, float]:
     loop = asyncio.new_event_loop()
 
     async def ask_in_turn(connection: Any) -> float:
-        started = perf_counter_ns()
+        times: list[int] = []
         for _ in range(_STATEMENTS):
+            started = perf_counter_ns()
             cursor = await connection.execute("SELECT 1")
             await cursor.fetchone()
-        return (perf_counter_ns() - started) / _STATEMENTS / 1000
+            times.append(perf_counter_ns() - started)
+        return median(times) / 1000
 
     async def both() -> tuple[Any, Any]:
         connection = await async_face.connect(dsn, autocommit=True, prepare_threshold=None)
@@ -189,7 +194,7 @@ def door(cluster: Cluster) -> Iterator[Figure]:
 
 def connects(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     """A warm connect by the cluster endpoint: the cluster is known and its monitor runs."""
-    rounds = 100 if quick else 600
+    rounds = 100 if quick else 3000
     keeper = face.connect(cluster.dsn())
     ours: list[float] = []
     bare: list[float] = []

@@ -157,7 +157,7 @@ nb::object tuple_of(const Request& request) {
 // wait for a server all code and data have to be fetched into the processor's caches anew, and
 // nanobind's way to a method costs more than what the method does.
 template <const char* (Session::*method)() noexcept>
-PyObject* call_plainly(PyObject* self, PyObject*) noexcept {
+[[gnu::hot]] PyObject* call_plainly(PyObject* self, PyObject*) noexcept {
     const char* verdict = (nb::inst_ptr<Session>(nb::handle{self})->*method)();
     if (verdict == nullptr) [[likely]] {
         Py_RETURN_NONE;

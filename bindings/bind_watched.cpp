@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include <nanobind/nanobind.h>
 #include <structmember.h>
@@ -15,28 +16,106 @@ using namespace aws_wrapper;
 
 namespace {
 
+// What a connection with watched methods begins with: its session lies in the object itself,
+// since a look into the dictionary of an instance costs five lines of the processor's cache.
+struct WatchedConnection {
+    PyObject head;
+    PyObject* held;    // what `session` lies in, or null
+    Session* session;  // null while no call is watched
+};
+
 // A driver's method, as a call that monitors may end and failover may answer. It stands on the path
 // of every statement, so it is C: after the wait for a server all code and data have to be fetched
 // into the processor's caches anew, and a Python function with *args and **kwargs costs ten times
 // as much.
 struct WatchedMethod {
     PyObject head;
-    PyObject* method;  // the driver's
-    bool may_set;      // its first argument is a statement that may change the session's settings
+    PyObject* method;    // the driver's
+    PyTypeObject* type;  // of the connections that were seen last, a WatchedConnection
+    bool may_set;        // its first argument is a statement that may change the session's settings
     vectorcallfunc call;
 };
 
-// Names and types that are looked up once, and kept for ever.
-struct Known {
-    PyObject* session_name{PyUnicode_InternFromString("_session")};
-    PyTypeObject* session_type{reinterpret_cast<PyTypeObject*>(nb::type<Session>().ptr())};
-    PyObject* bound_method_type{
-        nb::object{nb::module_::import_("types").attr("MethodType")}.release().ptr()};
+int visit_connection(PyObject* self, visitproc visit, void* arg) noexcept {
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(reinterpret_cast<WatchedConnection*>(self)->held);
+    return 0;
+}
+
+int clear_connection(PyObject* self) noexcept {
+    auto* connection = reinterpret_cast<WatchedConnection*>(self);
+    connection->session = nullptr;
+    Py_CLEAR(connection->held);
+    return 0;
+}
+
+void destroy_connection(PyObject* self) noexcept {
+    PyObject_GC_UnTrack(self);
+    clear_connection(self);
+    auto* type = Py_TYPE(self);
+    reinterpret_cast<freefunc>(PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+PyObject* session_of(PyObject* self, void*) noexcept {
+    PyObject* held = reinterpret_cast<WatchedConnection*>(self)->held;
+    return Py_NewRef(held == nullptr ? Py_None : held);
+}
+
+int set_session(PyObject* self, PyObject* value, void*) noexcept {
+    clear_connection(self);
+    if (value == nullptr || value == Py_None) {
+        return 0;
+    }
+    if (!nb::isinstance<Session>(value)) {
+        PyErr_SetString(PyExc_TypeError, "_session must be a Session or None");
+        return -1;
+    }
+    auto* connection = reinterpret_cast<WatchedConnection*>(self);
+    connection->held = Py_NewRef(value);
+    connection->session = nb::inst_ptr<Session>(nb::handle{value});
+    return 0;
+}
+
+PyGetSetDef kConnectionGetters[] = {
+    {"_session", &session_of, &set_session, "The Session; None while no call is watched.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
-const Known& known() {
-    static const Known all;
-    return all;
+PyType_Slot kConnectionSlots[] = {
+    {Py_tp_doc, const_cast<char*>("What a class with watched() methods derives from.")},
+    {Py_tp_traverse, reinterpret_cast<void*>(&visit_connection)},
+    {Py_tp_clear, reinterpret_cast<void*>(&clear_connection)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(&destroy_connection)},
+    {Py_tp_getset, kConnectionGetters},
+    {0, nullptr},
+};
+
+PyType_Spec kConnectionSpec{
+    "aws_advanced_python_wrapper._engine.WatchedConnection", sizeof(WatchedConnection), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, kConnectionSlots};
+
+// Made when the module is, and kept for ever.
+PyTypeObject* connection_type = nullptr;
+
+PyTypeObject* make_type(PyType_Spec& spec) {
+    auto* type = PyType_FromSpec(&spec);
+    if (type == nullptr) {
+        nb::raise_python_error();
+    }
+    return reinterpret_cast<PyTypeObject*>(type);
+}
+
+// Whether objects of this type begin as a WatchedConnection does; it is remembered then.
+bool is_watched(WatchedMethod* watched, PyTypeObject* type) {
+    if (PyType_IsSubtype(type, connection_type) == 0) {
+        return false;
+    }
+    auto* before = watched->type;
+    Py_INCREF(type);
+    watched->type = type;
+    Py_XDECREF(before);
+    return true;
 }
 
 // "SET" or "USE", in upper, lower or capitalized letters, as text or bytes.
@@ -95,10 +174,10 @@ void answer_failure(PyObject* connection, const char* verdict) {
     Py_XDECREF(traceback);
 }
 
-PyObject* call_watched(PyObject* callable,
-                       PyObject* const* args,
-                       std::size_t flags_and_count,
-                       PyObject* keywords) noexcept {
+[[gnu::hot]] PyObject* call_watched(PyObject* callable,
+                                    PyObject* const* args,
+                                    std::size_t flags_and_count,
+                                    PyObject* keywords) noexcept {
     auto* watched = reinterpret_cast<WatchedMethod*>(callable);
     const auto unwatched = [&] {
         return PyObject_Vectorcall(watched->method, args, flags_and_count, keywords);
@@ -108,28 +187,27 @@ PyObject* call_watched(PyObject* callable,
         return unwatched();  // it says that there is no connection
     }
     PyObject* connection = args[0];
-    const auto held = nb::steal(PyObject_GetAttr(connection, known().session_name));
-    if (!held.is_valid()) {
-        return nullptr;
-    }
-    if (Py_TYPE(held.ptr()) != known().session_type) {
+    if (Py_TYPE(connection) != watched->type && !is_watched(watched, Py_TYPE(connection))) {
         return unwatched();
     }
-    auto& session = *nb::inst_ptr<Session>(held);
-    if (!session.enter()) {
+    auto* session = reinterpret_cast<WatchedConnection*>(connection)->session;
+    if (session == nullptr || !session->enter()) {
         return unwatched();
     }
+    // The connection may let go of it meanwhile.
+    PyObject* held = Py_NewRef(reinterpret_cast<WatchedConnection*>(connection)->held);
     PyObject* result = nullptr;
-    if (const char* verdict = session.begin_call(); verdict != nullptr) [[unlikely]] {
+    if (const char* verdict = session->begin_call(); verdict != nullptr) [[unlikely]] {
         result = PyObject_CallMethod(connection, "_give_up", "s", verdict);
     } else {
         result = unwatched();
-        verdict = session.end_call();
+        verdict = session->end_call();
         if (result == nullptr) {
             answer_failure(connection, verdict);
         }
     }
-    session.leave();
+    session->leave();
+    Py_DECREF(held);
     if (watched->may_set && result != nullptr) {
         // The values of keywords follow those without one.
         const Py_ssize_t all = count + (keywords == nullptr ? 0 : PyTuple_Size(keywords));
@@ -144,7 +222,14 @@ PyObject* bind_to(PyObject* self, PyObject* connection, PyObject*) noexcept {
     if (connection == nullptr) {
         return Py_NewRef(self);
     }
-    return PyObject_CallFunctionObjArgs(known().bound_method_type, self, connection, nullptr);
+#ifdef Py_LIMITED_API
+    static PyObject* method =
+        nb::object{nb::module_::import_("types").attr("MethodType")}.release().ptr();
+    PyObject* parts[] = {self, connection};
+    return PyObject_Vectorcall(method, parts, 2, nullptr);
+#else
+    return PyMethod_New(self, connection);
+#endif
 }
 
 // What is asked of it but not its own is asked of the driver's method: __name__, __doc__, ...
@@ -164,11 +249,13 @@ PyObject* documentation_of(PyObject* self, void*) noexcept {
 int visit(PyObject* self, visitproc visit, void* arg) noexcept {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->method);
+    Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->type);
     return 0;
 }
 
 int clear(PyObject* self) noexcept {
     Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->method);
+    Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->type);
     return 0;
 }
 
@@ -208,17 +295,37 @@ PyType_Spec kSpec{"aws_advanced_python_wrapper._engine.WatchedMethod", sizeof(Wa
                       Py_TPFLAGS_METHOD_DESCRIPTOR,
                   kSlots};
 
+// Asked before each statement by the cursors of the C build.
+nb::object open_or_closed(nb::object open, nb::object closed) {
+    return nb::cpp_function(
+        [open = std::move(open), closed = std::move(closed)](nb::handle connection) -> nb::object {
+            static PyObject* link_name = PyUnicode_InternFromString("_cmysql");
+            static PyObject* connected_name = PyUnicode_InternFromString("connected");
+            const auto link = nb::steal(PyObject_GetAttr(connection.ptr(), link_name));
+            if (!link.is_valid()) {
+                nb::raise_python_error();
+            }
+            if (link.is_none()) {
+                return closed;
+            }
+            PyObject* arguments[] = {link.ptr()};
+            const auto connected =
+                nb::steal(PyObject_VectorcallMethod(connected_name, arguments, 1, nullptr));
+            if (!connected.is_valid()) {
+                nb::raise_python_error();
+            }
+            return connected.ptr() == Py_True ? open : closed;
+        });
+}
+
 nb::object watched(nb::callable method, bool may_set) {
-    static auto* type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&kSpec));
-    if (type == nullptr) {
-        nb::raise_python_error();
-    }
-    known();
+    static auto* type = make_type(kSpec);
     auto* self = PyObject_GC_New(WatchedMethod, type);
     if (self == nullptr) {
         nb::raise_python_error();
     }
     self->method = method.release().ptr();
+    self->type = nullptr;
     self->may_set = may_set;
     self->call = &call_watched;
     PyObject_GC_Track(self);
@@ -228,11 +335,19 @@ nb::object watched(nb::callable method, bool may_set) {
 }  // namespace
 
 void bind_watched(nb::module_& module) {
+    connection_type = make_type(kConnectionSpec);
+    module.attr("WatchedConnection") = nb::handle{connection_type};
+    module.def(
+        "open_or_closed", &open_or_closed, "open"_a, "closed"_a,
+        nb::sig("def open_or_closed(open: typing.Any, closed: typing.Any) -> "
+                "collections.abc.Callable[[typing.Any], typing.Any]"),
+        "A function that gives `open` or `closed`, as a connection of mysql-connector's C build "
+        "is. Asks no server.");
     module.def(
         "watched", &watched, "method"_a, nb::kw_only(), "may_set"_a = false,
         nb::sig("def watched(method: collections.abc.Callable[..., typing.Any], *, "
                 "may_set: bool = False) -> collections.abc.Callable[..., typing.Any]"),
-        "A method of a connection class, made of the driver's, during which the connection's "
+        "A method of a WatchedConnection, made of the driver's, during which the connection's "
         "`_session` is in a call; without one, and within another such method, it is the driver's "
         "method. An error goes to the connection's `_call_failed(error, verdict)`, which raises "
         "what answers it or lets it stand; `_give_up(verdict)` is called in place of a call on a "

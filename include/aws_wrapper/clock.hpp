@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <time.h>
+
 #include <atomic>
 #include <chrono>
 
@@ -18,12 +20,15 @@ public:
     using time_point = std::chrono::time_point<Clock>;
     static constexpr bool is_steady = true;
 
-    static time_point now() noexcept {
+    [[gnu::hot]] static time_point now() noexcept {
         if (const auto* source = source_.load(std::memory_order_relaxed); source != nullptr)
             [[unlikely]] {
             return time_point{duration{source->load(std::memory_order_relaxed)}};
         }
-        return time_point{std::chrono::steady_clock::now().time_since_epoch()};
+        // What std::chrono::steady_clock::now() does, without two pages of code more.
+        timespec now{};
+        ::clock_gettime(CLOCK_MONOTONIC, &now);
+        return time_point{std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}};
     }
 
 private:

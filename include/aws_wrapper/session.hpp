@@ -15,6 +15,7 @@
 
 namespace aws_wrapper {
 
+class CallSlot;
 class Driver;
 
 /// The engine's side of one application connection: its plugins, its cluster, and the watch over
@@ -78,6 +79,7 @@ public:
 private:
     class State;
     std::unique_ptr<State> state_;
+    CallSlot* slot_{nullptr};  // of the state, at hand for each call; null if nothing is watched
     bool entered_{false};
 };
 

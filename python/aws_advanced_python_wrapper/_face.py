@@ -27,7 +27,7 @@ _VERDICTS = {
 }
 
 
-class Face(AwsWrapperConnection):
+class Face(_engine.WatchedConnection, AwsWrapperConnection):
     """The part of a connection class that does not depend on its driver.
 
     A driver's face brackets each call that may wait for the server with ``_begin_call()`` and
@@ -39,7 +39,6 @@ class Face(AwsWrapperConnection):
     _lost_error: ClassVar[type[Exception]]
     """What the driver raises when a link is lost."""
 
-    _session: _engine.Session | None = None
     _begin_call: Callable[[], str | None] | None = None
     _end_call: Callable[[], str | None]
     _report: FailoverReport | None = None

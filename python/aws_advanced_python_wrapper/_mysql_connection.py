@@ -308,21 +308,13 @@ class MySqlFace(Face):
 class Closed(int):
     """A truth value that may be called, since the C build has ``is_closed()`` as a method."""
 
-    def __call__(self) -> bool:
-        """The value itself."""
-        return bool(self)
-
     def __repr__(self) -> str:
         return repr(bool(self))
 
 
-_OPEN, _CLOSED = Closed(False), Closed(True)
-
-
-def _is_closed_in_c_build(self: Any) -> Closed:
-    # Its cursors ask before each statement.
-    link = self._cmysql
-    return _CLOSED if link is None or not link.connected() else _OPEN
+# Without a function in Python: the C build's cursors ask before each statement.
+_OPEN: Closed = type("Open", (Closed,), {"__call__": False.__bool__})(False)
+_CLOSED: Closed = type("Closed", (Closed,), {"__call__": True.__bool__})(True)
 
 
 def _instrument(face: type[MySqlFace]) -> None:
@@ -331,7 +323,7 @@ def _instrument(face: type[MySqlFace]) -> None:
         if method is not None:
             setattr(face, name, _engine.watched(method))
     if hasattr(face._driver_class, "is_closed"):
-        face.is_closed = property(_is_closed_in_c_build)  # type: ignore[assignment]
+        face.is_closed = property(_engine.open_or_closed(_OPEN, _CLOSED))  # type: ignore[assignment]
     face.cmd_query = _engine.watched(face._driver_class.cmd_query, may_set=True)
 
 

@@ -138,6 +138,33 @@ TEST(CallSlot, ShowsTheCallThatRuns) {
     EXPECT_EQ(slot.view().call, 2U);
 }
 
+TEST(CallSlot, ACallHasToWakeAMonitorThatSleeps) {
+    CallSlot slot{WatchParams{}, WatchedSocket{}, t0};
+    EXPECT_FALSE(slot.begin(t0)) << "the first call of a link";
+    slot.wake();
+    slot.end();
+    EXPECT_TRUE(slot.begin(t0));
+    slot.end();
+    slot.fall_asleep();
+    EXPECT_FALSE(slot.begin(t0));
+    EXPECT_TRUE(slot.view().active) << "the monitor sees the call as soon as it is awake";
+}
+
+TEST(CallSlot, NoCallBeginsOnALinkThatWasShutDown) {
+    const SocketPair pair;
+    CallSlot slot{WatchParams{}, WatchedSocket{pair.own}, t0};
+    slot.wake();
+    slot.begin(t0);
+    ASSERT_TRUE(slot.abort(1, AbortReason::host_unhealthy));
+    slot.end();
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_FALSE(slot.begin(t0));
+        EXPECT_FALSE(slot.view().active);
+        EXPECT_EQ(slot.aborted(), AbortReason::host_unhealthy);
+        EXPECT_EQ(slot.end(), AbortReason::host_unhealthy);
+    }
+}
+
 TEST(CallSlot, AVerdictEndsTheCallThatItWasMeantFor) {
     const SocketPair pair;
     CallSlot slot{WatchParams{}, WatchedSocket{pair.own}, t0};

@@ -59,12 +59,9 @@ public:
     AppLink(const AppLink&) = delete;
     AppLink& operator=(const AppLink&) = delete;
 
-    void begin() {
-        slot_->begin(Clock::now());
-        EXPECT_TRUE(watch_->call_began());
-    }
+    void begin() { EXPECT_TRUE(slot_->begin(Clock::now()) || watch_->call_began(*slot_)); }
     AbortReason end() { return slot_->end(); }
-    bool call_began() { return watch_->call_began(); }
+    bool call_began() { return watch_->call_began(*slot_); }
     AbortReason aborted() const { return slot_->aborted(); }
     void close() {
         if (slot_) {

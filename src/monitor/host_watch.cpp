@@ -45,19 +45,28 @@ HostWatch::Scan HostWatch::scan() const {
     return scan;
 }
 
-bool HostWatch::wake_up() noexcept {
-    if (ended_.load(std::memory_order_acquire)) {
+bool HostWatch::call_began(CallSlot& slot) noexcept {
+    if (ended()) {
         return false;
     }
+    slot.wake();
     if (asleep_.exchange(false, std::memory_order_seq_cst)) {
         wake_();
     }
     return true;
 }
 
+void HostWatch::fall_asleep() noexcept {
+    asleep_.store(true, std::memory_order_seq_cst);
+    const std::lock_guard guard{mutex_};
+    for (const auto& slot : slots_) {
+        slot->fall_asleep();
+    }
+}
+
 void HostWatch::end() noexcept {
     ended_.store(true, std::memory_order_release);
-    asleep_.store(true, std::memory_order_seq_cst);
+    fall_asleep();
 }
 
 }  // namespace aws_wrapper

@@ -16,8 +16,10 @@ namespace aws_wrapper {
 /// The connections of this process that are on one host, as its monitor sees them.
 ///
 /// While nothing runs the monitor sleeps, and the next call has to wake it: call_began() does so.
-/// The two sides can't miss each other: a call stores its slot and then reads `asleep_`, the
-/// monitor stores `asleep_` and then reads the slots, all in one total order.
+/// The two sides can't miss each other: a call stores its slot's word and then reads its
+/// `asleep_`; the monitor stores `asleep_`, here and then in each slot, and then reads the words,
+/// all in one total order. A call that finds its slot awake finds the monitor awake, or about to
+/// read the slots once more.
 class HostWatch {
 public:
     explicit HostWatch(std::function<void()> wake)
@@ -26,14 +28,10 @@ public:
     void add(std::shared_ptr<CallSlot> slot);
     void remove(const CallSlot& slot) noexcept;
 
-    /// To be called right after CallSlot::begin(). Returns false if this watch has come to its
-    /// end (the engine was released, or the process forked): the connection must be armed anew.
-    bool call_began() noexcept {
-        if (belongs_to_parent()) [[unlikely]] {
-            return false;
-        }
-        return !asleep_.load(std::memory_order_seq_cst) || wake_up();
-    }
+    /// To be called when CallSlot::begin() asks for it: wakes the monitor. Returns false if this
+    /// watch has come to its end (the engine was released, or the process forked): the connection
+    /// must be armed anew.
+    bool call_began(CallSlot& slot) noexcept;
 
     /// True in a child of the process that made it.
     bool belongs_to_parent() const noexcept {
@@ -53,13 +51,11 @@ public:
     };
     /// For the monitor.
     Scan scan() const;
-    void fall_asleep() noexcept { asleep_.store(true, std::memory_order_seq_cst); }
+    void fall_asleep() noexcept;
     void stay_awake() noexcept { asleep_.store(false, std::memory_order_seq_cst); }
     void end() noexcept;
 
 private:
-    bool wake_up() noexcept;
-
     std::atomic<bool> asleep_{true};
     std::atomic<bool> ended_{false};
     std::function<void()> wake_;

@@ -178,24 +178,15 @@ public:
         arm();
     }
 
-    const char* begin_call() noexcept {
-        if (!slot_) {
-            return nullptr;
-        }
+    CallSlot* slot() const noexcept { return slot_.get(); }
+
+    // The part of begin_call() that few calls need.
+    AbortReason call_began() noexcept {
         const auto aborted = slot_->aborted();
-        slot_->begin(Clock::now());
-        if (!watch_->call_began()) [[unlikely]] {
+        if (aborted == AbortReason::none && !watch_->call_began(*slot_)) {
             arm_anew();
         }
-        return aborted == AbortReason::none ? nullptr : to_string(aborted);
-    }
-
-    const char* end_call() noexcept {
-        if (!slot_) {
-            return nullptr;
-        }
-        const auto reason = slot_->end();
-        return reason == AbortReason::none ? nullptr : to_string(reason);
+        return aborted;
     }
 
     void disarm() noexcept {
@@ -264,7 +255,7 @@ private:
         leave_watch();
         arm();
         if (watch_) {
-            watch_->call_began();
+            watch_->call_began(*slot_);
         }
     }
 
@@ -298,10 +289,31 @@ bool Session::idle() const noexcept { return state_->idle(); }
 const Settings& Session::settings() const noexcept { return state_->settings(); }
 Operation Session::open() { return state_->open(); }
 Operation Session::recover(CallFailure failure) { return state_->recover(std::move(failure)); }
-void Session::link_adopted(const LinkFacts& facts) { state_->link_adopted(facts); }
-void Session::close() noexcept { state_->disarm(); }
-const char* Session::begin_call() noexcept { return state_->begin_call(); }
-const char* Session::end_call() noexcept { return state_->end_call(); }
+
+void Session::link_adopted(const LinkFacts& facts) {
+    state_->link_adopted(facts);
+    slot_ = state_->slot();
+}
+
+void Session::close() noexcept {
+    state_->disarm();
+    slot_ = nullptr;
+}
+
+[[gnu::hot]] const char* Session::begin_call() noexcept {
+    if (slot_ == nullptr || slot_->begin(Clock::now())) [[likely]] {
+        return nullptr;
+    }
+    const auto aborted = state_->call_began();
+    slot_ = state_->slot();
+    return aborted == AbortReason::none ? nullptr : to_string(aborted);
+}
+
+[[gnu::hot]] const char* Session::end_call() noexcept {
+    const auto reason = slot_ == nullptr ? AbortReason::none : slot_->end();
+    return reason == AbortReason::none ? nullptr : to_string(reason);
+}
+
 const FailoverReport& Session::report() const noexcept { return state_->report(); }
 const std::string& Session::host_id() const noexcept { return state_->current_host(); }
 TopologyPtr Session::topology() const { return state_->topology(); }
