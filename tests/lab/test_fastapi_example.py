@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,8 @@ def service(aurora_cluster: Cluster) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    with aurora_cluster.connect(aurora_cluster.writer.id) as admin:
+        admin.execute("DROP TABLE IF EXISTS note")  # of another test
     login = f"{aurora_cluster.user}:{aurora_cluster.password}"
     where = f"{aurora_cluster.writer_endpoint}/{aurora_cluster.database}"
     command = [sys.executable, "-m", "uvicorn", "fastapi_notes:app", "--port", str(port)]
@@ -38,10 +41,13 @@ def service(aurora_cluster: Cluster) -> Iterator[str]:
         },
     ) as process:
         address = f"http://127.0.0.1:{port}"
-        eventually(lambda: answers(f"{address}/notes"), within=30)
-        yield address
-        process.terminate()
-        assert process.wait(30) == 0
+        try:
+            eventually(lambda: answers(f"{address}/notes"), within=30)
+            yield address
+        finally:
+            process.terminate()
+            ended = process.wait(30)
+    assert ended in (0, -signal.SIGTERM)  # uvicorn ends as it was told to
 
 
 def answers(url: str) -> bool:
