@@ -245,14 +245,15 @@ def compare_pep249(cluster: Cluster, folder: Path) -> list[str]:
     return complaints
 
 
-def compare_postgresql_dialects(resolver: Resolver) -> list[str]:
-    """SQLAlchemy's suite on PostgreSQL."""
-    with Cluster(readers=1, resolver=resolver) as cluster:
+def compare_postgresql_dialects(resolver: Resolver, kind: str = "") -> list[str]:
+    """SQLAlchemy's suite on PostgreSQL; ``kind`` "_async" is the dialect for asyncio."""
+    domain = f"suite{kind.replace('_', '-')}.us-east-1.rds.amazonaws.com"
+    with Cluster(readers=1, resolver=resolver, domain=domain) as cluster:
         with cluster.connect(cluster.writer.id) as admin:
             for schema in ("test_schema", "test_schema_2"):
                 admin.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {cluster.user}")
         suite = SqlAlchemySuite(cluster, "PostgreSql")
-        return suite.compare("postgresql+psycopg", "postgresql+aws_wrapper_psycopg")
+        return suite.compare(f"postgresql+psycopg{kind}", f"postgresql+aws_wrapper_psycopg{kind}")
 
 
 def compare_mysql_dialects(resolver: Resolver, use_pure: bool) -> list[str]:
@@ -276,6 +277,7 @@ def compare_sqlalchemy(resolver: Resolver) -> list[str]:
     with ThreadPoolExecutor(2) as pool:
         pairs = [
             pool.submit(compare_postgresql_dialects, resolver),
+            pool.submit(compare_postgresql_dialects, resolver, "_async"),
             pool.submit(compare_mysql_dialects, resolver, True),
             pool.submit(compare_mysql_dialects, resolver, False),
         ]

@@ -4,25 +4,25 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import json
 import random
-import time
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
+import commit_tasks
 import pytest
 from aurora_lab import Cluster, eventually
-from psycopg_pool import AsyncConnectionPool
 
 from aws_advanced_python_wrapper import errors
 from aws_advanced_python_wrapper.aio import psycopg as face
 from commit_ledger import Ledger, create_ledger, percentiles
+from lab_help import user_environment
 
 Times = Callable[[int, int], int]
 Tell = Callable[[str], None]
-_TASKS = 200
-_CONNECTIONS = 10
 
 
 async def off_loop(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -30,82 +30,87 @@ async def off_loop(function: Callable[..., Any], *args: Any, **kwargs: Any) -> A
 
 
 class Tasks:
-    """Tasks that commit one row after the other, each under a key of its own."""
+    """The tasks of ``commit_tasks.py``, as this process hears of them."""
 
-    def __init__(self, pool: AsyncConnectionPool[Any], ledger: Ledger) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self.heard: list[float] = []
-        self._pool = pool
-        self._ledger = ledger
-        self._keys = itertools.count(1)
-        self._stopping = False
+        self.acknowledged = 0
+        self.result: dict[str, Any] = {}
+        self._process = subprocess.Popen(
+            [sys.executable, commit_tasks.__file__, cluster.dsn()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=user_environment(),
+        )
+        self._ready = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
-    async def run(self) -> None:
-        await asyncio.gather(*(self._work() for _ in range(_TASKS)))
+    def __enter__(self) -> Tasks:
+        assert self._ready.wait(60), "the tasks did not begin"
+        return self
 
-    def stop(self) -> None:
-        self._stopping = True
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait(10)
+        self._reader.join(10)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
-    async def _work(self) -> None:
-        while not self._stopping:
-            async with self._pool.connection() as connection:
-                await self._write(connection, next(self._keys))
+    def stop(self) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        assert self._process.wait(90) == 0
+        self._reader.join(10)
+        return self.result
 
-    async def _write(self, connection: Any, key: int) -> None:
-        committing = False
-        try:
-            await connection.execute("INSERT INTO ledger VALUES (%s)", [key])
-            committing = True
-            await connection.commit()
-            self._ledger.acknowledged.add(key)
-        except errors.TransactionResolutionUnknownError:
-            self.heard.append(time.monotonic())
-            (self._ledger.unknown if committing else self._ledger.refused).add(key)
-        except errors.FailoverSuccessError:
-            self.heard.append(time.monotonic())
-            self._ledger.refused.add(key)
-        except psycopg.Error:
-            self._ledger.refused.add(key)
-            await connection.rollback()
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            told = json.loads(line)
+            if "heard" in told:
+                self.heard.append(told["heard"])
+            elif "acknowledged" in told:
+                self.acknowledged = told["acknowledged"]
+            elif "ready" in told:
+                self._ready.set()
+            else:
+                self.result = told
 
 
 @pytest.mark.parametrize("how", ["crash", "freeze", "planned"])
 def test_every_commit_of_many_tasks_is_accounted_for(
     aurora_cluster: Cluster, times: Times, progress: Tell, record: Callable[..., None], how: str
 ) -> None:
-    ledger = Ledger()
     create_ledger(aurora_cluster)
     after_truth: list[float] = []
     rounds = times(2, 50 if how == "crash" else 15)
-
-    async def body() -> None:
-        async with AsyncConnectionPool(
-            aurora_cluster.dsn(),
-            connection_class=face.AsyncConnection,
-            min_size=_CONNECTIONS,
-            max_size=_CONNECTIONS,
-            open=False,
-            timeout=60,
-        ) as pool:
-            await pool.wait(30)
-            tasks = Tasks(pool, ledger)
-            work = asyncio.create_task(tasks.run())
-            for number in range(rounds):
-                progress(f"{number} of {rounds}")
-                await through_one_failover(tasks)
-            tasks.stop()
-            await asyncio.wait_for(work, 60)
-
-    async def through_one_failover(tasks: Tasks) -> None:
-        heard, done = len(tasks.heard), len(ledger.acknowledged)
-        failover = await off_loop(aurora_cluster.failover, how=how)
-        await off_loop(eventually, lambda: len(tasks.heard) >= heard + _CONNECTIONS, within=60)
-        await off_loop(eventually, lambda: len(ledger.acknowledged) > done + _TASKS, within=60)
-        after_truth.extend(at - failover.topology_published for at in tasks.heard[heard:])
-        await off_loop(aurora_cluster.heal)
-
-    asyncio.run(body())
+    with Tasks(aurora_cluster) as tasks:
+        for number in range(rounds):
+            progress(f"{number} of {rounds}")
+            heard, done = len(tasks.heard), tasks.acknowledged
+            failover = aurora_cluster.failover(how=how)
+            for_all = heard + commit_tasks.CONNECTIONS
+            eventually(lambda n=for_all: len(tasks.heard) >= n, within=60)
+            enough = done + commit_tasks.TASKS
+            eventually(lambda n=enough: tasks.acknowledged > n, within=60)
+            after_truth.extend(at - failover.topology_published for at in tasks.heard[heard:])
+            aurora_cluster.heal()
+        told = tasks.stop()
+    ledger = Ledger()
+    ledger.acknowledged = set(told["acknowledged_keys"])
+    ledger.unknown = set(told["unknown_keys"])
+    ledger.refused = set(told["refused_keys"])
     result = ledger.check(aurora_cluster)
-    record(rounds=rounds, heard_after_truth_ms=percentiles(after_truth), **result)
+    gap = told["longest_gap_ms"]
+    record(
+        rounds=rounds,
+        heard_after_truth_ms=percentiles(after_truth),
+        longest_gap_of_heartbeat_ms=gap,
+        **result,
+    )
     assert (result["lost"], result["doubled"], result["ghosts"]) == (0, 0, 0)
     assert result["acknowledged"] > 0
 
