@@ -8,8 +8,10 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import anyio
 import psycopg
 import pytest
+import uvloop
 from aurora_lab import Cluster, eventually
 from psycopg_pool import AsyncConnectionPool
 
@@ -232,3 +234,37 @@ def test_each_loop_of_a_process_has_its_connections(aurora_cluster: Cluster) -> 
     for thread in threads:
         thread.join(60)
     assert seen == [aurora_cluster.truth().writer] * 2
+
+
+def on_uvloop(body: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    loop = uvloop.new_event_loop()
+    loop.run_until_complete(body())
+    loop.close()
+
+
+@pytest.mark.parametrize("start", [on_uvloop, anyio.run])
+def test_loops_of_others_cancel_and_fail_over_the_same(
+    aurora_cluster: Cluster, start: Callable[[Callable[[], Any]], None]
+) -> None:
+    async def body() -> None:
+        with anyio.fail_after(60):
+            async with await face.connect(aurora_cluster.dsn(), autocommit=True) as connection:
+                with anyio.move_on_after(0.2) as scope:
+                    await connection.execute("SELECT pg_sleep(32)")
+                assert scope.cancelled_caught
+                # anyio cancels again and again: psycopg gives up to ask the server for an end.
+                assert connection.closed
+                assert connection.failover_report is None
+            async with await face.connect(aurora_cluster.dsn(), autocommit=True) as connection:
+
+                async def told() -> None:
+                    with pytest.raises(errors.FailoverSuccessError):
+                        await connection.execute("SELECT pg_sleep(33)")
+
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(told)
+                    await until(busy(aurora_cluster, "pg_sleep(33)"))
+                    await off_loop(aurora_cluster.failover, how="crash")
+                assert await where(connection) == aurora_cluster.truth().writer
+
+    start(body)
