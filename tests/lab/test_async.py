@@ -252,8 +252,7 @@ def test_loops_of_others_cancel_and_fail_over_the_same(
                 with anyio.move_on_after(0.2) as scope:
                     await connection.execute("SELECT pg_sleep(32)")
                 assert scope.cancelled_caught
-                # anyio cancels again and again: psycopg gives up to ask the server for an end.
-                assert connection.closed
+                # anyio cancels again and again: psycopg can't ask the server for an end.
                 assert connection.failover_report is None
             async with await face.connect(aurora_cluster.dsn(), autocommit=True) as connection:
 
