@@ -248,12 +248,13 @@ def test_loops_of_others_cancel_and_fail_over_the_same(
 ) -> None:
     async def body() -> None:
         with anyio.fail_after(60):
-            async with await face.connect(aurora_cluster.dsn(), autocommit=True) as connection:
-                with anyio.move_on_after(0.2) as scope:
-                    await connection.execute("SELECT pg_sleep(32)")
-                assert scope.cancelled_caught
-                # anyio cancels again and again: psycopg can't ask the server for an end.
-                assert connection.failover_report is None
+            connection = await face.connect(aurora_cluster.dsn(), autocommit=True)
+            with anyio.move_on_after(0.2) as scope:
+                await connection.execute("SELECT pg_sleep(32)")
+            assert scope.cancelled_caught
+            assert connection.failover_report is None
+            # anyio cancels again and again: psycopg can't ask the server for an end.
+            connection.invalidate()
             async with await face.connect(aurora_cluster.dsn(), autocommit=True) as connection:
 
                 async def told() -> None:
