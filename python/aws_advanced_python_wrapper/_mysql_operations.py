@@ -22,7 +22,7 @@ from ._mysql_link import (
 )
 from ._mysql_session import reset_prepared
 from ._mysql_socket import LinkSocket, SocketSearch
-from ._performer import Performer, raise_not_opened
+from ._performer import Performer, part_arguments, raise_not_opened
 from ._steps import DriverCall, LinkTimeout, Steps, drive
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
-_SIMPLE = (str, int, float, bool)
 _REPLAY_TIMEOUT = 5.0
 _REPLAY_ERRORS: tuple[type[Exception], ...] = (LinkTimeout, *DRIVER_ERRORS)
 # The server answered, and refused the user: its numbers for that.
@@ -53,14 +52,8 @@ def parse_arguments(
 ) -> tuple[_engine.Settings, dict[str, Any]]:
     """Part the wrapper's properties from the driver's arguments, which are not looked at."""
     try:
-        given = _engine.parse_conninfo(conninfo) if conninfo else {}
-        odd: dict[str, Any] = {}
-        for name, value in kwargs.items():
-            if isinstance(value, _SIMPLE):
-                given[name] = value
-            elif value is not None:
-                # Values of other types are none of ours; the driver tells what it thinks.
-                odd[name] = value
+        simple, odd = part_arguments(kwargs)
+        given = {**(_engine.parse_conninfo(conninfo) if conninfo else {}), **simple}
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("arguments of a connection: %s", _engine.masked(given))
         settings = _engine.parse_settings(given, "mysql")

@@ -9,6 +9,18 @@ from . import _engine
 from ._steps import EngineWait, Steps
 from .errors import FailoverReport
 
+_SIMPLE = (str, int, float, bool)
+
+
+def part_arguments(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part the values that may be the wrapper's properties from those of other types.
+
+    The latter are the driver's, which tells what it thinks of them. None is as not given.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    simple = {name: value for name, value in given.items() if isinstance(value, _SIMPLE)}
+    return simple, {name: value for name, value in given.items() if name not in simple}
+
 
 class Performer:
     """Does what an operation of the engine asks for, until it is over."""

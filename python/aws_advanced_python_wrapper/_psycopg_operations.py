@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from . import _engine
 from ._connection import AwsWrapperConnection
-from ._performer import Performer, raise_not_opened
+from ._performer import Performer, part_arguments, raise_not_opened
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_link import ask, facts, open_pgconn
 from ._steps import DriverCall, LinkTimeout, Steps
@@ -33,7 +33,6 @@ _CONNECT_ARGUMENTS = (
     "row_factory",
     "cursor_factory",
 )
-_SIMPLE = (str, int, float, bool)
 
 
 class PsycopgPerformer(Performer):
@@ -75,13 +74,8 @@ class Opening(PsycopgPerformer):
         except _engine.EngineError as error:
             conninfo_to_dict(conninfo)  # raises the driver's own complaint
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
-        odd: dict[str, Any] = {}
-        for name, value in kwargs.items():
-            if isinstance(value, _SIMPLE):
-                text[name] = value
-            elif value is not None:
-                # Values of other types are none of ours; psycopg tells what it thinks of them.
-                odd[name] = value
+        simple, odd = part_arguments(kwargs)
+        text |= simple
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("connecting with %s", _engine.masked(text))
         try:
