@@ -53,7 +53,8 @@ bool HostWatch::call_began(CallSlot& slot) noexcept {
     if (asleep_.exchange(false, std::memory_order_seq_cst)) {
         wake_();
     }
-    return true;
+    // Looked at again: if end() comes only now, it finds the slot awake and puts it to sleep.
+    return !ended_.load(std::memory_order_seq_cst);
 }
 
 void HostWatch::fall_asleep() noexcept {
@@ -65,7 +66,7 @@ void HostWatch::fall_asleep() noexcept {
 }
 
 void HostWatch::end() noexcept {
-    ended_.store(true, std::memory_order_release);
+    ended_.store(true, std::memory_order_seq_cst);
     fall_asleep();
 }
 

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/host_watch.hpp"
+
+#include <memory>
+
+#include <gtest/gtest.h>
+
+namespace aws_wrapper {
+namespace {
+
+using namespace std::chrono_literals;
+
+const TimePoint t0{1h};
+
+struct Watched {
+    Watched() { watch.add(slot); }
+
+    int woken{0};
+    HostWatch watch{[this] { ++woken; }};
+    std::shared_ptr<CallSlot> slot{std::make_shared<CallSlot>(WatchParams{}, WatchedSocket{}, t0)};
+};
+
+TEST(HostWatch, ACallWakesItsMonitorOnce) {
+    Watched host;
+    EXPECT_FALSE(host.slot->begin(t0));
+    EXPECT_TRUE(host.watch.call_began(*host.slot));
+    EXPECT_EQ(host.woken, 1);
+    host.slot->end();
+    EXPECT_TRUE(host.slot->begin(t0)) << "the monitor is awake";
+    host.slot->end();
+    host.watch.fall_asleep();
+    EXPECT_FALSE(host.slot->begin(t0));
+    EXPECT_TRUE(host.watch.call_began(*host.slot));
+    EXPECT_EQ(host.woken, 2);
+}
+
+TEST(HostWatch, ASecondLinkDoesNotWakeAMonitorThatIsAwake) {
+    Watched host;
+    host.watch.call_began(*host.slot);
+    const auto other = std::make_shared<CallSlot>(WatchParams{}, WatchedSocket{}, t0);
+    host.watch.add(other);
+    EXPECT_FALSE(other->begin(t0));
+    EXPECT_TRUE(host.watch.call_began(*other));
+    EXPECT_EQ(host.woken, 1);
+}
+
+TEST(HostWatch, AfterItsEndEachCallHasToBeArmedAnew) {
+    Watched host;
+    host.watch.call_began(*host.slot);
+    host.watch.end();
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_FALSE(host.slot->begin(t0));
+        EXPECT_FALSE(host.watch.call_began(*host.slot));
+        host.slot->end();
+    }
+}
+
+}  // namespace
+}  // namespace aws_wrapper
