@@ -112,9 +112,9 @@ bool is_watched(WatchedMethod* watched, PyTypeObject* type) {
         return false;
     }
     auto* before = watched->type;
-    Py_INCREF(type);
+    Py_INCREF(reinterpret_cast<PyObject*>(type));
     watched->type = type;
-    Py_XDECREF(before);
+    Py_XDECREF(reinterpret_cast<PyObject*>(before));
     return true;
 }
 
