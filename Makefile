@@ -12,7 +12,6 @@ RUN := $(VENV)/bin/python
 SOURCES := $(shell git ls-files -co --exclude-standard include src bindings cmake python lab CMakeLists.txt pyproject.toml VERSION constraints.txt tools 2>/dev/null)
 TEST_REQUIREMENTS := 'psycopg[binary]' psycopg-pool mysql-connector-python SQLAlchemy alembic Django cryptography \
 	pytest anyio greenlet uvloop fastapi uvicorn pproxy dnspython mypy ruff matplotlib clang-format clang-tidy
-# Two at a time. 3.12 and 3.13 share a build, so something else is between them.
 VERSIONS := 3.12:pinned 3.10:oldest 3.13:pinned
 say = @printf '\n== %s\n' "$(1)"
 
@@ -77,7 +76,7 @@ test-python: setup  ## The Python tests, on the lab
 	PYTHONPATH=tests/first $(RUN) -m pytest
 
 .PHONY: test-versions
-test-versions: setup  ## Smoke and lab tests on other Pythons, and on the oldest supported drivers
+test-versions: setup  ## Smoke and lab tests on other Pythons, and on the oldest supported drivers, two at a time
 	printf '%s\n' $(VERSIONS) | xargs -P 2 -I{} bash -c \
 		'told=$$(tools/test-version $$(tr : " " <<< {}) 2>&1); code=$$?; echo "$$told"; exit $$code'
 
