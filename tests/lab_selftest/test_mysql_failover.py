@@ -67,6 +67,14 @@ def test_failover_every_name_and_statement_tells_the_new_writer(mysql_cluster: C
             assert run(connection, "SELECT @@innodb_read_only") == [(read_only,)]
 
 
+def test_starting_a_server_leaves_the_temporary_tables_of_others(mysql_cluster: Cluster) -> None:
+    with connect(mysql_cluster) as connection:
+        run(connection, "CREATE TEMPORARY TABLE kept (n INT) ENGINE=Aria")
+        mysql_cluster.lose_reader(mysql_cluster.readers[0].id)
+        mysql_cluster.heal()
+        run(connection, "DROP TEMPORARY TABLE kept")
+
+
 def test_reader_endpoint_rotates_over_the_readers_only(mysql_cluster: Cluster) -> None:
     readers = {reader.public_address for reader in mysql_cluster.readers}
     seen = set()

@@ -74,6 +74,7 @@ class Server(Instance):
         self, site: Site, programs: Programs, password: str, extra_settings: Mapping[str, str]
     ) -> None:
         super().__init__(site, programs, password)
+        self._temporary = self.folder / "tmp"
         self._stopping = threading.Lock()
         self._settings = {
             **_SETTINGS,
@@ -81,6 +82,8 @@ class Server(Instance):
             "bind_address": self.address,
             "port": str(self.port),
             "datadir": str(self.data),
+            # Its own: a server that starts deletes all temporary tables that it finds there.
+            "tmpdir": str(self._temporary),
             "server_id": str(self.number),
         }
 
@@ -135,6 +138,9 @@ class Server(Instance):
         Does nothing to a running server.
         """
         self._primary = primary
+        if not self._temporary.exists():
+            self._temporary.mkdir(mode=0o700)
+            self._programs.give(self._temporary)
         role = {
             "read_only": "0" if primary is None else "1",
             "rpl_semi_sync_master_enabled": "1" if semi_sync else "0",
