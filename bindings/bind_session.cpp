@@ -288,7 +288,10 @@ void bind_session(nb::module_& module) {
             nb::for_getter(
                 nb::sig("def end_call(self) -> collections.abc.Callable[[], str | None]")),
             "It is over; tells why a monitor ended it, or None.")
-        .def_prop_ro("in_call", &Session::entered, "A method of watched() is under way.")
+        .def("enter", &Session::enter,
+             "Enter a method that is a call; false within another one, until leave().")
+        .def("leave", &Session::leave, "Leave a method that was entered.")
+        .def_prop_ro("in_call", &Session::entered, "A method that was entered is under way.")
         .def_prop_ro(
             "report", [](const Session& self) { return dict_of_report(self.report()); },
             "The report of the last failover.")

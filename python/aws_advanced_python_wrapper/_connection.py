@@ -10,6 +10,7 @@ from ._engine import Topology
 from .errors import AwsWrapperError, FailoverReport, UnsupportedOperationError
 
 _MYSQL = "mysql.connector"
+_MYSQL_AIO = "mysql.connector.aio"
 
 
 class AwsWrapperConnection:
@@ -49,18 +50,24 @@ class AwsWrapperConnection:
             from .psycopg import face_of
 
             return face_of(connection_class).connect(conninfo, **kwargs)
-        if isinstance(target, type) and _has_base(target, "MySQLConnectionAbstract", _MYSQL):
+        if (
+            isinstance(target, type)
+            and _has_base(target, "MySQLConnectionAbstract", _MYSQL)
+            and not _has_base(target, "MySQLConnection", _MYSQL_AIO)
+        ):
             from ._mysql_connection import face_of as mysql_face_of
 
             return mysql_face_of(target)(conninfo, **kwargs)
-        if getattr(target, "__module__", "").startswith(_MYSQL + "."):
+        module = f"{getattr(target, '__module__', '')}."
+        if module.startswith(_MYSQL + ".") and not module.startswith(_MYSQL_AIO + "."):
             from . import mysql_connector
 
             return mysql_connector.connect(conninfo, **kwargs)
         raise UnsupportedOperationError(
             f"connections by {target!r} are not supported; supported are "
             "psycopg.Connection.connect, the connect of its subclasses, mysql.connector.connect, "
-            "and mysql-connector's connection classes"
+            "and mysql-connector's connection classes; for asyncio there is "
+            "AsyncAwsWrapperConnection"
         )
 
     @property
@@ -110,7 +117,8 @@ class AsyncAwsWrapperConnection(AwsWrapperConnection):
         """Open a connection by a driver's connect function.
 
         ``target`` is ``psycopg.AsyncConnection.connect``, or the ``connect`` of your own subclass
-        of it. The rest is as for :meth:`AwsWrapperConnection.connect`.
+        of it; or ``mysql.connector.aio.connect``, or ``mysql.connector.aio.MySQLConnection`` or
+        your own subclass of it. The rest is as for :meth:`AwsWrapperConnection.connect`.
         """
         connection_class = getattr(target, "__self__", None)
         if isinstance(connection_class, type) and _has_base(
@@ -119,9 +127,20 @@ class AsyncAwsWrapperConnection(AwsWrapperConnection):
             from .aio.psycopg import face_of
 
             return await face_of(connection_class).connect(conninfo, **kwargs)
+        if isinstance(target, type) and _has_base(target, "MySQLConnection", _MYSQL_AIO):
+            from ._mysql_async import face_of as mysql_face_of
+
+            connection = mysql_face_of(target)(conninfo, **kwargs)
+            await connection.connect()
+            return connection
+        if f"{getattr(target, '__module__', '')}.".startswith(_MYSQL_AIO + "."):
+            from .aio import mysql_connector
+
+            return await mysql_connector.connect(conninfo, **kwargs)
         raise UnsupportedOperationError(
             f"connections by {target!r} are not supported; supported are "
-            "psycopg.AsyncConnection.connect and the connect of its subclasses"
+            "psycopg.AsyncConnection.connect, the connect of its subclasses, "
+            "mysql.connector.aio.connect, and its connection class"
         )
 
 

@@ -5,69 +5,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, NoReturn
-from weakref import WeakSet
+from typing import Any, NoReturn
 
 import mysql.connector
 
 from . import _engine
-from ._face import Face
-from ._mysql_errors import FACE_ERRORS
-from ._mysql_link import DRIVER_ERRORS, cut_off, deadline, is_closed
-from ._mysql_operations import Opening, Recovery, numbers, parse_arguments
-from ._mysql_session import SessionRecord
-from ._mysql_socket import LinkSocket
+from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
+from ._mysql_link import DRIVER_ERRORS, ask, deadline, is_closed
+from ._mysql_operations import completed_refusal, parse_arguments, truth
 from ._steps import LinkTimeout, drive
 
-# The methods in which the driver, of the pure or of the C build, waits for its server. Some call
-# others of them: the outermost is the call that is watched.
-_NETWORK_METHODS = (
-    "cmd_debug",
-    "cmd_init_db",
-    "cmd_ping",
-    "cmd_process_kill",
-    "cmd_refresh",
-    "cmd_statistics",
-    "cmd_stmt_close",
-    "cmd_stmt_execute",
-    "cmd_stmt_fetch",
-    "cmd_stmt_prepare",
-    "cmd_stmt_reset",
-    "cmd_stmt_send_long_data",
-    "commit",
-    "consume_results",
-    "get_row",
-    "get_rows",
-    "info_query",
-    "next_result",
-    "ping",
-    "reset_session",
-    "rollback",
-    "start_transaction",
-)
-# Within which is_connected() answers, whatever the server does: what upstream grants it, unless
-# socket_timeout says otherwise.
-_IS_CONNECTED_WITHIN = 3.0
-_CLOSE_WITHIN = 3.0
 _MODULE = "aws_advanced_python_wrapper.mysql_connector"
-_YES = ("true", "1", "yes", "on")
-_NO = ("false", "0", "no", "off")
 
 
-class MySqlFace(Face):
-    """Makes a connection class of mysql-connector survive its server."""
+class BlockingMySqlFace(MySqlFace):
+    """Makes a blocking connection class of mysql-connector survive its server."""
 
-    _face_errors = FACE_ERRORS
-    _lost_error = mysql.connector.OperationalError
-    _driver_class: ClassVar[type[Any]]
-    """The driver's class that is made to survive."""
-
-    in_transaction: bool
     cmd_query: Callable[..., Any]
     charset: str
     collation: str
-    _parameters: dict[str, Any]
-    _link_socket: LinkSocket | None = None
     _opens_link: bool = False
     _read_only: bool = False
 
@@ -83,10 +39,7 @@ class MySqlFace(Face):
         to the driver as it is. A property that is not possible raises the face's
         ``AwsWrapperError`` before anything is sent; what the driver raises leaves unchanged.
         """
-        self._record = SessionRecord()
-        self._prepared_cursors: WeakSet[Any] = WeakSet()
-        self._conninfo = conninfo
-        self._given = kwargs
+        self._prepare(conninfo, kwargs)
         self._driver_class.__init__(self)
         if conninfo or kwargs:
             self._open()
@@ -105,15 +58,16 @@ class MySqlFace(Face):
             return
         given = {**self._given, **kwargs}
         _, parameters = parse_arguments(self._conninfo, given)
-        self._driver_class.config(self, **parameters)
+        with completed_refusal():
+            self._driver_class.config(self, **parameters)
         self._given = given
 
     def close(self) -> None:
         """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
         watched = self._begin_call is not None
         try:
-            with deadline(self._link_socket if watched else None, _CLOSE_WITHIN):
-                self._close_link()
+            with deadline(self._link_socket if watched else None, CLOSE_WITHIN):
+                self._driver_class.close(self)
         except LinkTimeout:
             pass  # the socket is shut down: the server learns of it when it is there again
         finally:
@@ -122,9 +76,10 @@ class MySqlFace(Face):
 
     disconnect = close
 
-    def invalidate(self) -> None:
-        """Close the connection, without telling a server that may not answer."""
-        self._finish_link()
+    def shutdown(self) -> None:
+        """Close the connection, without telling the server; see ``shutdown()`` of the driver's."""
+        self._driver_class.shutdown(self)
+        self._forget_socket()
         self._let_go()
 
     def is_connected(self) -> bool:
@@ -154,9 +109,7 @@ class MySqlFace(Face):
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         """Return a new cursor; see ``MySQLConnectionAbstract.cursor``."""
         cursor = self._watched_cursor(*args, **kwargs)
-        if (args or kwargs) and (hasattr(cursor, "_prepared") or hasattr(cursor, "_stmt")):
-            self._prepared_cursors.add(cursor)
-        return cursor
+        return self._note_prepared(cursor) if args or kwargs else cursor
 
     @_engine.watched
     def _watched_cursor(self, *args: Any, **kwargs: Any) -> Any:
@@ -175,17 +128,7 @@ class MySqlFace(Face):
     def cmd_change_user(self, *args: Any, **kwargs: Any) -> Any:
         """Log in as another user; see ``MySQLConnectionAbstract.cmd_change_user``."""
         result = self._driver_class.cmd_change_user(self, *args, **kwargs)
-        names = ("user", "password", "database")
-        given = {**dict(zip(("username", *names[1:]), args, strict=False)), **kwargs}
-        self._parameters = {
-            **self._parameters,
-            **{
-                name: given[old]
-                for name, old in zip(names, ("username", *names[1:]), strict=True)
-                if given.get(old)
-            },
-        }
-        self._record.forget()
+        self._note_user(args, kwargs)
         return result
 
     @_engine.watched
@@ -219,10 +162,6 @@ class MySqlFace(Face):
     def _set(self, name: str, value: Any) -> None:
         getattr(self._driver_class, name).fset(self, value)
 
-    def _note(self, statement: str | bytes) -> None:
-        if self._begin_call is not None:
-            self._record.note(statement)
-
     @property
     def read_only(self) -> bool:
         """Whether the session's transactions are read-only, as it was set here."""
@@ -252,11 +191,6 @@ class MySqlFace(Face):
         """True if the connection is closed. Asks no server."""
         return _CLOSED if is_closed(self) else _OPEN
 
-    @property
-    def closed(self) -> bool:
-        """True if the connection is closed. Asks no server."""
-        return is_closed(self)
-
     def _give_up(self, verdict: str) -> NoReturn:
         drive(self._given_up_steps(verdict, self.in_transaction))
         raise AssertionError  # it has raised what became of the link
@@ -267,42 +201,26 @@ class MySqlFace(Face):
             drive(self._recovery_steps(error, self.in_transaction, verdict))
 
     def _open(self) -> None:
-        opening = Opening(self._conninfo, self._given)
-        self._transfers_session_state = opening.settings.transfers_session_state
-        self._answer_within = opening.settings.socket_timeout or _IS_CONNECTED_WITHIN
-        opening.into(self)
+        drive(self._opening().into(self))
 
     def _open_link(self, parameters: dict[str, Any]) -> None:
         self._opens_link = True
         try:
-            self._driver_class.connect(self, **parameters)
+            with completed_refusal():
+                self._driver_class.connect(self, **parameters)
         except BaseException:
             self._finish_link()
             raise
         finally:
             self._opens_link = False
 
-    def _close_link(self) -> None:
-        self._driver_class.close(self)
+    def _new_link(self, parameters: dict[str, Any]) -> Any:
+        return self._driver_class(**parameters)
 
-    def _finish_link(self) -> None:
-        sock, self._link_socket = self._link_socket, None
-        cut_off(sock, self._close_link)
+    _ask_link = staticmethod(ask)
 
-    def _forget_socket(self) -> None:
-        sock, self._link_socket = self._link_socket, None
-        if sock is not None:
-            sock.close()
-
-    def _recovery(self, session: _engine.Session) -> Recovery:
-        return Recovery(self, session)
-
-    def _closed_by_user(self) -> bool:
-        return self._session is None
-
-    @staticmethod
-    def _numbers(error: Any) -> tuple[str | None, int]:
-        return numbers(error)
+    def _abandon(self, link: Any) -> None:
+        self._driver_class.close(link)
 
 
 class Closed(int):
@@ -317,12 +235,13 @@ _OPEN: Closed = type("Open", (Closed,), {"__call__": False.__bool__})(False)
 _CLOSED: Closed = type("Closed", (Closed,), {"__call__": True.__bool__})(True)
 
 
-def _instrument(face: type[MySqlFace]) -> None:
-    for name in _NETWORK_METHODS:
+def _instrument(face: type[BlockingMySqlFace]) -> None:
+    for name in NETWORK_METHODS:
         method = getattr(face._driver_class, name, None)
         if method is not None:
             setattr(face, name, _engine.watched(method))
     if hasattr(face._driver_class, "is_closed"):
+        face._hides_socket = True  # it is the C build
         face.is_closed = property(_engine.open_or_closed(_OPEN, _CLOSED))  # type: ignore[assignment]
     face.cmd_query = _engine.watched(face._driver_class.cmd_query, may_set=True)
 
@@ -331,14 +250,14 @@ def _instrument(face: type[MySqlFace]) -> None:
 def _make_face(driver_class: Any) -> type[Any]:
     return type(
         f"AwsWrapper{driver_class.__name__}",
-        (MySqlFace, driver_class),
+        (BlockingMySqlFace, driver_class),
         {"__module__": _MODULE, "_driver_class": driver_class},
     )
 
 
 def face_of(driver_class: Any) -> type[Any]:
     """The wrapper's connection class for a class of mysql-connector, or a subclass of one."""
-    return driver_class if issubclass(driver_class, MySqlFace) else _make_face(driver_class)
+    return driver_class if issubclass(driver_class, BlockingMySqlFace) else _make_face(driver_class)
 
 
 def new_connection(use_pure: Any = None, **kwargs: Any) -> Any:
@@ -347,18 +266,6 @@ def new_connection(use_pure: Any = None, **kwargs: Any) -> Any:
     Without any other argument it isn't opened, as the driver's classes aren't.
     """
     return face_of(_build(use_pure))(**kwargs)
-
-
-def truth(name: str, value: Any) -> bool:
-    """The truth value of an argument that may come as a word of a connection string."""
-    if not isinstance(value, str):
-        return bool(value)
-    word = value.strip().lower()
-    if word not in (*_YES, *_NO):
-        raise FACE_ERRORS["AwsWrapperError"](
-            f'{name}: the value "{value}" is not allowed; expected {", ".join((*_YES, *_NO))}'
-        )
-    return word in _YES
 
 
 def _build(use_pure: Any) -> type[Any]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """mysql-connector's links beneath the connection object: opening, asking and describing them.
 
-A link is a connection object of the driver's own class, of the pure build (``MySQLConnection``) or
-of the C build (``CMySQLConnection``), which need not be the application's.
+A link is a connection object of the driver's own class, of the pure build (``MySQLConnection``), of
+the C build (``CMySQLConnection``) or for asyncio (``aio.MySQLConnection``), which need not be the
+application's.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import mysql.connector
 
 from . import _engine
-from ._mysql_socket import LinkSocket
+from ._mysql_socket import LinkSocket, socket_of
 from ._steps import LinkTimeout
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
@@ -31,7 +32,10 @@ _LINK_STATE = (
     "_protocol",
     "_handshake",
     "_server_version",
+    "_server_info",
+    "_authenticator",
     "_character_set",
+    "_MySQLConnectionAbstract__charset",
     "_client_flags",
     "_ssl_active",
 )
@@ -44,6 +48,9 @@ with suppress(ImportError):
     from _mysql_connector import MySQLInterfaceError  # type: ignore[import-not-found]
 
     DRIVER_ERRORS += (MySQLInterfaceError,)
+
+OPENING_ERRORS: tuple[type[Exception], ...] = (*DRIVER_ERRORS, OSError)
+"""What the driver raises when it opens a link; for asyncio also what the loop raised."""
 
 
 def to_host(parameters: dict[str, Any], host: Any, timeout: float) -> dict[str, Any]:
@@ -91,15 +98,19 @@ def ask(
     with deadline(sock, timeout):
         for statement in statements:
             result = link.cmd_query(statement)
-            described = result.get("columns")
-            columns.append([str(column[0]) for column in described or ()])
-            rows = link.get_rows(raw=True)[0] if described else []
-            sets.append([tuple(map(_text, row)) for row in rows])
+            columns.append(names_of(result))
+            sets.append(texts_of(link.get_rows(raw=True)[0]) if columns[-1] else [])
     return sets, columns
 
 
-def _text(value: Any) -> bytes | None:
-    return None if value is None else bytes(value)
+def names_of(result: dict[str, Any]) -> list[str]:
+    """The names of a result's columns; none if it has no rows to be read."""
+    return [str(column[0]) for column in result.get("columns") or ()]
+
+
+def texts_of(rows: Any) -> list[Any]:
+    """Rows, as the server's texts."""
+    return [tuple(None if value is None else bytes(value) for value in row) for row in rows]
 
 
 def port_of(parameters: dict[str, Any]) -> int:
@@ -129,7 +140,7 @@ def _option(value: Any) -> str | None:
 def is_closed(link: Any) -> bool:
     """Tell whether a link is closed. Asks no server."""
     if hasattr(link, "_socket"):
-        sock = getattr(link._socket, "sock", None)
+        sock = socket_of(link)
         return link._handshake is None or sock is None or sock.fileno() < 0
     return link._cmysql is None or not link._cmysql.connected()
 

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
+from mysql.connector.constants import DEFAULT_CONFIGURATION
 
 from . import _engine
 from ._mysql_errors import FACE_ERRORS
 from ._mysql_link import (
     DRIVER_ERRORS,
-    ask,
+    OPENING_ERRORS,
     cut_off,
     facts,
     move_link,
@@ -23,10 +27,10 @@ from ._mysql_link import (
 from ._mysql_session import reset_prepared
 from ._mysql_socket import LinkSocket, SocketSearch
 from ._performer import Performer, part_arguments, raise_not_opened
-from ._steps import DriverCall, LinkTimeout, Steps, drive
+from ._steps import DriverCall, LinkTimeout, Steps
 
 if TYPE_CHECKING:
-    from ._mysql_connection import MySqlFace
+    from ._mysql_face import MySqlFace
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
@@ -37,23 +41,84 @@ _LOGIN_CODES = (1044, 1045, 1524, 1698, 1862)
 # How the driver says, without a number, that a ping failed (cursor() and ping()).
 _LOST_TEXTS = ("MySQL Connection not available", "Connection to MySQL is not available")
 _LOST = 2055  # CR_SERVER_LOST_EXTENDED, which the driver uses itself where it gives one
+_NOT_REACHED = 2003  # CR_CONN_HOST_ERROR
+_REFUSED = re.compile(r"(?:Unsupported|unexpected keyword) argument '([^']+)'")
+_YES = ("true", "1", "yes", "on")
+_NO = ("false", "0", "no", "off")
+_WHOLE_NUMBERS = ("connection_timeout", "read_timeout", "write_timeout")  # without a default
 
 
 def numbers(error: Any) -> tuple[str | None, int]:
     """The SQLSTATE and the number (0: none) of a driver's error."""
+    if isinstance(error, OSError):
+        return None, _NOT_REACHED  # the driver for asyncio passes it on
     number = getattr(error, "errno", None)
     if not isinstance(number, int) or number <= 0:
         number = _LOST if any(text in str(error) for text in _LOST_TEXTS) else 0
     return getattr(error, "sqlstate", None), number
 
 
+def truth(name: str, value: Any) -> bool:
+    """The truth value of an argument that may come as a word of a connection string."""
+    if not isinstance(value, str):
+        return bool(value)
+    word = value.strip().lower()
+    if word not in (*_YES, *_NO):
+        raise FACE_ERRORS["AwsWrapperError"](
+            f'{name}: the value "{value}" is not allowed; expected {", ".join((*_YES, *_NO))}'
+        )
+    return word in _YES
+
+
+def whole_number(name: str, value: Any) -> Any:
+    """The number of an argument that may come as a word of a connection string."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip().isdecimal():
+        raise FACE_ERRORS["AwsWrapperError"](
+            f'{name}: the value "{value}" is not allowed; expected a whole number'
+        )
+    return int(value)
+
+
+def parse_conninfo(conninfo: str) -> dict[str, Any]:
+    """The arguments of a connection string, the driver's with the types that their defaults have.
+
+    A word that does not fit raises the face's ``AwsWrapperError``.
+    """
+    try:
+        given: dict[str, Any] = _engine.parse_conninfo(conninfo) if conninfo else {}
+    except _engine.EngineError as error:
+        raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+    for name, value in given.items():
+        default = DEFAULT_CONFIGURATION.get(name)
+        if isinstance(default, bool):
+            given[name] = truth(name, value)
+        elif isinstance(default, int) or name in _WHOLE_NUMBERS:
+            given[name] = whole_number(name, value)
+    return given
+
+
+@contextmanager
+def completed_refusal() -> Iterator[None]:
+    """Add the nearest known name to the driver's refusal of an unknown one."""
+    try:
+        yield
+    except (AttributeError, TypeError) as error:
+        found = _REFUSED.search(str(error))
+        nearest = _engine.nearest_property_name(found.group(1), "mysql") if found else None
+        if nearest is not None:
+            error.args = (f'{error} (did you mean "{nearest}"?)',)
+        raise
+
+
 def parse_arguments(
     conninfo: str, kwargs: dict[str, Any]
 ) -> tuple[_engine.Settings, dict[str, Any]]:
     """Part the wrapper's properties from the driver's arguments, which are not looked at."""
+    simple, odd = part_arguments(kwargs)
+    given = {**parse_conninfo(conninfo), **simple}
     try:
-        simple, odd = part_arguments(kwargs)
-        given = {**(_engine.parse_conninfo(conninfo) if conninfo else {}), **simple}
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("arguments of a connection: %s", _engine.masked(given))
         settings = _engine.parse_settings(given, "mysql")
@@ -63,8 +128,9 @@ def parse_arguments(
 
 
 class MySqlPerformer(Performer):
-    """Asks a link what the engine wants to know."""
+    """Asks a link what the engine wants to know; the connection knows how that is done."""
 
+    _connection: MySqlFace
     error: Exception | None = None
     """The last thing that went wrong."""
     candidate: Any = None
@@ -77,9 +143,8 @@ class MySqlPerformer(Performer):
     def _ask(
         self, operation: _engine.Operation, statements: list[str], timeout: float
     ) -> Steps[None]:
-        question = partial(ask, self.candidate, self.sock, statements, timeout)
         try:
-            sets, columns = yield DriverCall(question)
+            sets, columns = yield from self._answers(statements, timeout)
         except LinkTimeout as error:
             self.error = error
             operation.ask_failed(None, 0, str(error))
@@ -88,6 +153,13 @@ class MySqlPerformer(Performer):
             operation.ask_failed(*numbers(error), str(error))
         else:
             operation.asked(sets, columns)
+
+    def _answers(self, statements: list[str], timeout: float) -> Steps[Any]:
+        ask = self._connection._ask_link
+        return (yield DriverCall(partial(ask, self.candidate, self.sock, statements, timeout)))
+
+    def _search(self) -> SocketSearch:
+        return SocketSearch(hidden=self._connection._hides_socket)
 
     def _opened(
         self, operation: _engine.Operation, parameters: dict[str, Any], search: SocketSearch
@@ -102,7 +174,8 @@ class MySqlPerformer(Performer):
             )
         operation.opened(**self.facts)
 
-    def _link_adopted(self, connection: MySqlFace, session: _engine.Session) -> None:
+    def _link_adopted(self, session: _engine.Session) -> None:
+        connection = self._connection
         where = {name: self.facts[name] for name in ("name", "address", "port", "descriptor")}
         session.link_adopted(**where)
         connection._link_socket = self.sock
@@ -111,11 +184,8 @@ class MySqlPerformer(Performer):
 
     def drop(self) -> None:
         if self.candidate is not None:
-            cut_off(self.sock, self._close_candidate)
+            cut_off(self.sock, partial(self._connection._abandon, self.candidate))
             self.candidate = self.sock = None
-
-    def _close_candidate(self) -> None:
-        self.candidate.close()
 
     def _not_opened(self, operation: _engine.Operation, error: Exception) -> None:
         self.error = error
@@ -133,16 +203,16 @@ class Opening(MySqlPerformer):
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
 
-    def into(self, connection: MySqlFace) -> None:
+    def into(self, connection: MySqlFace) -> Steps[None]:
         """Open ``connection``; it is untouched, or closed, if that fails."""
         connection._parameters = self.parameters
         self._connection = connection
         if self.session.idle:
-            connection._open_link(self.parameters)
+            yield DriverCall(partial(connection._open_link, self.parameters))
             return
         try:
             operation = self.session.open()
-            drive(self.steps(operation))
+            yield from self.steps(operation)
             verdict = operation.verdict
         except _engine.EngineError as error:
             self.drop()
@@ -154,7 +224,7 @@ class Opening(MySqlPerformer):
         self.session.close()
         if verdict == "failed":
             raise_not_opened(self.session, FACE_ERRORS, self.error)
-        if isinstance(self.error, DRIVER_ERRORS):
+        if isinstance(self.error, OPENING_ERRORS):
             raise self.error
         raise mysql.connector.OperationalError(
             f"the server did not tell what it is: {self.error}"
@@ -163,21 +233,18 @@ class Opening(MySqlPerformer):
     def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> Steps[None]:
         connection = self._connection
         parameters = self.parameters if host is None else to_host(self.parameters, host, timeout)
-        search = SocketSearch()
+        search = self._search()
         try:
             yield DriverCall(partial(connection._open_link, parameters))
-        except DRIVER_ERRORS as error:
+        except OPENING_ERRORS as error:
             self._not_opened(operation, error)
         else:
             self.candidate = connection
             self._opened(operation, parameters, search)
 
-    def _close_candidate(self) -> None:
-        self._connection._close_link()
-
     def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         yield from ()
-        self._link_adopted(self._connection, self.session)
+        self._link_adopted(self.session)
         operation.adopted()
 
 
@@ -191,10 +258,10 @@ class Recovery(MySqlPerformer):
     def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> Steps[None]:
         connection = self._connection
         parameters = to_host(connection._parameters, host, timeout)
-        search = SocketSearch()
+        search = self._search()
         try:
-            self.candidate = yield DriverCall(lambda: connection._driver_class(**parameters))
-        except DRIVER_ERRORS as error:
+            self.candidate = yield DriverCall(partial(connection._new_link, parameters))
+        except OPENING_ERRORS as error:
             self._not_opened(operation, error)
         else:
             self._opened(operation, parameters, search)
@@ -205,9 +272,7 @@ class Recovery(MySqlPerformer):
             raise mysql.connector.OperationalError("the connection was closed by another thread")
         try:
             if connection._transfers_session_state:
-                statements = connection._record.statements()
-                question = partial(ask, self.candidate, self.sock, statements, _REPLAY_TIMEOUT)
-                yield DriverCall(question)
+                yield from self._answers(connection._record.statements(), _REPLAY_TIMEOUT)
         except _REPLAY_ERRORS as error:
             self.drop()
             operation.adopt_failed(*numbers(error), str(error))
@@ -215,5 +280,5 @@ class Recovery(MySqlPerformer):
         connection._finish_link()
         move_link(self.candidate, connection)
         reset_prepared(connection._prepared_cursors)
-        self._link_adopted(connection, self._session)
+        self._link_adopted(self._session)
         operation.adopted()

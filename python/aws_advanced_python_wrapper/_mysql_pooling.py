@@ -14,8 +14,8 @@ from mysql.connector.pooling import (
 )
 from mysql.connector.pooling import MySQLConnectionPool as _DriverPool
 
-from ._mysql_connection import new_connection, truth
-from ._mysql_errors import FACE_ERRORS
+from ._mysql_connection import new_connection
+from ._mysql_operations import truth, whole_number
 
 __all__ = [
     "MySQLConnectionPool",
@@ -54,13 +54,8 @@ class MySQLConnectionPool(_DriverPool):
 
 def pooled_connection(**kwargs: Any) -> PooledMySQLConnection:
     """Take a connection from the pool that ``pool_name`` names, which is made at its first use."""
-    size = kwargs.get("pool_size")
-    if isinstance(size, str):
-        if not size.isdecimal():
-            raise FACE_ERRORS["AwsWrapperError"](
-                f'pool_size: the value "{size}" is not allowed; expected a whole number'
-            )
-        kwargs["pool_size"] = int(size)
+    if "pool_size" in kwargs:
+        kwargs["pool_size"] = whole_number("pool_size", kwargs["pool_size"])
     if "pool_reset_session" in kwargs:
         kwargs["pool_reset_session"] = truth("pool_reset_session", kwargs["pool_reset_session"])
     name = kwargs.get("pool_name") or generate_pool_name(**kwargs)

@@ -48,22 +48,23 @@ class LinkSocket:
 class SocketSearch:
     """The search for the socket of a link. Made before the link is opened.
 
-    The pure build has its socket as an attribute; the C build hides it, and only the layout of an
-    object that is no part of any promise tells it. The layout counts as proved in this process
-    once it has told a socket that was not there before the link was opened and is connected to the
-    link's port. Until then the process's sockets are compared: one new socket alone, so connected,
-    is the link's. Where neither tells for certain, there is no answer.
+    The pure builds have their socket as an attribute; the C build hides it (``hidden``), and only
+    the layout of an object that is no part of any promise tells it. The layout counts as proved in
+    this process once it has told a socket that was not there before the link was opened and is
+    connected to the link's port. Until then the process's sockets are compared: one new socket
+    alone, so connected, is the link's. Where neither tells for certain, there is no answer.
     """
 
     _layout_is_proved: ClassVar[bool] = False
 
-    def __init__(self) -> None:
-        self._before = None if SocketSearch._layout_is_proved else frozenset(_open_sockets())
+    def __init__(self, *, hidden: bool) -> None:
+        known = not hidden or SocketSearch._layout_is_proved
+        self._before = None if known else frozenset(_open_sockets())
 
     def socket_of(self, link: Any, port: int) -> LinkSocket | None:
         """The socket of ``link``, which was opened since; None if it can't be told."""
         if hasattr(link, "_socket"):
-            sock = getattr(link._socket, "sock", None)
+            sock = socket_of(link)
             number = None if sock is None or sock.fileno() < 0 else sock.fileno()
         else:
             number = self._hidden_socket(link, 0 if link._unix_socket else port)
@@ -85,6 +86,14 @@ class SocketSearch:
             (alone,) = new.values()
             return alone if _engine.is_connected_to(alone, port) else None
         return None
+
+
+def socket_of(link: Any) -> Any:
+    """The driver's own socket of a link of a pure build, blocking or for asyncio, or None."""
+    writer = getattr(link._socket, "_writer", None)
+    if writer is None:
+        return getattr(link._socket, "sock", None)
+    return writer.get_extra_info("socket") if link._socket.is_connected() else None
 
 
 def _open_sockets() -> dict[tuple[int, int], int]:

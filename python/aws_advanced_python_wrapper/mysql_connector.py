@@ -46,10 +46,10 @@ from mysql.connector import (  # noqa: F401  (PEP 249)
 from mysql.connector.constants import CNX_POOL_ARGS as _POOL_ARGUMENTS
 from mysql.connector.optionfiles import read_option_files as _read_option_files
 
-from . import _engine
 from . import _mysql_pooling as pooling
 from ._mysql_connection import new_connection
 from ._mysql_errors import FACE_ERRORS
+from ._mysql_operations import parse_conninfo
 
 AwsConnectError = FACE_ERRORS["AwsConnectError"]
 AwsWrapperError = FACE_ERRORS["AwsWrapperError"]
@@ -72,10 +72,7 @@ def connect(conninfo: str = "", **kwargs: Any) -> Any:
     ``CMySQLConnection``, and an ``AwsWrapperConnection``; with ``pool_name`` or another of the
     driver's arguments for pools, a ``PooledMySQLConnection`` around one.
     """
-    try:
-        given = {**(_engine.parse_conninfo(conninfo) if conninfo else {}), **kwargs}
-    except _engine.EngineError as error:
-        raise AwsWrapperError(str(error)) from None
+    given = {**parse_conninfo(conninfo), **kwargs}
     if "read_default_file" in given:
         given["option_files"] = given.pop("read_default_file")
     if "option_files" in given:

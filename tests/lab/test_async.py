@@ -12,9 +12,10 @@ import anyio
 import psycopg
 import pytest
 import uvloop
-from aurora_lab import Cluster, eventually
+from aurora_lab import Cluster
 from psycopg_pool import AsyncConnectionPool
 
+from async_help import off_loop, run, until
 from aws_advanced_python_wrapper import AwsWrapperConnection, errors
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection, release_resources_async
 from aws_advanced_python_wrapper.aio import psycopg as face
@@ -27,18 +28,6 @@ async def where(connection: Any) -> str:
     cursor = await connection.execute(IDENTIFIER)
     row = await cursor.fetchone()
     return str(row[0])
-
-
-async def off_loop(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return await asyncio.get_running_loop().run_in_executor(None, lambda: function(*args, **kwargs))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    await off_loop(eventually, condition, within=10)
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 60))
 
 
 def test_connection_is_the_drivers_and_ours(aurora_cluster: Cluster) -> None:

@@ -384,9 +384,33 @@ def test_settings_that_are_not_possible_are_refused_before_anything_is_sent() ->
         ({"wrapper_dialect": "aurora-pg"}, "aurora-mysql"),
         ({"use_pure": "perhaps"}, "use_pure"),
         ({"dns_srv": True}, "dns_srv"),
+        ({"conninfo": "autocommit=perhaps"}, "autocommit"),
+        ({"conninfo": "connection_timeout=soon"}, "connection_timeout"),
     ):
         with pytest.raises(face.Error, match=text):
-            face.connect(host="127.0.0.1", port=1, **arguments)
+            face.connect(**{"host": "127.0.0.1", "port": 1, **arguments})
+    for use_pure in (True, False):
+        with pytest.raises(AttributeError, match=r"'plugs' \(did you mean \"plugins\"\?\)"):
+            face.connect(host="127.0.0.1", port=1, use_pure=use_pure, plugs="")
+
+
+def test_words_of_a_connection_string_are_typed_as_the_drivers_defaults(
+    mysql_cluster: Cluster, use_pure: bool
+) -> None:
+    text = f"{mysql_cluster.dsn()} autocommit=false connection_timeout=7 buffered=on"
+    with face.connect(text, use_pure=use_pure) as connection:
+        assert rows(connection, "SELECT @@autocommit") == [(0,)]
+        assert connection._connection_timeout == 7
+        assert connection._buffered is True
+
+
+def test_shutdown_of_the_user_is_no_failover(mysql_cluster: Cluster) -> None:
+    connection = face.connect(mysql_cluster.dsn(), use_pure=True)
+    connection.shutdown()
+    with pytest.raises(mysql.connector.Error) as caught:
+        where(connection)
+    assert not isinstance(caught.value, errors.FailoverError)
+    assert connection.is_closed
 
 
 def test_a_lost_link_never_costs_another_its_socket(

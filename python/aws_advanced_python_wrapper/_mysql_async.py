@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mysql-connector's connection for asyncio, instrumented at its network methods."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import mysql.connector
+from mysql.connector import aio as _driver
+
+from ._connection import AsyncAwsWrapperConnection
+from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
+from ._mysql_link import DRIVER_ERRORS, deadline, is_closed, names_of, texts_of
+from ._mysql_operations import completed_refusal, parse_arguments, parse_conninfo
+from ._mysql_socket import LinkSocket
+from ._steps import LinkTimeout, Steps, drive_async
+
+_MODULE = "aws_advanced_python_wrapper.aio.mysql_connector"
+_SETTINGS = ("set", "use", b"set", b"use")
+# What tells a connection object of the driver where its link goes, and the defaults of that.
+_DIRECTIONS = {
+    name: inspect.signature(_driver.MySQLConnection).parameters[name].default
+    for name in ("host", "port", "unix_socket", "connection_timeout")
+}
+
+
+def _watched(
+    method: Callable[..., Awaitable[Any]], *, may_set: bool = False
+) -> Callable[..., Awaitable[Any]]:
+    """What ``_engine.watched`` is for a method that blocks."""
+
+    @functools.wraps(method)
+    async def call(self: AsyncMySqlFace, *args: Any, **kwargs: Any) -> Any:
+        session = self._session
+        if session is None or not session.enter():
+            return await method(self, *args, **kwargs)
+        try:
+            verdict = session.begin_call()
+            if verdict is not None:
+                await drive_async(self._given_up_steps(verdict, self.in_transaction))
+            try:
+                result = await method(self, *args, **kwargs)
+            except BaseException as error:
+                await drive_async(self._failure_steps(error, session.end_call()))
+                raise
+            session.end_call()
+        finally:
+            session.leave()
+        if may_set:
+            statement = args[0] if args else kwargs.get("query", "")
+            if statement[:3].lower() in _SETTINGS:
+                self._note(statement)
+        return result
+
+    return call
+
+
+class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
+    """Makes a subclass of ``mysql.connector.aio.MySQLConnection`` survive its server."""
+
+    cmd_query: Callable[..., Awaitable[Any]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_driver_class" not in cls.__dict__:
+            return
+        for name in NETWORK_METHODS:
+            method = getattr(cls._driver_class, name, None)
+            if method is not None:
+                setattr(cls, name, _watched(method))
+        cls.cmd_query = _watched(cls._driver_class.cmd_query, may_set=True)
+
+    def __init__(self, conninfo: str = "", **kwargs: Any) -> None:
+        """Take the arguments of a connection, which ``connect()`` opens.
+
+        The wrapper's properties are taken out of ``conninfo`` and ``kwargs``; what remains goes
+        to the driver as it is. A property that is not possible raises the face's
+        ``AwsWrapperError``.
+        """
+        given = {**parse_conninfo(conninfo), **kwargs}
+        self._prepare("", given)
+        _, parameters = parse_arguments("", given)
+        with completed_refusal():
+            self._driver_class.__init__(self, **parameters)
+
+    async def connect(self) -> None:  # type: ignore[override]
+        """Open the connection, or open it anew; see ``MySQLConnectionAbstract.connect``.
+
+        What the driver raises leaves unchanged. Logging in has to end within
+        ``connection_timeout`` (seconds), unlike the driver's own, which has a deadline for the
+        socket alone.
+        """
+        if not is_closed(self):
+            await self.close()
+        self._record.forget()
+        await drive_async(self._opening().into(self), dispose=lambda _: self.invalidate())
+
+    async def close(self) -> None:
+        """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
+        self._let_go()
+        try:
+            with deadline(self._link_socket, CLOSE_WITHIN):
+                await self._driver_class.close(self)
+        except LinkTimeout:
+            self._abandon(self)
+        except BaseException:
+            self._abandon(self)
+            raise
+        finally:
+            self._forget_socket()
+
+    disconnect = close
+
+    async def shutdown(self) -> None:
+        """Close the connection, without telling the server; see ``shutdown()`` of the driver's."""
+        self._let_go()
+        await self._driver_class.shutdown(self)
+        self._forget_socket()
+
+    async def is_connected(self) -> bool:
+        """Tell whether the server answers; within ``socket_timeout``, or 3 s if there is none."""
+        if self._session is None or self._session.in_call:
+            return bool(await self._driver_class.is_connected(self))
+        try:
+            with deadline(self._link_socket, self._answer_within):
+                return bool(await self._watched_is_connected())
+        except LinkTimeout:
+            return False
+
+    @_watched
+    async def _watched_is_connected(self) -> Any:
+        return await self._driver_class.is_connected(self)
+
+    async def cmd_query_iter(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        """Send several statements; see ``MySQLConnectionAbstract.cmd_query_iter``."""
+        results = self._driver_class.cmd_query_iter(self, *args, **kwargs)
+        while (result := await self._next_of(results)) is not None:
+            yield result
+
+    @_watched
+    async def _next_of(self, results: AsyncIterator[Any]) -> Any:
+        return await anext(results, None)
+
+    async def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a new cursor; see ``MySQLConnectionAbstract.cursor``."""
+        return self._note_prepared(await self._watched_cursor(*args, **kwargs))
+
+    @_watched
+    async def _watched_cursor(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._driver_class.cursor(self, *args, **kwargs)
+
+    @_watched
+    async def cmd_change_user(self, *args: Any, **kwargs: Any) -> Any:
+        """Log in as another user; see ``MySQLConnectionAbstract.cmd_change_user``."""
+        result = await self._driver_class.cmd_change_user(self, *args, **kwargs)
+        self._note_user(args, kwargs)
+        return result
+
+    @_watched
+    async def cmd_reset_connection(self) -> Any:
+        """Reset the session; see ``MySQLConnectionAbstract.cmd_reset_connection``."""
+        result = await self._driver_class.cmd_reset_connection(self)
+        self._record.forget()
+        return result
+
+    @property
+    def is_closed(self) -> bool:
+        """True if the connection is closed. Asks no server."""
+        return is_closed(self)
+
+    def _failure_steps(self, error: BaseException, aborted_by: str | None) -> Steps[None]:
+        if isinstance(error, DRIVER_ERRORS):
+            # What the driver knows of the transaction is what the server told last.
+            yield from self._recovery_steps(error, self.in_transaction, aborted_by)
+        elif not isinstance(error, Exception):
+            # Cut off in the middle, by a cancellation: the driver does not know what the server
+            # will answer next.
+            self.invalidate()
+
+    async def _open_link(self, parameters: dict[str, Any]) -> None:
+        for name, default in _DIRECTIONS.items():
+            setattr(self, f"_{name}", parameters.get(name, default))
+        await self._log_in(self)
+
+    async def _new_link(self, parameters: dict[str, Any]) -> Any:
+        link = self._driver_class(**parameters)
+        await self._log_in(link)
+        return link
+
+    async def _log_in(self, link: Any) -> None:
+        try:
+            await asyncio.wait_for(self._driver_class.connect(link), link._connection_timeout)
+        except BaseException as error:
+            self._abandon(link)
+            if isinstance(error, (asyncio.TimeoutError, TimeoutError)):
+                raise mysql.connector.errors.ConnectionTimeoutError(
+                    errno=2003,
+                    msg=f"Can't connect to MySQL server on {link._host}:{link._port} (timed out)",
+                ) from error
+            raise
+
+    async def _ask_link(
+        self, link: Any, sock: LinkSocket | None, statements: list[str], timeout: float
+    ) -> tuple[list[list[Any]], list[list[str]]]:
+        sets: list[list[Any]] = []
+        columns: list[list[str]] = []
+        with deadline(sock, timeout):
+            for statement in statements:
+                columns.append(names_of(await self._driver_class.cmd_query(link, statement)))
+                rows = (await self._driver_class.get_rows(link, raw=True))[0] if columns[-1] else []
+                sets.append(texts_of(rows))
+        return sets, columns
+
+    def _abandon(self, link: Any) -> None:
+        channel, link._socket = link._socket, None
+        writer = getattr(channel, "_writer", None)
+        if writer is not None:
+            with suppress(RuntimeError):  # its loop is closed, and so is its transport
+                writer._loop.call_soon_threadsafe(writer.transport.abort)
+
+
+class AsyncMySQLConnection(AsyncMySqlFace, _driver.MySQLConnection):  # type: ignore[misc]
+    """A ``mysql.connector.aio.MySQLConnection`` that survives its server.
+
+    Its class and cursors are the driver's own code. When the server is lost during a call, the
+    connection moves to a working host of the cluster and the call raises
+    ``FailoverSuccessError``, ``TransactionResolutionUnknownError`` or ``FailoverFailedError``.
+
+    Tasks: as the driver's; it belongs to one event loop. What computes during a failover runs in a
+    thread, but for the driver's own login. A call that is cancelled does not fail over: it leaves
+    the connection closed, since the driver can't tell what the server answers next.
+    """
+
+    __module__ = _MODULE
+    _driver_class = _driver.MySQLConnection
+
+
+@functools.cache
+def face_of(driver_class: type[Any]) -> type[Any]:
+    """The wrapper's connection class for a subclass of the driver's one for asyncio."""
+    if issubclass(driver_class, AsyncMySqlFace):
+        return driver_class
+    if driver_class is _driver.MySQLConnection:
+        return AsyncMySQLConnection
+    name = f"AwsWrapper{driver_class.__name__}"
+    contents = {"__module__": _MODULE, "_driver_class": driver_class}
+    return type(name, (AsyncMySqlFace, driver_class), contents)

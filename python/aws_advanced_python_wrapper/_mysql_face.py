@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What mysql-connector's connections, blocking and for asyncio, have in common as faces."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+import mysql.connector
+
+from . import _engine
+from ._face import Face
+from ._mysql_errors import FACE_ERRORS
+from ._mysql_link import cut_off, is_closed
+from ._mysql_operations import Opening, Recovery, numbers
+from ._mysql_session import SessionRecord
+from ._mysql_socket import LinkSocket
+
+NETWORK_METHODS = (
+    "cmd_debug",
+    "cmd_init_db",
+    "cmd_ping",
+    "cmd_process_kill",
+    "cmd_refresh",
+    "cmd_statistics",
+    "cmd_stmt_close",
+    "cmd_stmt_execute",
+    "cmd_stmt_fetch",
+    "cmd_stmt_prepare",
+    "cmd_stmt_reset",
+    "cmd_stmt_send_long_data",
+    "commit",
+    "consume_results",
+    "get_row",
+    "get_rows",
+    "info_query",
+    "next_result",
+    "ping",
+    "reset_session",
+    "rollback",
+    "start_transaction",
+)
+"""The methods in which the driver, of any build, waits for its server. Some call others of them:
+the outermost is the call that is watched."""
+CLOSE_WITHIN = 3.0
+"""Seconds that closing waits for a server."""
+# Within which is_connected() answers, whatever the server does: what upstream grants it, unless
+# socket_timeout says otherwise.
+_IS_CONNECTED_WITHIN = 3.0
+
+
+class MySqlFace(Face):
+    """Makes a connection class of mysql-connector survive its server."""
+
+    _face_errors = FACE_ERRORS
+    _lost_error = mysql.connector.OperationalError
+    _driver_class: ClassVar[type[Any]]
+    """The driver's class that is made to survive."""
+    _hides_socket: ClassVar[bool] = False
+    """Its connections do not tell their socket."""
+
+    in_transaction: bool
+    _parameters: dict[str, Any]
+    _conninfo: str
+    _given: dict[str, Any]
+    _link_socket: LinkSocket | None = None
+    _answer_within: float
+
+    def _prepare(self, conninfo: str, given: dict[str, Any]) -> None:
+        self._record = SessionRecord()
+        self._prepared_cursors: WeakSet[Any] = WeakSet()
+        self._conninfo = conninfo
+        self._given = given
+
+    def _opening(self) -> Opening:
+        opening = Opening(self._conninfo, self._given)
+        self._transfers_session_state = opening.settings.transfers_session_state
+        self._answer_within = opening.settings.socket_timeout or _IS_CONNECTED_WITHIN
+        return opening
+
+    # What the operations of the engine need, which blocks or is awaited.
+    def _open_link(self, parameters: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+    def _new_link(self, parameters: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+    def _ask_link(
+        self, link: Any, sock: LinkSocket | None, statements: list[str], timeout: float
+    ) -> Any:
+        raise NotImplementedError
+
+    def _abandon(self, link: Any) -> None:
+        """Close a link, whose socket is shut down. Never awaited; any thread may do it."""
+        raise NotImplementedError
+
+    def invalidate(self) -> None:
+        """Close the connection at once, without telling a server that may not answer."""
+        self._finish_link()
+        self._let_go()
+
+    @property
+    def closed(self) -> bool:
+        """True if the connection is closed. Asks no server."""
+        return is_closed(self)
+
+    def _note(self, statement: str | bytes) -> None:
+        if self._begin_call is not None:
+            self._record.note(statement)
+
+    def _note_prepared(self, cursor: Any) -> Any:
+        if hasattr(cursor, "_prepared") or hasattr(cursor, "_stmt"):
+            self._prepared_cursors.add(cursor)
+        return cursor
+
+    def _note_user(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """The arguments of a cmd_change_user() that the server has accepted."""
+        names = ("user", "password", "database")
+        given = {**dict(zip(("username", *names[1:]), args, strict=False)), **kwargs}
+        self._parameters = {
+            **self._parameters,
+            **{
+                name: given[old]
+                for name, old in zip(names, ("username", *names[1:]), strict=True)
+                if given.get(old)
+            },
+        }
+        self._record.forget()
+
+    def _finish_link(self) -> None:
+        sock, self._link_socket = self._link_socket, None
+        cut_off(sock, partial(self._abandon, self))
+
+    def _forget_socket(self) -> None:
+        sock, self._link_socket = self._link_socket, None
+        if sock is not None:
+            sock.close()
+
+    def _recovery(self, session: _engine.Session) -> Recovery:
+        return Recovery(self, session)
+
+    def _closed_by_user(self) -> bool:
+        return self._session is None
+
+    @staticmethod
+    def _numbers(error: Any) -> tuple[str | None, int]:
+        return numbers(error)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The face for mysql-connector under asyncio (``mysql.connector.aio``).
+
+What is not defined here is that of ``aws_advanced_python_wrapper.mysql_connector``, and so the
+driver's; but the driver's pools for asyncio can't hold these connections, and are not there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mysql.connector.constants import CNX_POOL_ARGS as _POOL_ARGUMENTS
+from mysql.connector.optionfiles import read_option_files as _read_option_files
+
+from .. import mysql_connector as _blocking
+from .._mysql_async import AsyncMySQLConnection
+from .._mysql_errors import FACE_ERRORS
+from .._mysql_operations import parse_conninfo
+
+MySQLConnection = AsyncMySQLConnection
+_UNSUPPORTED = {
+    "failover": "the wrapper finds the cluster's servers itself",
+    "dns_srv": "the wrapper finds the cluster's servers itself",
+    **dict.fromkeys(_POOL_ARGUMENTS, "the driver's pools for asyncio can't hold our connections"),
+}
+_NOT_OF_ASYNCIO = ("CMySQLConnection", "MySQLConnectionPool", "PooledMySQLConnection", "pooling")
+
+
+async def connect(conninfo: str = "", **kwargs: Any) -> AsyncMySQLConnection:
+    """Open a connection.
+
+    ``conninfo`` (``"host=... database=... user=... password=..."``) and ``kwargs`` hold the
+    driver's arguments and the wrapper's properties, mixed; kwargs win. Raises
+    ``UnsupportedOperationError`` for the driver's arguments for pools, ``failover`` and
+    ``dns_srv``.
+    """
+    given = {**parse_conninfo(conninfo), **kwargs}
+    if "read_default_file" in given:
+        given["option_files"] = given.pop("read_default_file")
+    if "option_files" in given:
+        given = _read_option_files(**given)
+    given.pop("use_pure", None)  # as the driver: there is no other build for asyncio
+    for name, reason in _UNSUPPORTED.items():
+        if name in given:
+            raise FACE_ERRORS["UnsupportedOperationError"](f"{name} is not supported: {reason}")
+    connection = AsyncMySQLConnection(**given)
+    await connection.connect()
+    return connection
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NOT_OF_ASYNCIO:
+        raise AttributeError(f"{name} is not there for asyncio")
+    return getattr(_blocking, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(_blocking)} - set(_NOT_OF_ASYNCIO))
