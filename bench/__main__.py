@@ -17,7 +17,7 @@ from typing import Any
 
 from aurora_lab import Cluster, Resolver
 
-from . import process, statement, trouble
+from . import many, process, side_by_side, statement, trouble
 from .figures import Figure
 
 REPORT = Path("bench/report")
@@ -25,13 +25,18 @@ REPORT = Path("bench/report")
 
 def measure(quick: bool, resolver: Resolver) -> Iterator[Figure]:
     """All figures, one after the other."""
+    yield from many.engine_alone(quick)
+    yield from many.many(quick)
     with Cluster(readers=2, resolver=resolver) as cluster:
         yield from statement.door(cluster)
         yield from statement.statement(cluster, quick)
         yield from statement.async_statement(cluster, quick)
+        yield from side_by_side.shapes(cluster, quick)
         yield from statement.connects(cluster, quick)
+        yield from side_by_side.ratios(cluster, quick)
         yield from process.fresh_process(cluster, quick)
         yield from trouble.faults(cluster, quick)
+        yield from side_by_side.faults(cluster, quick)
     domain = "gated.us-east-1.rds.amazonaws.com"
     with Cluster(readers=0, gates=True, resolver=resolver, domain=domain) as gated:
         yield from trouble.detection(gated, quick)
@@ -94,6 +99,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     options = parser.parse_args()
+    many.build()
+    side_by_side.install_upstream()
     resolver = Resolver.of_this_process()
     if resolver is None:
         own = Resolver()

@@ -18,6 +18,8 @@ class Figure:
     unit: str
     bound: float | None = None
     detail: str = ""
+    samples: Sequence[float] = ()
+    """What the value was taken from, for the plots."""
 
     @property
     def holds(self) -> bool:

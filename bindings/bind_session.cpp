@@ -288,6 +288,9 @@ void bind_session(nb::module_& module) {
             nb::for_getter(
                 nb::sig("def end_call(self) -> collections.abc.Callable[[], str | None]")),
             "It is over; tells why a monitor ended it, or None.")
+        .def("is_fresh", &Session::is_fresh,
+             "Between two calls: True if the link is good as far as can be told without asking the "
+             "server; it was used less than 5 s ago, and nothing has arrived since.")
         .def("enter", &Session::enter,
              "Enter a method that is a call; false within another one, until leave().")
         .def("leave", &Session::leave, "Leave a method that was entered.")

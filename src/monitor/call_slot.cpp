@@ -2,6 +2,7 @@
 #include "monitor/call_slot.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,6 +47,11 @@ void WatchedSocket::shut_down() const noexcept {
         // An error means that the peer was faster; the owner is awake then.
         ::shutdown(descriptor_, SHUT_RDWR);
     }
+}
+
+bool WatchedSocket::is_silent() const noexcept {
+    pollfd asked{descriptor_, POLLIN | POLLRDHUP, 0};
+    return descriptor_ >= 0 && ::poll(&asked, 1, 0) == 0;
 }
 
 bool CallSlot::abort(std::uint64_t call, AbortReason reason) noexcept {

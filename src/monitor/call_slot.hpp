@@ -46,6 +46,8 @@ public:
     bool valid() const noexcept { return descriptor_ >= 0; }
     /// Ends both directions: a thread that is blocked on the link wakes at once.
     void shut_down() const noexcept;
+    /// Nothing has arrived that was not read, neither data nor the end. False without a socket.
+    bool is_silent() const noexcept;
 
 private:
     int release() noexcept;
@@ -62,8 +64,8 @@ private:
 /// One slot serves one link. Threads: begin() and end() belong to the owner; view(), abort() and
 /// fall_asleep() to the monitor.
 ///
-/// All that a call without trouble touches lies in one line of the processor's cache: after the
-/// wait for a server each line costs up to a tenth of a microsecond.
+/// It is one line of the processor's cache: after the wait for a server each line costs up to a
+/// tenth of a microsecond.
 class alignas(64) CallSlot {
 public:
     struct View {
@@ -75,9 +77,9 @@ public:
     /// `socket` is what abort() shuts down, `link_since` when the link was opened.
     CallSlot(WatchParams params, WatchedSocket socket, TimePoint link_since) noexcept
         : generation_{fork_generation()},
+          socket_{std::move(socket)},
           params_{params},
-          link_since_{link_since},
-          socket_{std::move(socket)} {}
+          link_since_{link_since} {}
 
     const WatchParams& params() const noexcept { return params_; }
     TimePoint link_since() const noexcept { return link_since_; }
@@ -116,6 +118,15 @@ public:
         asleep_.store(false, std::memory_order_seq_cst);
     }
 
+    /// For the owner, between two calls: whether a call began less than `within` before `now`, no
+    /// monitor ended it, and nothing has arrived since.
+    bool is_fresh(TimePoint now, Duration within) const noexcept {
+        const auto word = word_.load(std::memory_order_relaxed);
+        const TimePoint started{Duration{started_.load(std::memory_order_relaxed)}};
+        return word != 0 && (word & kStateMask) == kIdle && now - started < within &&
+               socket_.is_silent();
+    }
+
     /// Why the link was shut down, if a monitor did it.
     AbortReason aborted() const noexcept { return reason_.load(std::memory_order_acquire); }
 
@@ -144,10 +155,11 @@ private:
     std::atomic<Duration::rep> started_{0};
     std::uint64_t generation_;  // of the process that the owner's monitor is in
     std::atomic<bool> asleep_{true};
+    std::atomic<AbortReason> reason_{AbortReason::none};
+    WatchedSocket socket_;
     WatchParams params_;
     TimePoint link_since_;
-    WatchedSocket socket_;
-    std::atomic<AbortReason> reason_{AbortReason::none};
 };
+static_assert(sizeof(CallSlot) == 64);
 
 }  // namespace aws_wrapper

@@ -125,6 +125,37 @@ TEST(WatchedSocket, IsNotInheritedByProgramsThatAreStarted) {
     EXPECT_NE(::fcntl(before, F_GETFD) & FD_CLOEXEC, 0) << "the copy has the lowest free number";
 }
 
+TEST(CallSlot, IsFreshForAWhileAfterACallUnlessSomethingArrives) {
+    const SocketPair pair;
+    CallSlot slot{WatchParams{}, WatchedSocket{pair.own}, t0};
+    EXPECT_FALSE(slot.is_fresh(t0, 5s)) << "no call yet";
+    slot.begin(t0);
+    EXPECT_FALSE(slot.is_fresh(t0, 5s)) << "a call is under way";
+    slot.end();
+    EXPECT_TRUE(slot.is_fresh(t0 + 4999ms, 5s));
+    EXPECT_FALSE(slot.is_fresh(t0 + 5s, 5s));
+    ASSERT_EQ(::send(pair.peer, "!", 1, 0), 1);
+    EXPECT_FALSE(slot.is_fresh(t0, 5s)) << "unread data";
+    char byte = 0;
+    ASSERT_EQ(::recv(pair.own, &byte, 1, 0), 1);
+    EXPECT_TRUE(slot.is_fresh(t0, 5s));
+    ::shutdown(pair.peer, SHUT_WR);
+    EXPECT_FALSE(slot.is_fresh(t0, 5s)) << "the server's end";
+}
+
+TEST(CallSlot, IsNotFreshOnceAMonitorHasGivenItUpOrWithoutASocket) {
+    const SocketPair pair;
+    CallSlot slot{WatchParams{}, WatchedSocket{pair.own}, t0};
+    slot.begin(t0);
+    ASSERT_TRUE(slot.abort(1, AbortReason::host_unhealthy));
+    slot.end();
+    EXPECT_FALSE(slot.is_fresh(t0, 5s));
+    CallSlot without{WatchParams{}, WatchedSocket{}, t0};
+    without.begin(t0);
+    without.end();
+    EXPECT_FALSE(without.is_fresh(t0, 5s));
+}
+
 TEST(CallSlot, ShowsTheCallThatRuns) {
     CallSlot slot{WatchParams{}, WatchedSocket{}, t0};
     EXPECT_FALSE(slot.view().active);

@@ -175,7 +175,8 @@ std::vector<AbortOrder> HostWatchCore::on_probe(const Probe& probe,
         if (!detection.first_failure) {
             detection.first_failure = probe.started;
         }
-        const auto needed = params.detection_interval * std::max(0, params.detection_count - 1);
+        const auto needed =
+            Milliseconds{params.detection_interval} * std::max(0, params.detection_count - 1);
         if (probe.ended - *detection.first_failure < needed) {
             continue;
         }

@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+
 #include <aws_wrapper/clock.hpp>
 
 namespace aws_wrapper {
 
 /// When a call is worth a look, and when its host counts as dead.
 ///
-/// A zero length switches the rule off that it belongs to; by default all are off.
+/// A zero length switches the rule off that it belongs to; by default all are off. Each armed
+/// connection holds these rules: the lengths are no longer than what the properties allow.
 struct WatchParams {
-    Milliseconds suspect_after{0};          ///< `suspect_after_ms`
-    Milliseconds detection_time{0};         ///< `failure_detection_time_ms` (T)
-    Milliseconds detection_interval{5000};  ///< `failure_detection_interval_ms` (I)
-    int detection_count{3};                 ///< `failure_detection_count` (C)
-    Milliseconds call_timeout{0};           ///< `socket_timeout`
-    bool follows_writer{false};             ///< calls are void once another host is the writer
+    using Length = std::chrono::duration<std::int32_t, std::milli>;
+
+    Length suspect_after{0};          ///< `suspect_after_ms`
+    Length detection_time{0};         ///< `failure_detection_time_ms` (T)
+    Length detection_interval{5000};  ///< `failure_detection_interval_ms` (I)
+    Length call_timeout{0};           ///< `socket_timeout`
+    int detection_count{3};           ///< `failure_detection_count` (C)
+    bool follows_writer{false};       ///< calls are void once another host is the writer
 
     bool operator==(const WatchParams&) const = default;
 
@@ -23,7 +29,7 @@ struct WatchParams {
     /// Age at which a call first needs attention; Milliseconds::max() if it never does.
     Milliseconds first_attention() const noexcept {
         auto first = Milliseconds::max();
-        for (const auto length : {suspect_after, detection_time, call_timeout}) {
+        for (const Milliseconds length : {suspect_after, detection_time, call_timeout}) {
             if (length.count() > 0 && length < first) {
                 first = length;
             }

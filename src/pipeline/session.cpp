@@ -20,6 +20,10 @@ namespace aws_wrapper {
 
 namespace {
 
+// Far below the idle time after which a firewall forgets a connection, 350 s in AWS, and far above
+// the time between two uses of a busy pool's connection.
+constexpr auto kFreshFor = Milliseconds{5000};
+
 const PluginInfo& find_plugin(const std::string& name) {
     const auto all = builtin_plugins();
     const auto found = std::ranges::find_if(
@@ -312,6 +316,10 @@ void Session::close() noexcept {
 [[gnu::hot]] const char* Session::end_call() noexcept {
     const auto reason = slot_ == nullptr ? AbortReason::none : slot_->end();
     return reason == AbortReason::none ? nullptr : to_string(reason);
+}
+
+bool Session::is_fresh() const noexcept {
+    return slot_ != nullptr && slot_->is_fresh(Clock::now(), kFreshFor);
 }
 
 const FailoverReport& Session::report() const noexcept { return state_->report(); }

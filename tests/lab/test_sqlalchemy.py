@@ -221,6 +221,21 @@ def test_pre_ping_moves_a_pooled_connection_silently(cluster: Cluster, stack: St
     engine.dispose()
 
 
+def test_pre_ping_asks_no_server_for_a_connection_just_used(gated_cluster: Cluster) -> None:
+    cluster = gated_cluster
+    url = PSYCOPG.url(cluster)
+    engine = sa.create_engine(url, pool_size=1, pool_pre_ping=True)
+    with engine.connect() as connection:
+        connection.execute(PSYCOPG.identifier)
+    gate = cluster.gate(cluster.writer.id)
+    gate.freeze()
+    with engine.connect() as connection:  # a question would not be answered
+        gate.pass_()
+        assert connection.connection.driver_connection.failover_report is None
+        assert connection.execute(PSYCOPG.identifier).scalar_one() == cluster.writer.id
+    engine.dispose()
+
+
 def test_error_of_the_server_is_what_the_stock_dialect_gives(
     cluster: Cluster, stack: Stack, engine: sa.Engine
 ) -> None:

@@ -93,6 +93,7 @@ def test_one_connection_lives_through_all_without_growing(
         return int(cursor.fetchone()[0])
 
     rounds = times(4, 50)
+    # The most of several rounds: right after a fault a monitor may be between two links.
     settled: dict[str, int] = {}
     for number in range(rounds):
         progress(f"{number} of {rounds}")
@@ -102,8 +103,8 @@ def test_one_connection_lives_through_all_without_growing(
         assert one() == 1
         assert connection.current_host == cluster.truth().writer
         cluster.heal()
-        if number == rounds // 4:
-            settled = resources()
+        if rounds // 4 <= number <= rounds // 2:
+            settled = {name: max(n, settled.get(name, 0)) for name, n in resources().items()}
     eventually(lambda: resources()["sockets"] <= settled["sockets"], within=30)
     ended = resources()
     record(rounds=rounds, settled=settled, ended=ended)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.engine import URL
@@ -18,6 +19,7 @@ class WrapperRules:
     """
 
     supports_statement_cache = True
+    get_driver_connection: Callable[[Any], Any]
 
     def create_connect_args(self, url: URL) -> Any:
         """Translate ``wrapper_plugins``, since ``plugins`` in an URL is SQLAlchemy's own."""
@@ -33,7 +35,14 @@ class WrapperRules:
         return bool(super().is_disconnect(e, connection, cursor))  # type: ignore[misc]
 
     def do_ping(self, dbapi_connection: Any) -> bool:
-        """Tell whether the connection is usable; a failover that succeeds makes it so."""
+        """Tell whether the connection is usable; a failover that succeeds makes it so.
+
+        The server is asked only if the connection was not used in the last 5 s, or something has
+        arrived on its socket: its end would have.
+        """
+        session = getattr(self.get_driver_connection(dbapi_connection), "_session", None)
+        if session is not None and session.is_fresh():
+            return True
         try:
             return bool(super().do_ping(dbapi_connection))  # type: ignore[misc]
         except FailoverFailedError:

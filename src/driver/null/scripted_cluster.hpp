@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <aws_wrapper/database_family.hpp>
+#include <aws_wrapper/host.hpp>
 
 #include "driver/null/null_driver.hpp"
 

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures one contender beside the bare driver, in a process of its own.
+
+Runs in our environment or in upstream's: it imports no other module of the benchmarks, and nothing
+of ours but what upstream has, too. Prints JSON: samples by name, in microseconds or milliseconds.
+
+usage: contender.py {statement,sqlalchemy,connect,hear,shapes,copy} DSN
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from time import monotonic, perf_counter_ns, process_time_ns, sleep
+from typing import Any
+
+import psycopg
+
+_PLUGINS = {"plugins": "failover,host_monitoring_v2", "wrapper_dialect": "aurora-pg"}
+_TURNS = 30
+_STATEMENTS = 50
+
+Samples = dict[str, list[float]]
+
+
+def wrapped(dsn: str, **options: Any) -> Any:
+    """A connection by the call that both document."""
+    from aws_advanced_python_wrapper import AwsWrapperConnection
+
+    return AwsWrapperConnection.connect(
+        psycopg.Connection.connect, dsn, autocommit=True, **_PLUGINS, **options
+    )
+
+
+def pair(dsn: str) -> dict[str, Any]:
+    """The contender's connection, and a bare one on the same link.
+
+    Two links to one server differ by more than what is measured here.
+    """
+    contender = wrapped(dsn, prepare_threshold=None)
+    bare = contender.target_connection
+    if bare is contender:
+        bare = psycopg.Connection(contender.pgconn)
+        bare.autocommit = True
+    bare.prepare_threshold = None
+    return {"bare": bare, "contender": contender}
+
+
+def in_turn(parts: dict[str, Callable[[], Any]], count: int, turns: int) -> Samples:
+    """Run each part ``count`` times, the parts in turn; microseconds.
+
+    The samples are the median of each turn; under the name with " p99" the 99th percentile of all
+    turns, with " cpu" the processor time of one run in each turn.
+    """
+    samples: Samples = {name: [] for name in parts}
+    samples |= {f"{name} cpu": [] for name in parts}
+    every: Samples = {name: [] for name in parts}
+    names = list(parts)
+    for number in range(turns + 3):
+        for name in names if number % 2 else reversed(names):
+            part, times = parts[name], []
+            cpu = process_time_ns()
+            for _ in range(count):
+                started = perf_counter_ns()
+                part()
+                times.append(perf_counter_ns() - started)
+            if number >= 3:  # the first ones warm up
+                samples[f"{name} cpu"].append((process_time_ns() - cpu) / count / 1000)
+                samples[name].append(statistics.median(times) / 1000)
+                every[name] += times
+    for name, times in every.items():
+        samples[f"{name} p99"] = [sorted(times)[len(times) * 99 // 100] / 1000]
+    return samples
+
+
+def statement(dsn: str) -> Samples:
+    """``SELECT 1`` on a new cursor, and its row."""
+
+    def ask(connection: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+        cursor.close()
+
+    parts = {name: (lambda c=one: ask(c)) for name, one in pair(dsn).items()}
+    return in_turn(parts, _STATEMENTS, _TURNS)
+
+
+def shapes(dsn: str) -> Samples:
+    """What else a cursor does, on ours and on the bare driver's connection."""
+    parts: dict[str, Callable[[], Any]] = {}
+    connections = pair(dsn)
+    connections["bare"].execute("CREATE TEMPORARY TABLE numbers (n INT)")
+    for name, connection in connections.items():
+        for shape, part in _SHAPES.items():
+            parts[f"{shape} {name}"] = lambda c=connection, p=part: p(c)
+    return in_turn(parts, 5, _TURNS)
+
+
+def thousand_rows(connection: Any) -> None:
+    connection.execute("SELECT n, 'text ' || n FROM generate_series(1, 1000) AS n").fetchall()
+
+
+def thousand_parameters(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO numbers VALUES (%s)", [(n,) for n in range(1000)])
+    connection.execute("TRUNCATE numbers")
+
+
+def prepared(connection: Any) -> None:
+    connection.execute("SELECT %s::int", (1,), prepare=True).fetchone()
+
+
+def pipeline_of_ten(connection: Any) -> None:
+    with connection.pipeline():
+        for _ in range(10):
+            connection.execute("SELECT 1")
+
+
+def server_side_cursor(connection: Any) -> None:
+    with connection.transaction(), connection.cursor("bench") as cursor:
+        cursor.execute("SELECT n FROM generate_series(1, 1000) AS n")
+        cursor.fetchall()
+
+
+_SHAPES: dict[str, Callable[[Any], None]] = {
+    "1,000 rows": thousand_rows,
+    "executemany of 1,000": thousand_parameters,
+    "prepared": prepared,
+    "pipeline of 10": pipeline_of_ten,
+    "server-side cursor, 1,000 rows": server_side_cursor,
+}
+
+
+def copy(dsn: str) -> Samples:
+    """COPY of 100 MB into and out of a table."""
+    block = b"".join(b"%d\tsome text that is copied\n" % n for n in range(30_000))
+    rounds = 100_000_000 // len(block)
+    parts: dict[str, Callable[[], Any]] = {}
+
+    def into(connection: Any) -> None:
+        connection.execute("TRUNCATE copied")
+        with connection.cursor().copy("COPY copied FROM STDIN") as one:
+            for _ in range(rounds):
+                one.write(block)
+
+    def out(connection: Any) -> None:
+        with connection.cursor().copy("COPY copied TO STDOUT") as one:
+            for _ in one:
+                pass
+
+    connections = pair(dsn)
+    connections["bare"].execute("CREATE TEMPORARY TABLE copied (n INT, t TEXT)")
+    for name, connection in connections.items():
+        parts[f"COPY 100 MB in {name}"] = lambda c=connection: into(c)
+        parts[f"COPY 100 MB out {name}"] = lambda c=connection: out(c)
+    return in_turn(parts, 1, 3)
+
+
+def sqlalchemy(dsn: str) -> Samples:
+    """Core's execute on a connection; checkouts from a pool, with and without its pre-ping."""
+    import sqlalchemy as sa
+
+    def engine(name: str, connection: Any = None, *, pre_ping: bool = False) -> Any:
+        dialect = "psycopg" if name == "bare" else "aws_wrapper_psycopg"
+        connect = psycopg.connect if name == "bare" else wrapped
+        creator = (lambda: connect(dsn)) if connection is None else (lambda: connection)
+        url = f"postgresql+{dialect}://"
+        return sa.create_engine(url, creator=creator, pool_size=1, pool_pre_ping=pre_ping)
+
+    text = sa.text("SELECT 1")
+
+    def check_out(one: Any) -> None:
+        one.connect().close()
+
+    parts: dict[str, Callable[[], Any]] = {}
+    for name, shared in pair(dsn).items():
+        connection = engine(name, shared).connect()
+        parts[f"execute {name}"] = lambda c=connection: c.execute(text).one()
+        plain, pinged = engine(name), engine(name, pre_ping=True)
+        parts[f"checkout {name}"] = lambda e=plain: check_out(e)
+        parts[f"checkout with pre-ping {name}"] = lambda e=pinged: check_out(e)
+    return in_turn(parts, 20, _TURNS)
+
+
+def connect(dsn: str) -> Samples:
+    """A connect while the cluster is known and its monitor runs; milliseconds."""
+    keeper = wrapped(dsn)
+    found = in_turn(
+        {
+            "bare": lambda: psycopg.connect(dsn).close(),
+            "contender": lambda: wrapped(dsn).close(),
+        },
+        1,
+        60,
+    )
+    keeper.close()
+    return {name: [sample / 1000 for sample in samples] for name, samples in found.items()}
+
+
+def hear(dsn: str) -> Samples:
+    """Wait in a statement for a fault; when it was heard, and the next statement done (monotonic).
+
+    Says "ready" on its standard error when the statement is about to be sent.
+    """
+    connection = wrapped(dsn)
+    print("ready", file=sys.stderr, flush=True)
+    try:
+        connection.cursor().execute("SELECT pg_sleep(600)")
+    except psycopg.Error:
+        pass
+    except Exception as error:  # upstream's errors are no errors of the driver
+        if "Failover" not in type(error).__name__:
+            raise
+    heard = monotonic()
+    while True:
+        try:
+            cursor = connection.cursor()
+            cursor.execute("CREATE TEMPORARY TABLE after_the_fault (n INT)")
+            return {"heard": [heard], "next": [monotonic()]}
+        except Exception:
+            if monotonic() > heard + 30:
+                raise
+            sleep(0.005)
+
+
+def main() -> None:
+    """Measure, and print."""
+    what, dsn = sys.argv[1:]
+    parts = (statement, sqlalchemy, connect, hear, shapes, copy)
+    print(json.dumps({part.__name__: part for part in parts}[what](dsn)), flush=True)
+    if "aws_advanced_python_wrapper" in sys.modules:
+        # Upstream's threads would keep the process.
+        from aws_advanced_python_wrapper import release_resources
+
+        release_resources()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ours and upstream's published release, each beside the bare driver, in processes in turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from aurora_lab import Cluster, eventually
+
+from .figures import Figure, median, percentile, spread
+
+UPSTREAM = "3.1.0"
+"""The release of upstream that is measured; its environment is made by tools/install-upstream."""
+_PROGRAM = Path(__file__).with_name("contender.py")
+_UPSTREAM_PYTHON = Path(f".venvs/upstream-{UPSTREAM}/bin/python")
+
+# What is compared: measure, name, the samples of one process, unit, and what our ratio to the bare
+# driver may be at most.
+_RATIOS = (
+    ("statement", "psycopg statement", ("bare", "contender"), 1.02),
+    ("sqlalchemy", "SQLAlchemy execute", ("execute bare", "execute contender"), 1.02),
+    (
+        "sqlalchemy",
+        "SQLAlchemy checkout",
+        ("checkout bare", "checkout contender"),
+        None,
+    ),
+    (
+        "sqlalchemy",
+        "SQLAlchemy checkout with pre-ping",
+        ("checkout with pre-ping bare", "checkout with pre-ping contender"),
+        0.85,
+    ),
+    ("connect", "warm connect", ("bare", "contender"), None),
+)
+
+
+def install_upstream() -> None:
+    """Make the environment of upstream, if it isn't there."""
+    subprocess.run(["tools/install-upstream", UPSTREAM], check=True)
+
+
+def contenders() -> dict[str, str]:
+    """The interpreter of each contender."""
+    return {"ours": sys.executable, "upstream": str(_UPSTREAM_PYTHON)}
+
+
+def ratios(cluster: Cluster, quick: bool) -> Iterator[Figure]:
+    """Each measure as a ratio to the bare driver in the same process, by contender."""
+    seen: dict[tuple[str, str], list[dict[str, float]]] = {}
+    measures = list(dict.fromkeys(measure for measure, *_ in _RATIOS))
+    for number in range(2 if quick else 9):
+        names = list(contenders())
+        for name in names if number % 2 else reversed(names):
+            for measure in measures:
+                samples = run(contenders()[name], measure, cluster.dsn())
+                one = {part: median(values) for part, values in samples.items()}
+                seen.setdefault((name, measure), []).append(one)
+    for measure, what, (bare, contender), bound in _RATIOS:
+        for name in contenders():
+            runs = [one[contender] / one[bare] for one in seen[name, measure]]
+            limit = bound if name == "ours" else None
+            extra = median([one[contender] - one[bare] for one in seen[name, measure]])
+            unit = "ms" if measure == "connect" else "us"
+            detail = f"{extra:+.2f} {unit}; {spread(runs)}"
+            yield Figure(f"{what}, {name} / bare", median(runs), "", limit, detail, samples=runs)
+
+
+def shapes(cluster: Cluster, quick: bool) -> Iterator[Figure]:
+    """Other statements, ours beside the bare driver; the ratio, p99 and processor time."""
+    for measure in ("shapes",) if quick else ("shapes", "copy"):
+        samples = run(sys.executable, measure, cluster.dsn())
+        for name in [name for name in samples if name.endswith(" contender")]:
+            bare = name.removesuffix("contender") + "bare"
+            pairs = zip(samples[name], samples[bare], strict=True)
+            runs = [ours / theirs for ours, theirs in pairs]
+            p99 = samples[f"{name} p99"][0] / samples[f"{bare} p99"][0]
+            cpu = median(samples[f"{name} cpu"]) / median(samples[f"{bare} cpu"])
+            detail = f"of {median(samples[bare]):.0f} us; p99 {p99:.2f}, processor {cpu:.2f}"
+            title = f"psycopg {name.removesuffix(' contender')}, ours / bare"
+            yield Figure(title, median(runs), "", None, detail, samples=runs)
+
+
+def run(python: str, measure: str, dsn: str) -> dict[str, list[float]]:
+    """The samples of one process of one contender."""
+    done = subprocess.run(
+        [python, str(_PROGRAM), measure, dsn], capture_output=True, text=True, timeout=300
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{python} {measure}: {done.stderr[-2000:]}")
+    found: dict[str, list[float]] = json.loads(done.stdout)
+    return found
+
+
+def faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
+    """Crash and freeze: heard after the truth, and the next statement after the fault."""
+    for how, stamp, within in (("crash", "topology_published", 60), ("freeze", "fault", 60)):
+        heard: dict[str, list[float]] = {name: [] for name in contenders()}
+        resumed: dict[str, list[float]] = {name: [] for name in contenders()}
+        missed = dict.fromkeys(contenders(), 0)
+        for _ in range(2 if quick else 20 if how == "crash" else 5):
+            for name, python in contenders().items():
+                child = _Waiting(python, cluster.dsn())
+                failover = cluster.failover(how=how)
+                told = child.told(within)
+                if told is None:
+                    missed[name] += 1
+                else:
+                    heard[name].append((told["heard"] - getattr(failover, stamp)) * 1000)
+                    resumed[name].append((told["next"] - failover.fault) * 1000)
+                cluster.heal()
+        what = "topology told" if how == "crash" else "fault"
+        for name in contenders():
+            late = f"{missed[name]} not within {within} s" if missed[name] else ""
+            for told_of, values in (
+                (f"heard after the {what}", heard),
+                ("next statement", resumed),
+            ):
+                found = values[name]
+                if found:
+                    detail = f"95th percentile {percentile(found, 0.95):.0f}; {late}".rstrip("; ")
+                    title = f"{how}: {told_of}, {name}"
+                    yield Figure(title, median(found), "ms", None, detail, samples=found)
+
+
+class _Waiting:
+    """A contender's process that waits in a statement for the fault."""
+
+    def __init__(self, python: str, dsn: str) -> None:
+        self._child = subprocess.Popen(
+            [python, str(_PROGRAM), "hear", dsn],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=dict(os.environ),
+        )
+        assert self._child.stderr is not None
+        if self._child.stderr.readline() != "ready\n":
+            raise RuntimeError(self._child.communicate()[1])
+        ready = time.monotonic()
+        eventually(lambda: time.monotonic() > ready + 0.3, within=5)
+
+    def told(self, within: float) -> dict[str, Any] | None:
+        """What it heard, in seconds of the monotonic clock; None if nothing in time."""
+        try:
+            out, _ = self._child.communicate(timeout=within)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.communicate()
+            return None
+        return {name: values[0] for name, values in json.loads(out).items()} if out else None
