@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 READ, WRITE = 1, 2
 """For what a socket is waited for, or is ready; psycopg's numbers."""
 _SLICE = 0.1  # seconds in which Ctrl-C ends a wait of the engine
-_LOOK_EVERY = 0.002  # seconds between two looks at a wait of the engine
+_LOOK_EVERY = 0.001  # seconds between two looks at a wait of the engine
 _THREADS = 2  # for steps of coroutines, in the whole process
 
 

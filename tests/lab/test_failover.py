@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from _ctypes import FUNCFLAG_PYTHONAPI as _FUNCFLAG_PYTHONAPI
 from typing import Any
 
 import psycopg
 import pytest
 from aurora_lab import Cluster, eventually
+from psycopg.conninfo import conninfo_to_dict
 
-from aws_advanced_python_wrapper import errors
+from aws_advanced_python_wrapper import _psycopg_link, errors
+from aws_advanced_python_wrapper._steps import drive
 from lab_help import Background, Connect, busy
 
 WHERE = "SELECT pg_catalog.aurora_db_instance_identifier(), pg_catalog.pg_is_in_recovery()"
@@ -392,3 +395,17 @@ def test_unknown_host_of_the_driver_is_not_touched(connect: Connect) -> None:
     with pytest.raises(psycopg.OperationalError) as caught:
         connect("nowhere.invalid")
     assert not isinstance(caught.value, errors.Error)
+
+
+def test_login_of_a_failover_does_not_hold_the_interpreter_lock(aurora_cluster: Cluster) -> None:
+    """psycopg itself would, while libpq computes, for milliseconds."""
+    parameters = conninfo_to_dict(aurora_cluster.dsn())
+    poll: Any = _psycopg_link._unlocked_poll()
+    assert poll is not None
+    assert not poll._flags_ & _FUNCFLAG_PYTHONAPI
+    pgconn = drive(_psycopg_link.open_pgconn(parameters, 5))
+    assert poll(pgconn.pgconn_ptr) == psycopg.pq.PollingStatus.OK, "it is of psycopg's own libpq"
+    pgconn.finish()
+    for wrong, text in (({"password": "wrong"}, "password"), ({"port": 1}, "refused")):
+        with pytest.raises(psycopg.OperationalError, match=f"connection failed: .*{text}"):
+            drive(_psycopg_link.open_pgconn({**parameters, **wrong}, 5))
