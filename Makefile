@@ -92,8 +92,8 @@ compliance: setup  ## SQLAlchemy's dialect compliance suite, ours beside the sto
 	$(RUN) tests/conformance/run.py sqlalchemy
 
 .PHONY: bench
-bench: setup  ## Measure: QUICK=1 for fewer rounds
-	$(RUN) -m bench $(if $(QUICK),--quick)
+bench: setup  ## Measure, beside the bare drivers and upstream: QUICK=1 within two minutes
+	$(RUN) -m bench $(if $(QUICK),--quick) $(if $(SLACK),--slack $(SLACK))
 
 .PHONY: soak
 soak: setup  ## The long forms of the storms, with a report

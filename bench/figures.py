@@ -26,6 +26,13 @@ class Figure:
         """Whether the value is within its bound."""
         return self.bound is None or self.value <= self.bound
 
+    def is_far_beyond(self, slack: float) -> bool:
+        """Whether a ratio or a count is more than ``slack`` times its bound.
+
+        A time depends on the machine and its other work, a ratio hardly does.
+        """
+        return self.bound is not None and not self.unit and self.value > slack * self.bound
+
     def as_json(self) -> dict[str, Any]:
         """The figure and whether it holds."""
         return {**asdict(self), "holds": self.holds}

@@ -56,7 +56,7 @@ def ratios(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     """Each measure as a ratio to the bare driver in the same process, by contender."""
     seen: dict[tuple[str, str], list[dict[str, float]]] = {}
     measures = list(dict.fromkeys(measure for measure, *_ in _RATIOS))
-    for number in range(2 if quick else 9):
+    for number in range(1 if quick else 9):
         names = list(contenders())
         for name in names if number % 2 else reversed(names):
             for measure in measures:
@@ -101,33 +101,37 @@ def run(python: str, measure: str, dsn: str) -> dict[str, list[float]]:
 
 def faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     """Crash and freeze: heard after the truth, and the next statement after the fault."""
-    for how, stamp, within in (("crash", "topology_published", 60), ("freeze", "fault", 60)):
+    within = 60.0
+    for how, stamp in (("crash", "topology_published"), ("freeze", "fault")):
+        if quick and how == "freeze":
+            continue  # upstream takes a minute for each
         heard: dict[str, list[float]] = {name: [] for name in contenders()}
         resumed: dict[str, list[float]] = {name: [] for name in contenders()}
         missed = dict.fromkeys(contenders(), 0)
-        for _ in range(2 if quick else 20 if how == "crash" else 5):
+        for _ in range(1 if quick else 20 if how == "crash" else 3):
             for name, python in contenders().items():
                 child = _Waiting(python, cluster.dsn())
                 failover = cluster.failover(how=how)
                 told = child.told(within)
                 if told is None:
                     missed[name] += 1
+                    heard[name].append(within * 1000)
+                    resumed[name].append(within * 1000)
                 else:
                     heard[name].append((told["heard"] - getattr(failover, stamp)) * 1000)
                     resumed[name].append((told["next"] - failover.fault) * 1000)
                 cluster.heal()
         what = "topology told" if how == "crash" else "fault"
         for name in contenders():
-            late = f"{missed[name]} not within {within} s" if missed[name] else ""
+            late = f"; {missed[name]} times not within {within:.0f} s" if missed[name] else ""
             for told_of, values in (
                 (f"heard after the {what}", heard),
-                ("next statement", resumed),
+                ("next statement after the fault", resumed),
             ):
                 found = values[name]
-                if found:
-                    detail = f"95th percentile {percentile(found, 0.95):.0f}; {late}".rstrip("; ")
-                    title = f"{how}: {told_of}, {name}"
-                    yield Figure(title, median(found), "ms", None, detail, samples=found)
+                detail = f"95th percentile {percentile(found, 0.95):.0f}{late}"
+                title = f"{how}: {told_of}, {name}"
+                yield Figure(title, median(found), "ms", None, detail, samples=found)
 
 
 class _Waiting:

@@ -49,7 +49,7 @@ def in_processes(
     ``bounds`` are of the difference, in microseconds, and of the ratio.
     """
     runs = []
-    for _ in range(5 if quick else 41):
+    for _ in range(3 if quick else 41):
         done = subprocess.run(
             [sys.executable, "-m", "bench.statement", *arguments],
             capture_output=True,

@@ -19,7 +19,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 _SETTINGS: dict[str, str] = {
     "unix_socket_directories": "",
-    "max_connections": "300",
+    "max_connections": "600",
     "max_prepared_transactions": "20",
     "shared_buffers": "64MB",
     # Nothing of a killed server may stay in /dev/shm.
