@@ -221,7 +221,7 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         writer = getattr(channel, "_writer", None)
         if writer is not None:
             with suppress(RuntimeError):  # its loop is closed, and so is its transport
-                writer._loop.call_soon_threadsafe(writer.transport.abort)
+                writer._loop.call_soon_threadsafe(_abort, writer)
 
 
 class AsyncMySQLConnection(AsyncMySqlFace, _driver.MySQLConnection):  # type: ignore[misc]
@@ -238,6 +238,10 @@ class AsyncMySQLConnection(AsyncMySqlFace, _driver.MySQLConnection):  # type: ig
 
     __module__ = _MODULE
     _driver_class = _driver.MySQLConnection
+
+
+def _abort(writer: Any) -> None:
+    writer.transport.abort()  # the writer has to live until then: it warns at its end otherwise
 
 
 @functools.cache

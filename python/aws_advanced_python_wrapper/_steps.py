@@ -112,18 +112,23 @@ Steps = Generator["SocketWait | EngineWait | DriverCall", Any, Result]
 def drive(steps: Steps[Result]) -> Result:
     """Do the work; block for each wait, without the interpreter lock."""
     step: Callable[[], Any] = steps.__next__
-    while True:
-        try:
-            wait = step()
-        except StopIteration as done:
-            result: Result = done.value
-            return result
-        try:
-            answer = wait.block()
-        except BaseException as error:
-            step = partial(steps.throw, error)
-        else:
-            step = partial(steps.send, answer)
+    try:
+        while True:
+            try:
+                wait = step()
+            except StopIteration as done:
+                result: Result = done.value
+                return result
+            try:
+                answer = wait.block()
+            except BaseException as error:
+                step = partial(steps.throw, error)
+            else:
+                step = partial(steps.send, answer)
+    finally:
+        # It may hold an error whose traceback holds this frame: a circle that would keep links
+        # open until the next collection of garbage.
+        del step
 
 
 async def drive_async(
@@ -136,23 +141,28 @@ async def drive_async(
     is done is raised after ``dispose(result)``.
     """
     # The first step is short, and most errors of a server end with it.
-    wait, cancelled = _told(steps.__next__), None
-    while True:
-        if isinstance(wait, _Done):
-            if cancelled is not None:
-                dispose(wait.result)
-                raise cancelled
-            result: Result = wait.result
-            return result
-        try:
-            if cancelled is not None:
-                raise cancelled
-            answer = await wait.wait()
-        except BaseException as error:
-            step = partial(steps.throw, error)
-        else:
-            step = partial(steps.send, answer)
-        wait, cancelled = await _off_loop(step)
+    wait: Any = _told(steps.__next__)
+    step: Any = None
+    cancelled: asyncio.CancelledError | None = None
+    try:
+        while True:
+            if isinstance(wait, _Done):
+                if cancelled is not None:
+                    dispose(wait.result)
+                    raise cancelled
+                result: Result = wait.result
+                return result
+            try:
+                if cancelled is not None:
+                    raise cancelled
+                answer = await wait.wait()
+            except BaseException as error:
+                step = partial(steps.throw, error)
+            else:
+                step = partial(steps.send, answer)
+            wait, cancelled = await _off_loop(step)
+    finally:
+        del wait, step, cancelled  # see drive()
 
 
 class _Done:
@@ -166,6 +176,8 @@ def _told(step: Callable[[], Any]) -> Any:
         return step()
     except StopIteration as done:
         return _Done(done.value)
+    finally:
+        del step  # see drive()
 
 
 async def _off_loop(step: Callable[[], Any]) -> tuple[Any, asyncio.CancelledError | None]:
@@ -176,14 +188,17 @@ async def _off_loop(step: Callable[[], Any]) -> tuple[Any, asyncio.CancelledErro
     """
     future = asyncio.wrap_future(_threads().submit(_told, step))
     cancelled = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None and future.exception() is not None:
-        raise cancelled from future.exception()
-    return future.result(), cancelled
+    try:
+        while not future.done():
+            try:
+                await asyncio.wait([future])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None and future.exception() is not None:
+            raise cancelled from future.exception()
+        return future.result(), cancelled
+    finally:
+        del future, cancelled, step  # see drive()
 
 
 _pool: ThreadPoolExecutor | None = None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -15,9 +16,13 @@ import uvloop
 from aurora_lab import Cluster
 from psycopg_pool import AsyncConnectionPool
 
-from async_help import off_loop, run, until
+from async_help import connected_sockets, nothing_is_left, off_loop, run, until
 from aws_advanced_python_wrapper import AwsWrapperConnection, errors
-from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection, release_resources_async
+from aws_advanced_python_wrapper.aio import (
+    AsyncAwsWrapperConnection,
+    register_shutdown_hook,
+    release_resources_async,
+)
 from aws_advanced_python_wrapper.aio import psycopg as face
 from lab_help import busy, engine_threads
 
@@ -49,6 +54,29 @@ def test_connection_is_the_drivers_and_ours(aurora_cluster: Cluster) -> None:
         assert engine_threads() == 0
 
     run(body())
+
+
+def test_shutdown_hooks_are_awaited_once_even_if_one_fails(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    called: list[str] = []
+
+    async def hook() -> None:
+        called.append("hook")
+
+    async def failing_hook() -> None:
+        raise OSError("it is gone")
+
+    async def body() -> None:
+        register_shutdown_hook(failing_hook)
+        register_shutdown_hook(hook)
+        await release_resources_async()
+        await release_resources_async()
+
+    run(body())
+    assert called == ["hook"]
+    assert "failing_hook" in caplog.text
+    assert "it is gone" in caplog.text
 
 
 def test_targets_that_are_not_possible_are_refused() -> None:
@@ -161,6 +189,10 @@ def test_cancelled_failover_closes_the_connection(aurora_cluster: Cluster) -> No
 
 def test_cancelled_connect_leaves_nothing(aurora_cluster: Cluster) -> None:
     async def body() -> None:
+        # Nothing may wait for a collection: a link would stay open until it comes.
+        gc.collect()
+        gc.disable()
+        before = connected_sockets()
         await off_loop(aurora_cluster.freeze, aurora_cluster.writer.id)
         opening = asyncio.create_task(face.connect(aurora_cluster.dsn()))
         done, _ = await asyncio.wait([opening], timeout=0.2)
@@ -168,8 +200,13 @@ def test_cancelled_connect_leaves_nothing(aurora_cluster: Cluster) -> None:
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
+        del opening, done
+        await nothing_is_left(before)
 
-    run(body())
+    try:
+        run(body())
+    finally:
+        gc.enable()
 
 
 def test_pool_of_the_driver_lives_through_a_failover(aurora_cluster: Cluster) -> None:

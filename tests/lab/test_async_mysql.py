@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,9 +13,9 @@ import uvloop
 from aurora_lab import Cluster
 from mysql.connector import aio as driver
 
-from async_help import off_loop, run, until
+from async_help import nothing_is_left, off_loop, run, until
 from aws_advanced_python_wrapper import AwsWrapperConnection, errors
-from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection, release_resources_async
+from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from aws_advanced_python_wrapper.aio import mysql_connector as face
 
 
@@ -56,18 +55,6 @@ def sleeps(cluster: Cluster, seconds: int) -> Callable[[], bool]:
             return bool(cursor.fetchone()[0])
 
     return check
-
-
-def sockets() -> int:
-    """How many connected sockets this process has that lead to a server."""
-    found = 0
-    for number in range(3, 256):
-        try:
-            with socket.socket(fileno=socket.dup(number)) as sock:
-                found += sock.family == socket.AF_INET and sock.getpeername() is not None
-        except OSError:
-            continue
-    return found
 
 
 def test_connection_is_the_drivers_and_ours(mysql_cluster: Cluster) -> None:
@@ -192,11 +179,6 @@ def test_open_transaction_is_told(mysql_cluster: Cluster) -> None:
             assert await where(connection) == mysql_cluster.truth().writer
 
     run(body())
-
-
-async def nothing_is_left() -> None:
-    await release_resources_async()
-    await until(lambda: sockets() == 0)
 
 
 def test_failovers_leave_no_sockets(mysql_cluster: Cluster) -> None:

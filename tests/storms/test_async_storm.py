@@ -13,10 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 import commit_tasks
+import mysql.connector
+import psycopg
 import pytest
 from aurora_lab import Cluster, eventually
 
+from async_help import connected_sockets, nothing_is_left, off_loop
 from aws_advanced_python_wrapper import errors
+from aws_advanced_python_wrapper.aio import mysql_connector as mysql_face
 from aws_advanced_python_wrapper.aio import psycopg as face
 from commit_ledger import Ledger, create_ledger, percentiles
 from lab_help import user_environment
@@ -25,8 +29,13 @@ Times = Callable[[int, int], int]
 Tell = Callable[[str], None]
 
 
-async def off_loop(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return await asyncio.get_running_loop().run_in_executor(None, lambda: function(*args, **kwargs))
+async def ask(connection: Any, sql: str) -> None:
+    if isinstance(connection, psycopg.AsyncConnection):
+        await connection.execute(sql)
+    else:
+        cursor = await connection.cursor()
+        await cursor.execute(sql)
+        await cursor.fetchall()
 
 
 class Tasks:
@@ -115,30 +124,48 @@ def test_every_commit_of_many_tasks_is_accounted_for(
     assert result["acknowledged"] > 0
 
 
+@pytest.mark.parametrize("driver", ["psycopg", "mysql"])
 def test_cancellation_at_any_moment_leaves_nothing(
-    aurora_cluster: Cluster, times: Times, progress: Tell, record: Callable[..., None]
+    request: pytest.FixtureRequest,
+    times: Times,
+    progress: Tell,
+    record: Callable[..., None],
+    driver: str,
 ) -> None:
+    is_mysql = driver == "mysql"
+    cluster = request.getfixturevalue("mysql_cluster" if is_mysql else "aurora_cluster")
+    sleep = "SELECT SLEEP(0.002)" if is_mysql else "SELECT pg_sleep(0.002)"
     rounds = times(60, 1000)
     chance = random.Random(7)
-    outcomes = dict.fromkeys(("cancelled", "done", "closed", "usable"), 0)
+    outcomes = dict.fromkeys(("cancelled", "done", "refused", "closed", "usable"), 0)
 
     async def statement(opened: list[Any]) -> None:
-        connection = await face.connect(aurora_cluster.dsn())
+        # Without TLS mysql-connector's asyncio fails at a server that has none, unless told.
+        try:
+            connection: Any = await (
+                mysql_face.connect(cluster.dsn(), ssl_disabled=True)
+                if is_mysql
+                else face.connect(cluster.dsn())
+            )
+        except (psycopg.OperationalError, mysql.connector.Error, OSError):
+            outcomes["refused"] += 1  # by a server that was just then crashing
+            return
         opened.append(connection)
         for _ in range(20):
             try:
-                await connection.execute("SELECT pg_sleep(0.002)")
+                await ask(connection, sleep)
                 await connection.commit()
             except errors.FailoverError:
                 continue
 
     async def body() -> None:
+        before = connected_sockets()
         for number in range(rounds):
             progress(f"{number} of {rounds}")
             opened: list[Any] = []
             work = asyncio.create_task(statement(opened))
             if number % 20 == 10:
-                fault = asyncio.create_task(off_loop(aurora_cluster.failover, how="crash"))
+                fault = asyncio.create_task(off_loop(cluster.failover, how="crash"))
             await asyncio.wait([work], timeout=chance.uniform(0, 0.08))
             work.cancel()
             try:
@@ -148,10 +175,11 @@ def test_cancellation_at_any_moment_leaves_nothing(
                 outcomes["cancelled"] += 1
             if number % 20 == 10:
                 await fault
-                await off_loop(aurora_cluster.heal)
+                await off_loop(cluster.heal)
             for connection in opened:
                 await leave(connection)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+        await nothing_is_left(before)
 
     async def leave(connection: Any) -> None:
         if connection.closed:
@@ -159,9 +187,9 @@ def test_cancellation_at_any_moment_leaves_nothing(
             return
         try:
             await connection.rollback()
-            await connection.execute("SELECT 1")
+            await ask(connection, "SELECT 1")
         except errors.FailoverError:
-            await connection.execute("SELECT 1")
+            await ask(connection, "SELECT 1")
         outcomes["usable"] += 1
         await connection.close()
 
