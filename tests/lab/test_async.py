@@ -188,20 +188,25 @@ def test_cancelled_failover_closes_the_connection(aurora_cluster: Cluster) -> No
 
 
 def test_cancelled_connect_leaves_nothing(aurora_cluster: Cluster) -> None:
+    async def cancelled(connect: Callable[[str], Coroutine[Any, Any, Any]]) -> None:
+        opening = asyncio.create_task(connect(aurora_cluster.dsn()))
+        done, _ = await asyncio.wait([opening], timeout=0.2)
+        assert not done
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
     async def body() -> None:
         # Nothing may wait for a collection: a link would stay open until it comes.
         gc.collect()
         gc.disable()
         before = connected_sockets()
         await off_loop(aurora_cluster.freeze, aurora_cluster.writer.id)
-        opening = asyncio.create_task(face.connect(aurora_cluster.dsn()))
-        done, _ = await asyncio.wait([opening], timeout=0.2)
-        assert not done
-        opening.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await opening
-        del opening, done
-        await nothing_is_left(before)
+        # psycopg 3.2.1 leaves a socket to the collection by itself.
+        await cancelled(psycopg.AsyncConnection.connect)
+        left_by_driver = connected_sockets() - before
+        await cancelled(face.connect)
+        await nothing_is_left(before + 2 * left_by_driver)
 
     try:
         run(body())

@@ -42,12 +42,14 @@ class AwsWrapperPGPsycopgAsyncDialect(WrapperRules, PGDialectAsync_psycopg):
     driver = "aws_wrapper_psycopg"
     supports_statement_cache = True
 
-    def connect(self, *cargs: Any, **cparams: Any) -> Any:
-        """Open a connection of ours, unless the engine has an ``async_creator_fn``."""
-        from ..aio.psycopg import AsyncConnection
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        """The stock adapter of psycopg, with our module in it for what connects."""
+        from ..aio import psycopg
 
-        cparams.setdefault("async_creator_fn", AsyncConnection.connect)
-        return super().connect(*cargs, **cparams)
+        adapter: Any = super().import_dbapi()  # type: ignore[no-untyped-call]
+        adapter.psycopg = psycopg
+        return adapter
 
     @classmethod
     def load_provisioning(cls) -> None:
