@@ -98,7 +98,7 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         if not is_closed(self):
             await self.close()
         self._record.forget()
-        await drive_async(self._opening().into(self), dispose=lambda _: self.invalidate())
+        await drive_async(self._opening().into(self))
 
     async def close(self) -> None:
         """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""

@@ -32,7 +32,7 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
         before anything is sent; what psycopg raises leaves unchanged.
         """
         opening = Opening(cls, conninfo or "", kwargs)
-        return await drive_async(opening.open(), dispose=cls._dispose)
+        return await drive_async(opening.open())
 
     async def wait(
         self, gen: Any, interval: float = WAIT_INTERVAL, timeout: float | None = None

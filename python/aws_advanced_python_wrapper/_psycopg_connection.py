@@ -15,6 +15,7 @@ from . import _engine
 from ._connection import AwsWrapperConnection
 from ._face import Face
 from ._psycopg_errors import FACE_ERRORS
+from ._psycopg_keys import ConnectionInfo, connect_and_learn
 from ._psycopg_operations import Opening, Recovery
 from ._psycopg_session import OldLinks, put_link, replay_settings
 from ._steps import Steps, drive
@@ -49,6 +50,19 @@ class PsycopgFace(Face):
     def is_closed(self) -> bool:
         """True if the connection is closed. Asks no server."""
         return self.pgconn.status == _BAD
+
+    @property
+    def info(self) -> ConnectionInfo:
+        """What is known of the link; see ``psycopg.Connection.info``."""
+        return ConnectionInfo(self.pgconn)
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "", **kwargs: Any) -> Any:
+        # Older releases of psycopg give a timeout, which is theirs to keep.
+        learning = None if kwargs else connect_and_learn(conninfo)
+        if learning is None:
+            return (yield from super()._connect_gen(conninfo, **kwargs))  # type: ignore[misc]
+        return cls((yield from learning))  # type: ignore[call-arg]
 
     def _failure_steps(self, error: BaseException, status: int) -> Steps[None]:
         aborted_by = self._end_call()

@@ -14,6 +14,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Generator
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -21,7 +22,7 @@ import psycopg
 from psycopg import generators, pq
 from psycopg.conninfo import make_conninfo
 
-from ._steps import READ, WRITE, SocketWait, Steps
+from ._steps import READ, WRITE, Computation, SocketWait, Steps
 
 _SERVER_TEXT_ENCODING = "utf-8"
 _RESULT_OK = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
@@ -33,19 +34,30 @@ def open_pgconn(parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGco
     Raises :class:`LinkTimeout` or what psycopg raises.
     """
     deadline = monotonic() + timeout
-    pgconn: Any = pq.PGconn.connect_start(make_conninfo("", **parameters).encode())
+    text = make_conninfo("", **parameters).encode()
+    pgconn: Any = yield Computation(partial(pq.PGconn.connect_start, text))  # may look a name up
     poll = _unlocked_poll()
+    step = pgconn.connect_poll if poll is None else partial(poll, pgconn.pgconn_ptr)
     while True:
-        status = pgconn.connect_poll() if poll is None else poll(pgconn.pgconn_ptr)
+        status = yield Computation(step)
         if status == pq.PollingStatus.OK:
             pgconn.nonblocking = 1
             return pgconn  # type: ignore[no-any-return]
         if status == pq.PollingStatus.FAILED:
-            why = pgconn.error_message.decode(_SERVER_TEXT_ENCODING, "replace").strip()
-            pgconn.finish()
-            raise psycopg.OperationalError(f"connection failed: {why}")
+            raise connection_failed(pgconn)
         wanted = READ if status == pq.PollingStatus.READING else WRITE
         yield SocketWait(pgconn.socket, wanted, deadline)
+
+
+def why(pgconn: pq.abc.PGconn) -> str:
+    """Return libpq's words for what went wrong with a link."""
+    return pgconn.error_message.decode(_SERVER_TEXT_ENCODING, "replace").strip()
+
+
+def connection_failed(pgconn: pq.abc.PGconn) -> psycopg.OperationalError:
+    """Close a link that could not be opened; return the error that psycopg raises then."""
+    text = f"connection failed: {why(pgconn)}"
+    return psycopg.OperationalError(text, pgconn=psycopg.errors.finish_pgconn(pgconn))
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from . import _engine
 from ._connection import AwsWrapperConnection
 from ._performer import Performer, part_arguments, raise_not_opened
 from ._psycopg_errors import FACE_ERRORS
+from ._psycopg_keys import LoginKeys
 from ._psycopg_link import ask, facts, open_pgconn
 from ._steps import DriverCall, LinkTimeout, Steps
 
@@ -85,6 +86,7 @@ class Opening(PsycopgPerformer):
             self.session = _engine.Session(self._settings, host)
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+        self._keys = LoginKeys(self._parameters)
         self._connection: Any = None
 
     def open(self) -> Steps[Any]:
@@ -114,6 +116,12 @@ class Opening(PsycopgPerformer):
     def _connect(self, parameters: dict[str, Any]) -> Steps[Any]:
         connect = super(AwsWrapperConnection, self._class).connect  # type: ignore[misc]
         try:
+            try:
+                given = self._keys.add_to(parameters)
+                return (yield DriverCall(partial(connect, "", **given, **self._arguments)))
+            except psycopg.OperationalError as error:
+                if not self._keys.were_refused(error):
+                    raise
             return (yield DriverCall(partial(connect, "", **parameters, **self._arguments)))
         except psycopg.ProgrammingError as error:
             _complete_refusal(error)
@@ -177,6 +185,7 @@ class Recovery(PsycopgPerformer):
         if password:
             # It may have come from a password file that knows only the endpoint.
             self._parameters["password"] = password.decode()
+        self._keys = LoginKeys(connection._parameters)
 
     @property
     def candidate(self) -> pq.abc.PGconn:
@@ -192,8 +201,14 @@ class Recovery(PsycopgPerformer):
         self, operation: _engine.Operation, host: Any, address: str, timeout: float
     ) -> Steps[None]:
         parameters = _to_host(self._parameters, host, address)
+        deadline = monotonic() + timeout
         try:
-            self._pgconn = yield from open_pgconn(parameters, timeout)
+            try:
+                self._pgconn = yield from open_pgconn(self._keys.add_to(parameters), timeout)
+            except psycopg.OperationalError as error:
+                if not self._keys.were_refused(error):
+                    raise
+                self._pgconn = yield from open_pgconn(parameters, deadline - monotonic())
         except LinkTimeout as error:
             operation.open_failed(None, 0, str(error), False)
         except psycopg.OperationalError as error:

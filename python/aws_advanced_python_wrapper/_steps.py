@@ -105,8 +105,37 @@ class DriverCall:
         return await self._function()
 
 
-Wait = SocketWait | EngineWait | DriverCall
-Steps = Generator["SocketWait | EngineWait | DriverCall", Any, Result]
+class Computation:
+    """Until a function has returned that computes for milliseconds, without the interpreter lock.
+
+    A caller that awaits has it run in a thread. If the caller is cancelled meanwhile, it is waited
+    for all the same: nothing else may touch what it works on.
+    """
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+
+    def block(self) -> Any:
+        return self._function()
+
+    async def wait(self) -> Any:
+        future = asyncio.wrap_future(_threads().submit(self._function))
+        cancelled = None
+        try:
+            while not future.done():
+                try:
+                    await asyncio.wait([future])
+                except asyncio.CancelledError as error:
+                    cancelled = error
+            if cancelled is not None:
+                raise cancelled from future.exception()
+            return future.result()
+        finally:
+            del future, cancelled  # see drive()
+
+
+Wait = SocketWait | EngineWait | DriverCall | Computation
+Steps = Generator["Wait", Any, Result]
 
 
 def drive(steps: Steps[Result]) -> Result:
@@ -131,74 +160,24 @@ def drive(steps: Steps[Result]) -> Result:
         del step
 
 
-async def drive_async(
-    steps: Steps[Result], dispose: Callable[[Result], None] = lambda _: None
-) -> Result:
-    """Do the work; await each wait.
-
-    What lies between two waits runs in a thread, because to log in takes milliseconds of
-    computing. A cancellation is an error of the wait that it meets; one that comes when the work
-    is done is raised after ``dispose(result)``.
-    """
-    # The first step is short, and most errors of a server end with it.
-    wait: Any = _told(steps.__next__)
-    step: Any = None
-    cancelled: asyncio.CancelledError | None = None
+async def drive_async(steps: Steps[Result]) -> Result:
+    """Do the work; await each wait. A cancellation is an error of the wait that it meets."""
+    step: Callable[[], Any] = steps.__next__
     try:
         while True:
-            if isinstance(wait, _Done):
-                if cancelled is not None:
-                    dispose(wait.result)
-                    raise cancelled
-                result: Result = wait.result
+            try:
+                wait = step()
+            except StopIteration as done:
+                result: Result = done.value
                 return result
             try:
-                if cancelled is not None:
-                    raise cancelled
                 answer = await wait.wait()
             except BaseException as error:
                 step = partial(steps.throw, error)
             else:
                 step = partial(steps.send, answer)
-            wait, cancelled = await _off_loop(step)
-    finally:
-        del wait, step, cancelled  # see drive()
-
-
-class _Done:
-    def __init__(self, result: Any) -> None:
-        self.result = result
-
-
-def _told(step: Callable[[], Any]) -> Any:
-    # StopIteration can't pass through a future.
-    try:
-        return step()
-    except StopIteration as done:
-        return _Done(done.value)
     finally:
         del step  # see drive()
-
-
-async def _off_loop(step: Callable[[], Any]) -> tuple[Any, asyncio.CancelledError | None]:
-    """Take a step in a thread; also tell whether the task was cancelled meanwhile.
-
-    The step is waited for even then: it takes milliseconds, and nothing else may touch the work
-    before it is over.
-    """
-    future = asyncio.wrap_future(_threads().submit(_told, step))
-    cancelled = None
-    try:
-        while not future.done():
-            try:
-                await asyncio.wait([future])
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled is not None and future.exception() is not None:
-            raise cancelled from future.exception()
-        return future.result(), cancelled
-    finally:
-        del future, cancelled, step  # see drive()
 
 
 _pool: ThreadPoolExecutor | None = None

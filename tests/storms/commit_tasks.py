@@ -17,6 +17,7 @@ import time
 from typing import Any
 
 import psycopg
+from heartbeat import Heartbeat
 from psycopg_pool import AsyncConnectionPool
 
 from aws_advanced_python_wrapper import errors
@@ -37,13 +38,11 @@ class Tasks:
         self.acknowledged: list[int] = []
         self.unknown: list[int] = []
         self.refused: list[int] = []
-        self.longest_gap = 0.0
         self.stopping = False
         self._pool = pool
         self._keys = itertools.count(1)
 
     async def run(self) -> None:
-        self._beat(time.monotonic())
         await asyncio.gather(*(self._work() for _ in range(TASKS)))
 
     async def _work(self) -> None:
@@ -70,12 +69,6 @@ class Tasks:
             self.refused.append(key)
             await connection.rollback()
 
-    def _beat(self, last: float) -> None:
-        now = time.monotonic()
-        self.longest_gap = max(self.longest_gap, now - last)
-        if not self.stopping:
-            asyncio.get_running_loop().call_later(0.001, self._beat, now)
-
 
 async def main(dsn: str) -> None:
     loop = asyncio.get_running_loop()
@@ -89,6 +82,7 @@ async def main(dsn: str) -> None:
     ) as pool:
         await pool.wait(30)
         tasks = Tasks(pool)
+        heartbeat = Heartbeat()
         work = asyncio.create_task(tasks.run())
         tell(ready=True)
         await loop.run_in_executor(None, sys.stdin.read)
@@ -98,7 +92,7 @@ async def main(dsn: str) -> None:
         acknowledged_keys=tasks.acknowledged,
         unknown_keys=tasks.unknown,
         refused_keys=tasks.refused,
-        longest_gap_ms=round(tasks.longest_gap * 1000, 1),
+        longest_gap_ms=heartbeat.longest_gap_ms,
     )
 
 
