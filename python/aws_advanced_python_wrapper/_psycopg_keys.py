@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SCRAM keys of logins that succeeded, which spare the next ones the computing.
+"""SCRAM keys, which spare the logins of a failover the computing.
 
 To answer a server's SCRAM challenge, libpq hashes the password 4,096 times: 5 ms of a processor for
 each login, and in a failover all connections of a process log in at the same time. The outcome
@@ -8,17 +8,26 @@ hosts of a cluster share. libpq 18 takes it in place of the password (``scram_cl
 ``scram_server_key``, in PostgreSQL's "Database Connection Control Functions"); how it is made of
 them is in RFC 5802, section 3.
 
-Keys are as secret as a password, are held in memory only, and are not in ``Connection.info``.
+Salt and count are learned from the first login of an endpoint, a user and a password. Only the
+links of a failover are opened with keys. A server that refuses them, since the password was set
+anew or the salt is another one each time, is asked with the password again, and keys are no longer
+used for these logins. They are as secret as a password, are held in memory only, and
+``Connection.info`` does not show them.
 """
 
 from __future__ import annotations
 
 import base64
+import ctypes
+import functools
 import hashlib
 import hmac
 import os
 import re
+import sys
+import threading
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -27,13 +36,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ._psycopg_link import connection_failed, why
 
-_IS_SUPPORTED = pq.version() >= 180000 and hasattr(os, "memfd_create")
-_MOST = 100  # logins that are remembered: a token that renews itself would fill the memory
+_MOST = 100  # logins that are remembered
 _CHALLENGE = re.compile(rb"AuthenticationSASLContinue\t.*?,s=([A-Za-z0-9+/=]+),i=(\d+)")
 _NAMES = ("scram_client_key", "scram_server_key")
 
 Scope = tuple[str, str, str, str]
-_known: dict[Scope, dict[str, str]] = {}
+_lock = threading.Lock()
+_known: dict[Scope, dict[str, str]] = {}  # without keys: don't use any, don't learn any
 
 
 class LoginKeys:
@@ -41,25 +50,15 @@ class LoginKeys:
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._scope = _scope_of(parameters)
-        self._used = False
 
-    def add_to(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Return the parameters with the keys, if any are known."""
-        keys = None if self._scope is None else _known.get(self._scope)
-        self._used = bool(keys)
-        return {**parameters, **keys} if keys else parameters
+    def known(self) -> dict[str, str]:
+        """Return the keys as libpq's parameters; empty if there are none."""
+        return {} if self._scope is None else _known.get(self._scope, {})
 
-    def were_refused(self, error: psycopg.Error) -> bool:
-        """Whether a login failed that had keys and was asked for them; they are forgotten then.
-
-        The password may be good for all that: the server makes a new salt whenever it is set.
-        """
-        if not self._used or self._scope is None:
-            return False
-        if error.pgconn is None or not error.pgconn.used_password:
-            return False
-        _known.pop(self._scope, None)
-        return True
+    def give_up(self) -> None:
+        """Use no keys any more."""
+        if self._scope is not None:
+            _remember(self._scope, {})
 
 
 class ConnectionInfo(psycopg.ConnectionInfo):
@@ -76,22 +75,25 @@ def connect_and_learn(conninfo: str) -> Generator[tuple[int, Any], Any, pq.abc.P
 
     None if they are known, or can't be: then connect as ever.
     """
-    if not _IS_SUPPORTED or "password=" not in conninfo:
+    if "password=" not in conninfo or _Trace.functions() is None:
         return None
     parameters = conninfo_to_dict(conninfo)
     scope = _scope_of(parameters)
-    if scope is None or scope in _known:
+    if scope is None or scope in _known or _without_scram(scope) in _known:
         return None
-    return _connect(conninfo, scope, str(parameters["password"]))
+    try:
+        trace = _Trace()
+    except OSError:  # the system does not allow it; nothing is lost but the speed of a failover
+        return None
+    return _connect(conninfo, scope, str(parameters["password"]), trace)
 
 
 def _connect(
-    conninfo: str, scope: Scope, password: str
+    conninfo: str, scope: Scope, password: str, trace: _Trace
 ) -> Generator[tuple[int, Any], Any, pq.abc.PGconn]:
-    pgconn: Any = pq.PGconn.connect_start(conninfo.encode())
-    trace = os.memfd_create("login")
-    try:
-        pgconn.trace(os.dup(trace))  # libpq's from here on
+    with trace:
+        pgconn: Any = pq.PGconn.connect_start(conninfo.encode())
+        trace.follow(pgconn)
         while True:
             if pgconn.status == pq.ConnStatus.BAD:
                 raise psycopg.OperationalError(f"connection is bad: {why(pgconn)}", pgconn=pgconn)
@@ -102,15 +104,77 @@ def _connect(
                 raise connection_failed(pgconn)
             while not (yield pgconn.socket, status):
                 pass
-        pgconn.untrace()
-        challenge = _CHALLENGE.search(os.pread(trace, 65536, 0))
-    finally:
-        os.close(trace)
-    while len(_known) >= _MOST:
-        _known.pop(next(iter(_known)), None)
-    _known[scope] = _keys(password, challenge) if challenge else {}
+        challenge = _CHALLENGE.search(trace.text())
+    if challenge is None:
+        _remember(_without_scram(scope), {})
+    elif scope not in _known:
+        _remember(scope, _keys(password, challenge))
     pgconn.nonblocking = 1
     return pgconn  # type: ignore[no-any-return]
+
+
+class _Trace:
+    """What libpq tells of a link, in memory.
+
+    By ctypes: psycopg's ``PGconn.trace()`` would leave its C stream open, with all that it holds.
+    """
+
+    def __init__(self) -> None:
+        self._libc, self._libpq = self.functions()
+        self._pgconn: Any = None
+        self._file = os.memfd_create("trace of a login")
+        self._stream = self._libc.fdopen(self._file, b"w")
+        if not self._stream:
+            os.close(self._file)
+            raise OSError("no stream for the trace of a login")
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._libc.fclose(self._stream)
+
+    def follow(self, pgconn: Any) -> None:
+        self._pgconn = pgconn
+        if pgconn.pgconn_ptr is not None:
+            self._libpq.PQtrace(pgconn.pgconn_ptr, self._stream)
+
+    def text(self) -> bytes:
+        """Return all, and follow no longer."""
+        self._end()
+        self._libc.fflush(self._stream)
+        return os.pread(self._file, 1 << 16, 0)
+
+    def _end(self) -> None:
+        if self._pgconn is not None and self._pgconn.pgconn_ptr is not None:
+            self._libpq.PQuntrace(self._pgconn.pgconn_ptr)
+        self._pgconn = None
+
+    @staticmethod
+    @functools.cache
+    def functions() -> Any:
+        """The C library and psycopg's own libpq; None if it is too old, or the system can't."""
+        if pq.version() < 180000 or not hasattr(os, "memfd_create"):
+            return None
+        with suppress(OSError, AttributeError):
+            libc = ctypes.CDLL(None)
+            # A name is looked up in what psycopg's module is linked with.
+            libpq = ctypes.CDLL(sys.modules[pq.PGconn.__module__].__file__)
+            libc.fdopen.argtypes = [ctypes.c_int, ctypes.c_char_p]
+            libc.fdopen.restype = ctypes.c_void_p
+            libc.fflush.argtypes = libc.fclose.argtypes = [ctypes.c_void_p]
+            libpq.PQtrace.argtypes, libpq.PQtrace.restype = [ctypes.c_void_p] * 2, None
+            libpq.PQuntrace.argtypes, libpq.PQuntrace.restype = [ctypes.c_void_p], None
+            return libc, libpq
+        return None
+
+
+def _remember(scope: Scope, keys: dict[str, str]) -> None:
+    with _lock:
+        while len(_known) >= _MOST:
+            del _known[next(iter(_known))]
+        _known[scope] = keys
 
 
 def _keys(password: str, challenge: re.Match[bytes]) -> dict[str, str]:
@@ -120,10 +184,13 @@ def _keys(password: str, challenge: re.Match[bytes]) -> dict[str, str]:
     return {name: base64.b64encode(key).decode() for name, key in zip(_NAMES, made, strict=True)}
 
 
+def _without_scram(scope: Scope) -> Scope:
+    # Whatever the password: tokens in place of one are new each time.
+    return (*scope[:3], "")
+
+
 def _scope_of(parameters: Mapping[str, Any]) -> Scope | None:
-    if not _IS_SUPPORTED or "PGSERVICE" in os.environ:
-        return None
-    if any(name in parameters for name in ("service", *_NAMES)):
+    if "PGSERVICE" in os.environ or any(name in parameters for name in ("service", *_NAMES)):
         return None
     password = str(parameters.get("password") or "")
     host = str(parameters.get("host") or "")

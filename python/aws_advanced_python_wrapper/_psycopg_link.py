@@ -37,7 +37,11 @@ def open_pgconn(parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGco
     text = make_conninfo("", **parameters).encode()
     pgconn: Any = yield Computation(partial(pq.PGconn.connect_start, text))  # may look a name up
     poll = _unlocked_poll()
-    step = pgconn.connect_poll if poll is None else partial(poll, pgconn.pgconn_ptr)
+
+    def step() -> int:
+        # It holds the object, which a caller that is thrown away would free under a thread.
+        return int(pgconn.connect_poll() if poll is None else poll(pgconn.pgconn_ptr))
+
     while True:
         status = yield Computation(step)
         if status == pq.PollingStatus.OK:

@@ -86,7 +86,6 @@ class Opening(PsycopgPerformer):
             self.session = _engine.Session(self._settings, host)
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
-        self._keys = LoginKeys(self._parameters)
         self._connection: Any = None
 
     def open(self) -> Steps[Any]:
@@ -116,12 +115,6 @@ class Opening(PsycopgPerformer):
     def _connect(self, parameters: dict[str, Any]) -> Steps[Any]:
         connect = super(AwsWrapperConnection, self._class).connect  # type: ignore[misc]
         try:
-            try:
-                given = self._keys.add_to(parameters)
-                return (yield DriverCall(partial(connect, "", **given, **self._arguments)))
-            except psycopg.OperationalError as error:
-                if not self._keys.were_refused(error):
-                    raise
             return (yield DriverCall(partial(connect, "", **parameters, **self._arguments)))
         except psycopg.ProgrammingError as error:
             _complete_refusal(error)
@@ -185,7 +178,7 @@ class Recovery(PsycopgPerformer):
         if password:
             # It may have come from a password file that knows only the endpoint.
             self._parameters["password"] = password.decode()
-        self._keys = LoginKeys(connection._parameters)
+        self._keys = LoginKeys(self._parameters)
 
     @property
     def candidate(self) -> pq.abc.PGconn:
@@ -201,20 +194,27 @@ class Recovery(PsycopgPerformer):
         self, operation: _engine.Operation, host: Any, address: str, timeout: float
     ) -> Steps[None]:
         parameters = _to_host(self._parameters, host, address)
-        deadline = monotonic() + timeout
         try:
-            try:
-                self._pgconn = yield from open_pgconn(self._keys.add_to(parameters), timeout)
-            except psycopg.OperationalError as error:
-                if not self._keys.were_refused(error):
-                    raise
-                self._pgconn = yield from open_pgconn(parameters, deadline - monotonic())
+            self._pgconn = yield from self._log_in(parameters, timeout)
         except LinkTimeout as error:
             operation.open_failed(None, 0, str(error), False)
         except psycopg.OperationalError as error:
             operation.open_failed(error.sqlstate, 0, str(error), False)
         else:
             operation.opened(**facts(self._pgconn, self._parameters))
+
+    def _log_in(self, parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
+        deadline = monotonic() + timeout
+        if keys := self._keys.known():
+            try:
+                return (yield from open_pgconn({**parameters, **keys}, timeout))
+            except psycopg.OperationalError as error:
+                # Whatever the reason: that the keys are to blame can't be told from it.
+                logger.debug("a login with SCRAM keys failed, now with the password: %s", error)
+        pgconn = yield from open_pgconn(parameters, deadline - monotonic())
+        if keys:
+            self._keys.give_up()
+        return pgconn
 
     def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         pgconn = self.candidate

@@ -268,7 +268,7 @@ bool hides_value(std::string_view name) {
         return false;
     }
     return std::ranges::any_of(
-        std::array{"password", "passwd", "secret", "token"},
+        std::array{"password", "passwd", "secret", "token", "scram_"},
         [&low](std::string_view part) { return low.find(part) != std::string::npos; });
 }
 

@@ -360,6 +360,7 @@ TEST(Masked, HidesSecretsAndNothingElse) {
 }
 
 TEST(Masked, HidesAConnectionStringThatHoldsAPassword) {
+    EXPECT_EQ(masked({{"scram_client_key", "hunter"}}), "scram_client_key=***");
     EXPECT_EQ(masked({{"dbname", "postgresql://u:hunter@h/db"}}), "dbname=***");
     EXPECT_EQ(masked({{"dbname", "host=h password = hunter"}}), "dbname=***");
     EXPECT_EQ(masked({{"dbname", "postgresql://h/db"}}), "dbname=postgresql://h/db");

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A password that was hashed once is not hashed again: what a user sees of that."""
+"""Failovers log in with SCRAM keys that were learned: what a user sees of that."""
 
 from __future__ import annotations
 
-import asyncio
 import itertools
+import os
 from typing import Any
 
 import psycopg
@@ -12,7 +12,7 @@ import pytest
 from aurora_lab import Cluster
 from psycopg import pq
 
-from async_help import run
+from async_help import off_loop, run
 from aws_advanced_python_wrapper import errors
 from aws_advanced_python_wrapper import psycopg as face
 from aws_advanced_python_wrapper.aio import psycopg as async_face
@@ -46,62 +46,69 @@ def login(cluster: Cluster, user: str, password: str = "first") -> Any:
     return face.connect(cluster.dsn(), user=user, password=password, autocommit=True)
 
 
-def test_second_login_has_the_keys_of_the_first(aurora_cluster: Cluster, user: str) -> None:
-    with login(aurora_cluster, user) as first, login(aurora_cluster, user) as second:
-        assert keys_of(first) == []
-        assert len(keys_of(second)) == (2 if IS_SUPPORTED else 0)
-        assert second.execute("SELECT current_user").fetchone() == (user,)
-        stock = psycopg.connect(aurora_cluster.dsn(), user=user, password="first")
-        assert second.info.dsn == stock.info.dsn
-        assert second.info.get_parameters() == stock.info.get_parameters()
-        assert second.info.password == "first"
-        stock.close()
+def fail_over(cluster: Cluster, connection: Any) -> None:
+    cluster.failover(how="crash")
+    with pytest.raises(errors.FailoverSuccessError):
+        connection.execute("SELECT 1")
+    cluster.heal()
 
 
-def test_keys_serve_connections_for_asyncio(aurora_cluster: Cluster, user: str) -> None:
+def test_failover_logs_in_with_the_keys_of_the_first_login(
+    aurora_cluster: Cluster, user: str
+) -> None:
+    with login(aurora_cluster, user) as connection:
+        assert keys_of(connection) == []
+        told = connection.info.get_parameters()
+        fail_over(aurora_cluster, connection)
+        assert len(keys_of(connection)) == (2 if IS_SUPPORTED else 0)
+        assert connection.execute("SELECT current_user").fetchone() == (user,)
+        moved = connection.info.get_parameters()
+        assert moved.keys() - told.keys() <= {"hostaddr"}
+        assert "scram" not in connection.info.dsn
+        assert connection.info.password == "first"
+
+
+def test_failover_for_asyncio_has_the_keys_too(aurora_cluster: Cluster, user: str) -> None:
     async def body() -> None:
-        given = {"user": user, "password": "first"}
-        async with await async_face.connect(aurora_cluster.dsn(), **given) as first:
-            assert keys_of(first) == []
-        both = (async_face.connect(aurora_cluster.dsn(), **given) for _ in range(2))
-        for connection in await asyncio.gather(*both):
+        given: dict[str, Any] = {"user": user, "password": "first", "autocommit": True}
+        async with await async_face.connect(aurora_cluster.dsn(), **given) as connection:
+            await off_loop(aurora_cluster.failover, how="crash")
+            with pytest.raises(errors.FailoverSuccessError):
+                await connection.execute("SELECT 1")
             assert len(keys_of(connection)) == (2 if IS_SUPPORTED else 0)
-            await connection.close()
 
     run(body())
 
 
-def test_new_salt_or_password_is_learned(aurora_cluster: Cluster, user: str) -> None:
+def test_new_salt_is_no_matter(aurora_cluster: Cluster, user: str) -> None:
+    with login(aurora_cluster, user) as connection:
+        set_password(aurora_cluster, user, "first")  # the same, under a new salt
+        for _ in range(2):  # with keys that are refused, and then without any
+            fail_over(aurora_cluster, connection)
+            assert keys_of(connection) == []
+            assert connection.execute("SELECT current_user").fetchone() == (user,)
+
+
+def test_password_that_was_set_anew_counts_at_once(aurora_cluster: Cluster, user: str) -> None:
     login(aurora_cluster, user).close()
-    set_password(aurora_cluster, user, "first")  # the same, under a new salt
-    with login(aurora_cluster, user) as again:
-        assert keys_of(again) == []
-    with login(aurora_cluster, user) as known:
-        assert len(keys_of(known)) == (2 if IS_SUPPORTED else 0)
     set_password(aurora_cluster, user, "second")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         login(aurora_cluster, user)
     with login(aurora_cluster, user, "second") as moved:
-        assert moved.execute("SELECT 1").fetchone() == (1,)
+        fail_over(aurora_cluster, moved)
+        assert len(keys_of(moved)) == (2 if IS_SUPPORTED else 0)
 
 
-def test_failover_logs_in_with_the_keys_even_under_a_new_salt(
-    aurora_cluster: Cluster, user: str
-) -> None:
-    with login(aurora_cluster, user) as connection:
-        aurora_cluster.failover(how="crash")
-        with pytest.raises(errors.FailoverSuccessError):
-            connection.execute("SELECT 1")
-        assert len(keys_of(connection)) == (2 if IS_SUPPORTED else 0)
-        assert "scram" not in connection.info.dsn
-        aurora_cluster.heal()
-        set_password(aurora_cluster, user, "first")
-        aurora_cluster.heal()
-        aurora_cluster.failover(how="crash")
-        with pytest.raises(errors.FailoverSuccessError):
-            connection.execute("SELECT 1")
-        assert keys_of(connection) == []
-        assert connection.execute("SELECT current_user").fetchone() == (user,)
+def test_logins_leave_no_descriptors(aurora_cluster: Cluster, user: str) -> None:
+    with login(aurora_cluster, user):
+        before = len(os.listdir("/proc/self/fd"))
+        for number in range(20):
+            with pytest.raises(psycopg.OperationalError):
+                login(aurora_cluster, user, f"wrong {number}")
+            with pytest.raises(psycopg.OperationalError):
+                face.connect(f"host=127.0.0.1 port=1 user={number} password=any")
+        # A monitor may have opened its link meanwhile.
+        assert len(os.listdir("/proc/self/fd")) < before + 10
 
 
 def test_wrong_password_is_refused_as_by_the_driver(aurora_cluster: Cluster, user: str) -> None:
