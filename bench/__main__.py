@@ -14,7 +14,7 @@ from typing import Any
 
 from aurora_lab import Cluster, Resolver
 
-from . import herd, many, process, report, side_by_side, statement, trouble
+from . import connect, herd, many, process, report, side_by_side, statement, trouble
 from .figures import Figure
 
 
@@ -27,7 +27,8 @@ def measure(quick: bool, resolver: Resolver) -> Iterator[Figure]:
         yield from statement.statement(cluster, quick)
         yield from statement.async_statement(cluster, quick)
         yield from side_by_side.shapes(cluster, quick)
-        yield from statement.connects(cluster, quick)
+        yield from connect.warm(cluster, quick)
+        yield from connect.questions(cluster, quick)
         yield from side_by_side.ratios(cluster, quick)
         yield from process.fresh_process(cluster, quick)
         yield from trouble.faults(cluster, quick)
@@ -39,6 +40,7 @@ def measure(quick: bool, resolver: Resolver) -> Iterator[Figure]:
     # Of this kind, since it needs no relay between the driver and the server.
     with Cluster(readers=2, engine="mysql", kind="multi-az", resolver=resolver) as cluster:
         yield from statement.mysql_statement(cluster, quick)
+        yield from side_by_side.mysql_ratios(cluster, quick)
     with Cluster(readers=2, engine="mysql", resolver=resolver) as cluster:
         yield from trouble.mysql_faults(cluster, quick)
 

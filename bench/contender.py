@@ -4,7 +4,7 @@
 Runs in our environment or in upstream's: it imports no other module of the benchmarks, and nothing
 of ours but what upstream has, too. Prints JSON: samples by name, in microseconds or milliseconds.
 
-usage: contender.py {statement,sqlalchemy,connect,hear,shapes,copy} DSN
+usage: contender.py {statement,sqlalchemy,orm,connect,hear,hear_bare,shapes,copy,mysql} DSN
 """
 
 from __future__ import annotations
@@ -159,16 +159,20 @@ def copy(dsn: str) -> Samples:
     return in_turn(parts, 1, 3)
 
 
+def engine(dsn: str, name: str, connection: Any = None, *, pre_ping: bool = False) -> Any:
+    """An engine of SQLAlchemy on this connection, or on new ones."""
+    import sqlalchemy as sa
+
+    dialect = "psycopg" if name == "bare" else "aws_wrapper_psycopg"
+    connect = psycopg.connect if name == "bare" else wrapped
+    creator = (lambda: connect(dsn)) if connection is None else (lambda: connection)
+    url = f"postgresql+{dialect}://"
+    return sa.create_engine(url, creator=creator, pool_size=1, pool_pre_ping=pre_ping)
+
+
 def sqlalchemy(dsn: str) -> Samples:
     """Core's execute on a connection; checkouts from a pool, with and without its pre-ping."""
     import sqlalchemy as sa
-
-    def engine(name: str, connection: Any = None, *, pre_ping: bool = False) -> Any:
-        dialect = "psycopg" if name == "bare" else "aws_wrapper_psycopg"
-        connect = psycopg.connect if name == "bare" else wrapped
-        creator = (lambda: connect(dsn)) if connection is None else (lambda: connection)
-        url = f"postgresql+{dialect}://"
-        return sa.create_engine(url, creator=creator, pool_size=1, pool_pre_ping=pre_ping)
 
     text = sa.text("SELECT 1")
 
@@ -177,12 +181,68 @@ def sqlalchemy(dsn: str) -> Samples:
 
     parts: dict[str, Callable[[], Any]] = {}
     for name, shared in pair(dsn).items():
-        connection = engine(name, shared).connect()
+        connection = engine(dsn, name, shared).connect()
         parts[f"execute {name}"] = lambda c=connection: c.execute(text).one()
-        plain, pinged = engine(name), engine(name, pre_ping=True)
+        plain, pinged = engine(dsn, name), engine(dsn, name, pre_ping=True)
         parts[f"checkout {name}"] = lambda e=plain: check_out(e)
         parts[f"checkout with pre-ping {name}"] = lambda e=pinged: check_out(e)
     return in_turn(parts, 20, _TURNS)
+
+
+def orm(dsn: str) -> Samples:
+    """``Session.get()`` of a row that the session does not have."""
+    import sqlalchemy as sa
+    from sqlalchemy.orm import DeclarativeBase, Session
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Row(Base):
+        __tablename__ = "bench_row"
+        id = sa.Column(sa.Integer, primary_key=True)
+        name = sa.Column(sa.Text)
+
+    def get(session: Any) -> None:
+        session.expunge_all()
+        session.get(Row, 1)
+
+    connections = pair(dsn)
+    connections["bare"].execute("CREATE TEMPORARY TABLE bench_row (id INT PRIMARY KEY, name TEXT)")
+    connections["bare"].execute("INSERT INTO bench_row VALUES (1, 'one')")
+    sessions = {
+        name: Session(engine(dsn, name, one).connect()) for name, one in connections.items()
+    }
+    return in_turn({name: (lambda s=one: get(s)) for name, one in sessions.items()}, 20, _TURNS)
+
+
+def mysql(dsn: str) -> Samples:
+    """``SELECT 1`` of mysql-connector, pure and C, on a link each.
+
+    Upstream monitors no MySQL host, so only failover is loaded.
+    """
+    import mysql.connector
+
+    from aws_advanced_python_wrapper import AwsWrapperConnection
+
+    def ask(connection: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        cursor.fetchall()
+        cursor.close()
+
+    login = dict(word.split("=", 1) for word in dsn.split())
+    parts: dict[str, Callable[[], Any]] = {}
+    for build in ("pure", "c"):
+        given = {"use_pure": build == "pure", "autocommit": True}
+        both = {
+            "bare": mysql.connector.connect(**login, **given),
+            "contender": AwsWrapperConnection.connect(
+                mysql.connector.connect, **login, **given, plugins="failover"
+            ),
+        }
+        for name, one in both.items():
+            parts[f"{build} {name}"] = lambda c=one: ask(c)
+    return in_turn(parts, _STATEMENTS, _TURNS)
 
 
 def connect(dsn: str) -> Samples:
@@ -205,7 +265,15 @@ def hear(dsn: str) -> Samples:
 
     Says "ready" on its standard error when the statement is about to be sent.
     """
-    connection = wrapped(dsn)
+    return _hear(wrapped(dsn), dsn)
+
+
+def hear_bare(dsn: str) -> Samples:
+    """The same with the bare driver, whose application connects anew when a statement fails."""
+    return _hear(psycopg.connect(dsn, autocommit=True), dsn)
+
+
+def _hear(connection: Any, dsn: str) -> Samples:
     print("ready", file=sys.stderr, flush=True)
     try:
         connection.cursor().execute("SELECT pg_sleep(600)")
@@ -217,6 +285,8 @@ def hear(dsn: str) -> Samples:
     heard = monotonic()
     while True:
         try:
+            if connection.__class__ is psycopg.Connection:
+                connection = psycopg.connect(dsn, autocommit=True, connect_timeout=2)
             cursor = connection.cursor()
             cursor.execute("CREATE TEMPORARY TABLE after_the_fault (n INT)")
             return {"heard": [heard], "next": [monotonic()]}
@@ -229,7 +299,7 @@ def hear(dsn: str) -> Samples:
 def main() -> None:
     """Measure, and print."""
     what, dsn = sys.argv[1:]
-    parts = (statement, sqlalchemy, connect, hear, shapes, copy)
+    parts = (statement, sqlalchemy, orm, connect, hear, hear_bare, shapes, copy, mysql)
     print(json.dumps({part.__name__: part for part in parts}[what](dsn)), flush=True)
     if "aws_advanced_python_wrapper" in sys.modules:
         # Upstream's threads would keep the process.

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,12 @@ _RATIOS = (
         ("checkout with pre-ping bare", "checkout with pre-ping contender"),
         0.85,
     ),
+    ("orm", "SQLAlchemy ORM get", ("bare", "contender"), None),
     ("connect", "warm connect", ("bare", "contender"), None),
+)
+_MYSQL_RATIOS = tuple(
+    ("mysql", f"mysql-connector {build} statement", (f"{build} bare", f"{build} contender"), None)
+    for build in ("pure", "c")
 )
 
 
@@ -54,8 +59,19 @@ def contenders() -> dict[str, str]:
 
 def ratios(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     """Each measure as a ratio to the bare driver in the same process, by contender."""
+    yield from _compare(_RATIOS, cluster, quick)
+
+
+def mysql_ratios(cluster: Cluster, quick: bool) -> Iterator[Figure]:
+    """The same of mysql-connector's statement, in both builds."""
+    yield from _compare(_MYSQL_RATIOS, cluster, quick)
+
+
+def _compare(
+    table: Sequence[tuple[str, str, tuple[str, str], float | None]], cluster: Cluster, quick: bool
+) -> Iterator[Figure]:
     seen: dict[tuple[str, str], list[dict[str, float]]] = {}
-    measures = list(dict.fromkeys(measure for measure, *_ in _RATIOS))
+    measures = list(dict.fromkeys(measure for measure, *_ in table))
     for number in range(1 if quick else 9):
         names = list(contenders())
         for name in names if number % 2 else reversed(names):
@@ -63,7 +79,7 @@ def ratios(cluster: Cluster, quick: bool) -> Iterator[Figure]:
                 samples = run(contenders()[name], measure, cluster.dsn())
                 one = {part: median(values) for part, values in samples.items()}
                 seen.setdefault((name, measure), []).append(one)
-    for measure, what, (bare, contender), bound in _RATIOS:
+    for measure, what, (bare, contender), bound in table:
         for name in contenders():
             runs = [one[contender] / one[bare] for one in seen[name, measure]]
             limit = bound if name == "ours" else None
@@ -90,8 +106,14 @@ def shapes(cluster: Cluster, quick: bool) -> Iterator[Figure]:
 
 def run(python: str, measure: str, dsn: str) -> dict[str, list[float]]:
     """The samples of one process of one contender."""
+    # mysql-connector's C build has to be loaded before the interpreter's own OpenSSL.
+    first = {"PYTHONPATH": "tests/first"} if measure == "mysql" else {}
     done = subprocess.run(
-        [python, str(_PROGRAM), measure, dsn], capture_output=True, text=True, timeout=300
+        [python, str(_PROGRAM), measure, dsn],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **first},
     )
     if done.returncode != 0:
         raise RuntimeError(f"{python} {measure}: {done.stderr[-2000:]}")
@@ -102,15 +124,17 @@ def run(python: str, measure: str, dsn: str) -> dict[str, list[float]]:
 def faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     """Crash and freeze: heard after the truth, and the next statement after the fault."""
     within = 60.0
+    programs = {name: (python, "hear") for name, python in contenders().items()}
+    programs["bare"] = (sys.executable, "hear_bare")
     for how, stamp in (("crash", "topology_published"), ("freeze", "fault")):
         if quick and how == "freeze":
             continue  # upstream takes a minute for each
-        heard: dict[str, list[float]] = {name: [] for name in contenders()}
-        resumed: dict[str, list[float]] = {name: [] for name in contenders()}
-        missed = dict.fromkeys(contenders(), 0)
+        heard: dict[str, list[float]] = {name: [] for name in programs}
+        resumed: dict[str, list[float]] = {name: [] for name in programs}
+        missed = dict.fromkeys(programs, 0)
         for _ in range(1 if quick else 20 if how == "crash" else 3):
-            for name, python in contenders().items():
-                child = _Waiting(python, cluster.dsn())
+            for name, (python, measure) in programs.items():
+                child = _Waiting(python, measure, cluster.dsn())
                 failover = cluster.failover(how=how)
                 told = child.told(within)
                 if told is None:
@@ -122,7 +146,7 @@ def faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
                     resumed[name].append((told["next"] - failover.fault) * 1000)
                 cluster.heal()
         what = "topology told" if how == "crash" else "fault"
-        for name in contenders():
+        for name in programs:
             late = f"; {missed[name]} times not within {within:.0f} s" if missed[name] else ""
             for told_of, values in (
                 (f"heard after the {what}", heard),
@@ -137,9 +161,9 @@ def faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
 class _Waiting:
     """A contender's process that waits in a statement for the fault."""
 
-    def __init__(self, python: str, dsn: str) -> None:
+    def __init__(self, python: str, measure: str, dsn: str) -> None:
         self._child = subprocess.Popen(
-            [python, str(_PROGRAM), "hear", dsn],
+            [python, str(_PROGRAM), measure, dsn],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -192,25 +192,6 @@ def door(cluster: Cluster) -> Iterator[Figure]:
     yield Figure("door: wait() beyond bare", median(waits), "us", 1, spread(waits))
 
 
-def connects(cluster: Cluster, quick: bool) -> Iterator[Figure]:
-    """A warm connect by the cluster endpoint: the cluster is known and its monitor runs."""
-    rounds = 100 if quick else 3000
-    keeper = face.connect(cluster.dsn())
-    ours: list[float] = []
-    bare: list[float] = []
-    for number in range(rounds):
-        turn: list[tuple[Any, list[float]]] = [(face.connect, ours), (psycopg.connect, bare)]
-        for connect, into in turn if number % 2 else reversed(turn):
-            started = perf_counter_ns()
-            connection = connect(cluster.dsn())
-            into.append((perf_counter_ns() - started) / 1e6)
-            connection.close()
-    keeper.close()
-    extra = [a - b for a, b in zip(ours, bare, strict=True)]
-    yield Figure("warm connect, bare", median(bare), "ms", None, spread(bare))
-    yield Figure("warm connect, ours beyond bare", middle(extra), "ms", 0.2, spread(extra))
-
-
 if __name__ == "__main__":
     driver, where = sys.argv[1:]
     if driver == "psycopg":
