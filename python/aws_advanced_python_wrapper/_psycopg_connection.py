@@ -52,16 +52,20 @@ class PsycopgFace(Face):
         return self.pgconn.status == _BAD
 
     @property
-    def info(self) -> ConnectionInfo:
+    def info(self) -> psycopg.ConnectionInfo:
         """What is known of the link; see ``psycopg.Connection.info``."""
-        return ConnectionInfo(self.pgconn)
+        told: psycopg.ConnectionInfo = super().info  # type: ignore[misc]
+        return ConnectionInfo(self.pgconn) if type(told) is psycopg.ConnectionInfo else told
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "", **kwargs: Any) -> Any:
-        # Older releases of psycopg give a timeout, which is theirs to keep.
-        learning = None if kwargs else connect_and_learn(conninfo)
+        connect: Any = super()._connect_gen  # type: ignore[misc]
+        # Older releases of psycopg give a timeout, which is theirs to keep; a subclass may have a
+        # way of its own.
+        is_stock = connect.__func__ is psycopg.Connection._connect_gen.__func__  # type: ignore[attr-defined]
+        learning = connect_and_learn(conninfo) if is_stock and not kwargs else None
         if learning is None:
-            return (yield from super()._connect_gen(conninfo, **kwargs))  # type: ignore[misc]
+            return (yield from connect(conninfo, **kwargs))
         return cls((yield from learning))  # type: ignore[call-arg]
 
     def _failure_steps(self, error: BaseException, status: int) -> Steps[None]:

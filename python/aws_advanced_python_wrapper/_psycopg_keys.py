@@ -9,10 +9,9 @@ hosts of a cluster share. libpq 18 takes it in place of the password (``scram_cl
 them is in RFC 5802, section 3.
 
 Salt and count are learned from the first login of an endpoint, a user and a password. Only the
-links of a failover are opened with keys. A server that refuses them, since the password was set
-anew or the salt is another one each time, is asked with the password again, and keys are no longer
-used for these logins. They are as secret as a password, are held in memory only, and
-``Connection.info`` does not show them.
+links of a failover are opened with keys. If that fails, as where the password was set anew or the
+salt is another one each time, the password is used again. Keys are as secret as a password, are
+held in memory only, and ``Connection.info`` does not show them.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ import hmac
 import os
 import re
 import sys
-import threading
 from collections.abc import Generator, Mapping
 from contextlib import suppress
 from typing import Any
 
 import psycopg
 from psycopg import pq
+from psycopg._encodings import conninfo_encoding
 from psycopg.conninfo import conninfo_to_dict
 
-from ._psycopg_link import connection_failed, why
+from ._psycopg_link import connection_failed
 
 _MOST = 100  # logins that are remembered
-_CHALLENGE = re.compile(rb"AuthenticationSASLContinue\t.*?,s=([A-Za-z0-9+/=]+),i=(\d+)")
+_CHALLENGE = re.compile(rb"AuthenticationSASLContinue\t.*?,s=([A-Za-z0-9+/=]+),i=(\d{1,7})[',]")
+_REFUSALS = ("authentication failed", "SCRAM", "server signature")  # of a server and of libpq
 _NAMES = ("scram_client_key", "scram_server_key")
 
 Scope = tuple[str, str, str, str]
-_lock = threading.Lock()
 _known: dict[Scope, dict[str, str]] = {}  # without keys: don't use any, don't learn any
 
 
@@ -50,14 +49,18 @@ class LoginKeys:
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._scope = _scope_of(parameters)
+        self._have_failed = False
 
     def known(self) -> dict[str, str]:
-        """Return the keys as libpq's parameters; empty if there are none."""
-        return {} if self._scope is None else _known.get(self._scope, {})
+        """Return the keys as libpq's parameters; empty if there are none, or if they failed."""
+        if self._scope is None or self._have_failed:
+            return {}
+        return _known.get(self._scope, {})
 
-    def give_up(self) -> None:
-        """Use no keys any more."""
-        if self._scope is not None:
+    def failed(self, reason: str) -> None:
+        """Use them no more; in the whole process, if it was a server that refused them."""
+        self._have_failed = True
+        if self._scope is not None and any(text in reason for text in _REFUSALS):
             _remember(self._scope, {})
 
 
@@ -91,26 +94,35 @@ def connect_and_learn(conninfo: str) -> Generator[tuple[int, Any], Any, pq.abc.P
 def _connect(
     conninfo: str, scope: Scope, password: str, trace: _Trace
 ) -> Generator[tuple[int, Any], Any, pq.abc.PGconn]:
+    encoding = conninfo_encoding(conninfo)
     with trace:
         pgconn: Any = pq.PGconn.connect_start(conninfo.encode())
         trace.follow(pgconn)
         while True:
             if pgconn.status == pq.ConnStatus.BAD:
-                raise psycopg.OperationalError(f"connection is bad: {why(pgconn)}", pgconn=pgconn)
+                text = f"connection is bad: {pgconn.get_error_message(encoding)}"
+                raise psycopg.OperationalError(text, pgconn=pgconn)
             status = pgconn.connect_poll()
             if status == pq.PollingStatus.OK:
                 break
             if status == pq.PollingStatus.FAILED:
-                raise connection_failed(pgconn)
+                raise connection_failed(pgconn, encoding)
             while not (yield pgconn.socket, status):
                 pass
-        challenge = _CHALLENGE.search(trace.text())
-    if challenge is None:
-        _remember(_without_scram(scope), {})
-    elif scope not in _known:
-        _remember(scope, _keys(password, challenge))
+        # Nothing that the trace holds may spoil a login that succeeded.
+        with suppress(ValueError, OSError):
+            _learn(scope, password, trace.text())
     pgconn.nonblocking = 1
     return pgconn  # type: ignore[no-any-return]
+
+
+def _learn(scope: Scope, password: str, trace: bytes) -> None:
+    # The same one twice if libpq tried without TLS, too. Others come from a parameter's text.
+    challenges = set(_CHALLENGE.findall(trace))
+    if len(challenges) != 1:
+        _remember(_without_scram(scope), {})
+    elif scope not in _known:
+        _remember(scope, _keys(password, *challenges.pop()))
 
 
 class _Trace:
@@ -171,15 +183,14 @@ class _Trace:
 
 
 def _remember(scope: Scope, keys: dict[str, str]) -> None:
-    with _lock:
-        while len(_known) >= _MOST:
+    while len(_known) >= _MOST:
+        with suppress(KeyError, RuntimeError):  # another thread does the same
             del _known[next(iter(_known))]
-        _known[scope] = keys
+    _known[scope] = keys
 
 
-def _keys(password: str, challenge: re.Match[bytes]) -> dict[str, str]:
-    salt, count = base64.b64decode(challenge[1]), int(challenge[2])
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, count)
+def _keys(password: str, salt: bytes, count: bytes) -> dict[str, str]:
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(count))
     made = (hmac.digest(salted, text, "sha256") for text in (b"Client Key", b"Server Key"))
     return {name: base64.b64encode(key).decode() for name, key in zip(_NAMES, made, strict=True)}
 

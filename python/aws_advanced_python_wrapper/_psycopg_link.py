@@ -53,14 +53,11 @@ def open_pgconn(parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGco
         yield SocketWait(pgconn.socket, wanted, deadline)
 
 
-def why(pgconn: pq.abc.PGconn) -> str:
-    """Return libpq's words for what went wrong with a link."""
-    return pgconn.error_message.decode(_SERVER_TEXT_ENCODING, "replace").strip()
-
-
-def connection_failed(pgconn: pq.abc.PGconn) -> psycopg.OperationalError:
+def connection_failed(
+    pgconn: Any, encoding: str = _SERVER_TEXT_ENCODING
+) -> psycopg.OperationalError:
     """Close a link that could not be opened; return the error that psycopg raises then."""
-    text = f"connection failed: {why(pgconn)}"
+    text = f"connection failed: {pgconn.get_error_message(encoding)}"
     return psycopg.OperationalError(text, pgconn=psycopg.errors.finish_pgconn(pgconn))
 
 

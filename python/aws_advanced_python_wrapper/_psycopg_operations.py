@@ -204,16 +204,20 @@ class Recovery(PsycopgPerformer):
             operation.opened(**facts(self._pgconn, self._parameters))
 
     def _log_in(self, parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
+        keys = self._keys.known()
+        if not keys:
+            return (yield from open_pgconn(parameters, timeout))
         deadline = monotonic() + timeout
-        if keys := self._keys.known():
-            try:
-                return (yield from open_pgconn({**parameters, **keys}, timeout))
-            except psycopg.OperationalError as error:
-                # Whatever the reason: that the keys are to blame can't be told from it.
-                logger.debug("a login with SCRAM keys failed, now with the password: %s", error)
+        try:
+            return (yield from open_pgconn({**parameters, **keys}, timeout))
+        except LinkTimeout as error:
+            self._keys.failed(str(error))
+            raise
+        except psycopg.OperationalError as error:
+            reason = str(error)
+        logger.debug("a login with SCRAM keys failed, now with the password: %s", reason)
         pgconn = yield from open_pgconn(parameters, deadline - monotonic())
-        if keys:
-            self._keys.give_up()
+        self._keys.failed(reason)
         return pgconn
 
     def _adopt(self, operation: _engine.Operation) -> Steps[None]:

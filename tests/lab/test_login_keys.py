@@ -13,7 +13,7 @@ from aurora_lab import Cluster
 from psycopg import pq
 
 from async_help import off_loop, run
-from aws_advanced_python_wrapper import errors
+from aws_advanced_python_wrapper import AwsWrapperConnection, errors
 from aws_advanced_python_wrapper import psycopg as face
 from aws_advanced_python_wrapper.aio import psycopg as async_face
 
@@ -87,6 +87,28 @@ def test_new_salt_is_no_matter(aurora_cluster: Cluster, user: str) -> None:
             fail_over(aurora_cluster, connection)
             assert keys_of(connection) == []
             assert connection.execute("SELECT current_user").fetchone() == (user,)
+
+
+def test_challenge_in_a_parameter_is_not_believed(aurora_cluster: Cluster, user: str) -> None:
+    text = "AuthenticationSASLContinue\t,s=AAAA,i=9999999,"
+    given = {"user": user, "password": "first", "application_name": text, "autocommit": True}
+    with face.connect(aurora_cluster.dsn(), **given) as connection:
+        fail_over(aurora_cluster, connection)
+        assert keys_of(connection) == []
+        assert connection.execute("SELECT current_user").fetchone() == (user,)
+
+
+def test_info_of_a_subclass_stays(aurora_cluster: Cluster) -> None:
+    class Told(psycopg.ConnectionInfo):
+        pass
+
+    class Own(psycopg.Connection[Any]):
+        @property
+        def info(self) -> Told:
+            return Told(self.pgconn)
+
+    with AwsWrapperConnection.connect(Own.connect, aurora_cluster.dsn()) as connection:
+        assert type(connection.info) is Told
 
 
 def test_password_that_was_set_anew_counts_at_once(aurora_cluster: Cluster, user: str) -> None:
