@@ -26,7 +26,7 @@ import re
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import pq
@@ -35,13 +35,16 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ._psycopg_link import connection_failed
 
-_MOST = 100  # logins that are remembered
+_MOST = 100  # of each that are remembered
 _CHALLENGE = re.compile(rb"AuthenticationSASLContinue\t.*?,s=([A-Za-z0-9+/=]+),i=(\d{1,7})[',]")
 _REFUSALS = ("authentication failed", "SCRAM", "server signature")  # of a server and of libpq
 _NAMES = ("scram_client_key", "scram_server_key")
 
 Scope = tuple[str, str, str, str]
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 _known: dict[Scope, dict[str, str]] = {}  # without keys: don't use any, don't learn any
+_settled: dict[str, None] = {}  # connection strings with nothing to learn
 
 
 class LoginKeys:
@@ -61,7 +64,7 @@ class LoginKeys:
         """Use them no more; in the whole process, if it was a server that refused them."""
         self._have_failed = True
         if self._scope is not None and any(text in reason for text in _REFUSALS):
-            _remember(self._scope, {})
+            _remember(_known, self._scope, {})
 
 
 class ConnectionInfo(psycopg.ConnectionInfo):
@@ -78,11 +81,12 @@ def connect_and_learn(conninfo: str) -> Generator[tuple[int, Any], Any, pq.abc.P
 
     None if they are known, or can't be: then connect as ever.
     """
-    if "password=" not in conninfo or _Trace.functions() is None:
+    if conninfo in _settled or "password=" not in conninfo or _Trace.functions() is None:
         return None
     parameters = conninfo_to_dict(conninfo)
     scope = _scope_of(parameters)
     if scope is None or scope in _known or _without_scram(scope) in _known:
+        _remember(_settled, conninfo, None)
         return None
     try:
         trace = _Trace()
@@ -120,9 +124,9 @@ def _learn(scope: Scope, password: str, trace: bytes) -> None:
     # The same one twice if libpq tried without TLS, too. Others come from a parameter's text.
     challenges = set(_CHALLENGE.findall(trace))
     if len(challenges) != 1:
-        _remember(_without_scram(scope), {})
+        _remember(_known, _without_scram(scope), {})
     elif scope not in _known:
-        _remember(scope, _keys(password, *challenges.pop()))
+        _remember(_known, scope, _keys(password, *challenges.pop()))
 
 
 class _Trace:
@@ -182,11 +186,11 @@ class _Trace:
         return None
 
 
-def _remember(scope: Scope, keys: dict[str, str]) -> None:
-    while len(_known) >= _MOST:
+def _remember(place: dict[Key, Value], key: Key, value: Value) -> None:
+    while len(place) >= _MOST:
         with suppress(KeyError, RuntimeError):  # another thread does the same
-            del _known[next(iter(_known))]
-    _known[scope] = keys
+            del place[next(iter(place))]
+    place[key] = value
 
 
 def _keys(password: str, salt: bytes, count: bytes) -> dict[str, str]:
