@@ -28,7 +28,6 @@ from .truth import Failover, History, How, Truth
 log = logging.getLogger("aurora_lab")
 
 _WATCH_EVERY = 0.2
-_REJOIN_AFTER = 0.2  # a server that died takes its time, and does not load who recovers just now
 
 
 @final
@@ -423,7 +422,6 @@ class Cluster:
         self._out.announce(self._up.view())
 
     def _rejoin_later(self, instance_id: str) -> None:
-        self._closing.wait(_REJOIN_AFTER)
         try:
             with self._lock:
                 if not self._closing.is_set() and self._set.writer.id != instance_id:
