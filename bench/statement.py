@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import subprocess
 import sys
@@ -20,9 +19,12 @@ from aws_advanced_python_wrapper.aio import psycopg as async_face
 
 from .figures import Figure, median, middle, spread
 
-_PAIRS = 60
-_WARM_UP = 10
+_PAIRS = 30
+_WARM_UP = 4
 _STATEMENTS = 100
+_SETTLE = 150
+"""Statements before those that count: the interpreter fits its code to the classes that it meets,
+and does it anew after each change of turn. A program has one class."""
 
 
 Batch = Callable[[Any], float]
@@ -74,8 +76,8 @@ def interleaved(connection: Any, stock: Any, batch: Batch) -> dict[str, float]:
     """The figures of this process, in microseconds.
 
     The two share one link: two connections to the same server differ by more than what is
-    measured here. Each turn is the median of its statements: some of them meet an interruption
-    that has nothing to do with either.
+    measured here. Each turn is the median of its last statements: some of them meet an
+    interruption that has nothing to do with either.
     """
     ours: list[float] = []
     bare: list[float] = []
@@ -97,11 +99,11 @@ def batch_of(ask: Callable[[Any], None]) -> Batch:
 
     def run(one: Any) -> float:
         times: list[int] = []
-        for _ in range(_STATEMENTS):
+        for _ in range(_SETTLE + _STATEMENTS):
             started = perf_counter_ns()
             ask(one)
             times.append(perf_counter_ns() - started)
-        return median(times) / 1000
+        return median(times[_SETTLE:]) / 1000
 
     return run
 
@@ -126,12 +128,12 @@ def asyncio_in_this_process(dsn: str) -> dict[str, float]:
 
     async def ask_in_turn(connection: Any) -> float:
         times: list[int] = []
-        for _ in range(_STATEMENTS):
+        for _ in range(_SETTLE + _STATEMENTS):
             started = perf_counter_ns()
             cursor = await connection.execute("SELECT 1")
             await cursor.fetchone()
             times.append(perf_counter_ns() - started)
-        return median(times) / 1000
+        return median(times[_SETTLE:]) / 1000
 
     async def both() -> tuple[Any, Any]:
         connection = await async_face.connect(dsn, autocommit=True, prepare_threshold=None)
@@ -156,12 +158,7 @@ def mysql_in_this_process(build: str, dsn: str) -> dict[str, float]:
         cursor.fetchall()
 
     with mysql_connector.connect(dsn, autocommit=True, use_pure=build == "pure") as connection:
-        # Of a second copy of the driver: the interpreter fits its code to the classes that it
-        # meets, and would do it anew for each turn.
-        for name in [name for name in sys.modules if name.partition(".")[0] == "mysql"]:
-            del sys.modules[name]
-        driver = importlib.import_module("mysql.connector")
-        stock = getattr(driver, connection._driver_class.__name__)()
+        stock = connection._driver_class()
         stock.__dict__.update(
             {name: value for name, value in connection.__dict__.items() if name in stock.__dict__}
         )

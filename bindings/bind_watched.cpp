@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
 #include <structmember.h>
 
 #include <aws_wrapper/session.hpp>
@@ -33,6 +36,7 @@ struct WatchedMethod {
     PyObject* method;    // the driver's
     PyTypeObject* type;  // of the connections that were seen last, a WatchedConnection
     bool may_set;        // its first argument is a statement that may change the session's settings
+    PyObject* state;  // names of attributes, each of the one before, read as a call begins; or null
     vectorcallfunc call;
 };
 
@@ -153,8 +157,19 @@ PyObject* noted(PyObject* connection, PyObject* statement, PyObject* result) {
     return result;
 }
 
+// What the driver forgets with its link. Null with an error set if there is no such attribute.
+[[gnu::hot]] PyObject* state_of(PyObject* connection, PyObject* names) {
+    PyObject* found = Py_NewRef(connection);
+    for (Py_ssize_t i = 0; i < PyTuple_Size(names) && found != nullptr; ++i) {
+        PyObject* next = PyObject_GetAttr(found, PyTuple_GetItem(names, i));
+        Py_DECREF(found);
+        found = next;
+    }
+    return found;
+}
+
 // The call failed: the driver's error stands, unless failover has an answer of its own.
-void answer_failure(PyObject* connection, const char* verdict) {
+void answer_failure(PyObject* connection, const char* verdict, PyObject* state) {
     PyObject* type = nullptr;
     PyObject* error = nullptr;
     PyObject* traceback = nullptr;
@@ -164,7 +179,10 @@ void answer_failure(PyObject* connection, const char* verdict) {
         PyException_SetTraceback(error, traceback);
     }
     const auto done =
-        nb::steal(PyObject_CallMethod(connection, "_call_failed", "Oz", error, verdict));
+        state == nullptr
+            ? nb::steal(PyObject_CallMethod(connection, "_call_failed", "Oz", error, verdict))
+            : nb::steal(
+                  PyObject_CallMethod(connection, "_call_failed", "OzO", error, verdict, state));
     if (done.is_valid()) {
         PyErr_Restore(type, error, traceback);
         return;
@@ -194,6 +212,14 @@ void answer_failure(PyObject* connection, const char* verdict) {
     if (session == nullptr || !session->enter()) {
         return unwatched();
     }
+    PyObject* state = nullptr;
+    if (watched->state != nullptr) {
+        state = state_of(connection, watched->state);
+        if (state == nullptr) {
+            session->leave();
+            return nullptr;
+        }
+    }
     // The connection may let go of it meanwhile.
     PyObject* held = Py_NewRef(reinterpret_cast<WatchedConnection*>(connection)->held);
     PyObject* result = nullptr;
@@ -203,11 +229,12 @@ void answer_failure(PyObject* connection, const char* verdict) {
         result = unwatched();
         verdict = session->end_call();
         if (result == nullptr) {
-            answer_failure(connection, verdict);
+            answer_failure(connection, verdict, state);
         }
     }
     session->leave();
     Py_DECREF(held);
+    Py_XDECREF(state);
     if (watched->may_set && result != nullptr) {
         // The values of keywords follow those without one.
         const Py_ssize_t all = count + (keywords == nullptr ? 0 : PyTuple_Size(keywords));
@@ -250,12 +277,14 @@ int visit(PyObject* self, visitproc visit, void* arg) noexcept {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->method);
     Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->type);
+    Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->state);
     return 0;
 }
 
 int clear(PyObject* self) noexcept {
     Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->method);
     Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->type);
+    Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->state);
     return 0;
 }
 
@@ -318,8 +347,15 @@ nb::object open_or_closed(nb::object open, nb::object closed) {
         });
 }
 
-nb::object watched(nb::callable method, bool may_set) {
+nb::object watched(nb::callable method, bool may_set, const std::string& state) {
     static auto* type = make_type(kSpec);
+    nb::list names;
+    for (std::size_t begin = 0; begin < state.size();) {
+        const auto end = std::min(state.find('.', begin), state.size());
+        names.append(
+            nb::steal(PyUnicode_InternFromString(state.substr(begin, end - begin).c_str())));
+        begin = end + 1;
+    }
     auto* self = PyObject_GC_New(WatchedMethod, type);
     if (self == nullptr) {
         nb::raise_python_error();
@@ -327,6 +363,7 @@ nb::object watched(nb::callable method, bool may_set) {
     self->method = method.release().ptr();
     self->type = nullptr;
     self->may_set = may_set;
+    self->state = nb::len(names) == 0 ? nullptr : nb::tuple(names).release().ptr();
     self->call = &call_watched;
     PyObject_GC_Track(self);
     return nb::steal(reinterpret_cast<PyObject*>(self));
@@ -344,13 +381,17 @@ void bind_watched(nb::module_& module) {
         "A function that gives `open` or `closed`, as a connection of mysql-connector's C build "
         "is. Asks no server.");
     module.def(
-        "watched", &watched, "method"_a, nb::kw_only(), "may_set"_a = false,
+        "watched", &watched, "method"_a, nb::kw_only(), "may_set"_a = false, "state"_a = "",
         nb::sig("def watched(method: collections.abc.Callable[..., typing.Any], *, "
-                "may_set: bool = False) -> collections.abc.Callable[..., typing.Any]"),
+                "may_set: bool = False, state: str = '') -> "
+                "collections.abc.Callable[..., typing.Any]"),
         "A method of a WatchedConnection, made of the driver's, during which the connection's "
         "`_session` is in a call; without one, and within another such method, it is the driver's "
         "method. An error goes to the connection's `_call_failed(error, verdict)`, which raises "
         "what answers it or lets it stand; `_give_up(verdict)` is called in place of a call on a "
         "link that a monitor has given up. With `may_set` the first argument is a statement, and "
-        "one that begins with SET or USE goes to `_note(statement)` when it was carried out.");
+        "one that begins with SET or USE goes to `_note(statement)` when it was carried out. "
+        "`state` "
+        "names an attribute of the connection ('pgconn.transaction_status') that is read as the "
+        "call begins and given to `_call_failed` as a third argument.");
 }

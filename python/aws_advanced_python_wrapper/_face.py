@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from . import _engine
@@ -30,8 +29,8 @@ _VERDICTS = {
 class Face(_engine.WatchedConnection, AwsWrapperConnection):
     """The part of a connection class that does not depend on its driver.
 
-    A driver's face brackets each call that may wait for the server with ``_begin_call()`` and
-    ``_end_call()``, and gives the driver's errors to ``_recovery_steps()``.
+    A driver's face brackets each call that may wait for the server with the session's
+    ``begin_call()`` and ``end_call()``, and gives the driver's errors to ``_recovery_steps()``.
     """
 
     _face_errors: ClassVar[dict[str, type[Any]]]
@@ -39,8 +38,6 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
     _lost_error: ClassVar[type[Exception]]
     """What the driver raises when a link is lost."""
 
-    _begin_call: Callable[[], str | None] | None = None
-    _end_call: Callable[[], str | None]
     _report: FailoverReport | None = None
 
     @property
@@ -79,17 +76,16 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
 
     def _watch(self, session: _engine.Session) -> None:
         self._session = session
-        self._end_call = session.end_call
-        self._begin_call = session.begin_call
 
     def _let_go(self) -> None:
-        session, self._session, self._begin_call = self._session, None, None
+        session, self._session = self._session, None
         if session is not None:
             session.close()
 
     def _given_up_steps(self, verdict: str, in_transaction: bool) -> Steps[NoReturn]:
         # A monitor gave the server up as the last call ended: nothing is sent to it.
-        self._end_call()
+        if self._session is not None:
+            self._session.end_call()
         lost = self._lost_error("the connection was given up by a monitor")
         yield from self._recovery_steps(lost, in_transaction, verdict, sent=False)
         raise lost

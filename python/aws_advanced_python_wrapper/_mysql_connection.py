@@ -64,7 +64,7 @@ class BlockingMySqlFace(MySqlFace):
 
     def close(self) -> None:
         """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
-        watched = self._begin_call is not None
+        watched = self._session is not None
         try:
             with deadline(self._link_socket if watched else None, CLOSE_WITHIN):
                 self._driver_class.close(self)

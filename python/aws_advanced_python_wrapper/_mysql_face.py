@@ -106,7 +106,7 @@ class MySqlFace(Face):
         return is_closed(self)
 
     def _note(self, statement: str | bytes) -> None:
-        if self._begin_call is not None:
+        if self._session is not None:
             self._record.note(statement)
 
     def _note_prepared(self, cursor: Any) -> Any:

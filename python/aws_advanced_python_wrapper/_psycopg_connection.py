@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import psycopg
 from psycopg import pq
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
 _IDLE = pq.TransactionStatus.IDLE
 _BAD = pq.ConnStatus.BAD
-WAIT_INTERVAL: float = inspect.signature(psycopg.Connection.wait).parameters["interval"].default
 _REPLAY_TIMEOUT = 5.0
 
 
@@ -36,15 +33,9 @@ class PsycopgFace(Face):
     _lost_error = psycopg.OperationalError
 
     pgconn: pq.abc.PGconn
-    _driver_wait: Callable[..., Any]
     _parameters: dict[str, Any]
     _settings: _engine.Settings
     _old_links: OldLinks | None = None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        driver: Any = super(AwsWrapperConnection, cls)
-        cls._driver_wait = getattr(driver, "wait", None)  # type: ignore[assignment]
 
     @property
     def is_closed(self) -> bool:
@@ -68,8 +59,9 @@ class PsycopgFace(Face):
             return (yield from connect(conninfo, **kwargs))
         return cls((yield from learning))  # type: ignore[call-arg]
 
-    def _failure_steps(self, error: BaseException, status: int) -> Steps[None]:
-        aborted_by = self._end_call()
+    def _failure_steps(
+        self, error: BaseException, aborted_by: str | None, status: int
+    ) -> Steps[None]:
         if isinstance(error, psycopg.Error):
             yield from self._recovery_steps(error, status != _IDLE, aborted_by)
         else:
@@ -116,7 +108,17 @@ class PsycopgFace(Face):
 
 
 class BlockingPsycopgFace(PsycopgFace):
-    """Makes a subclass of ``psycopg.Connection`` survive its server."""
+    """Makes a subclass of ``psycopg.Connection`` survive its server.
+
+    ``wait``, the driver's door to the network, is a watched call.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if BlockingPsycopgFace in cls.__bases__:
+            driver: Any = super(AwsWrapperConnection, cls)
+            # libpq forgets with a link whether a transaction was open.
+            cls.wait = _engine.watched(driver.wait, state="pgconn.transaction_status")  # type: ignore[attr-defined]
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:  # type: ignore[override]
@@ -128,30 +130,13 @@ class BlockingPsycopgFace(PsycopgFace):
         """
         return drive(Opening(cls, conninfo or "", kwargs).open())
 
-    def wait(self, gen: Any, interval: float = WAIT_INTERVAL, timeout: float | None = None) -> Any:
-        """The driver's door to the network; see ``psycopg.Connection.wait``.
+    def _give_up(self, verdict: str) -> NoReturn:
+        status = self.pgconn.transaction_status
+        drive(self._given_up_steps(verdict, status != _IDLE))
+        raise AssertionError  # it has raised what became of the link
 
-        ``timeout`` needs psycopg 3.3.
-        """
-        # The path of every statement: what is not done here saves a tenth of a microsecond each.
-        begin_call = self._begin_call
-        if begin_call is not None:
-            status = self.pgconn.transaction_status
-            verdict = begin_call()
-            if verdict is not None:
-                drive(self._given_up_steps(verdict, status != _IDLE))
-        try:
-            if timeout is None:
-                result = self._driver_wait(gen, interval)
-            else:
-                result = self._driver_wait(gen, interval, timeout)
-        except BaseException as error:
-            if begin_call is not None:
-                drive(self._failure_steps(error, status))
-            raise
-        if begin_call is not None:
-            self._end_call()
-        return result
+    def _call_failed(self, error: BaseException, verdict: str | None, status: int) -> None:
+        drive(self._failure_steps(error, verdict, status))
 
     def close(self) -> None:
         """Close the connection; see ``psycopg.Connection.close``."""

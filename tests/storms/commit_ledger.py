@@ -51,11 +51,14 @@ class Ledger:
         self.unknown: set[int] = set()
         self.refused: set[int] = set()
 
-    def check(self, cluster: Cluster) -> dict[str, int]:
-        lost = doubled = ghosts = 0
-        for rows in cluster.committed("SELECT entry FROM ledger").values():
+    def check(self, cluster: Cluster) -> dict[str, Any]:
+        """What became of the keys; ``lost`` are some of those that a server lacks, by server."""
+        doubled = ghosts = 0
+        lost = {}
+        for server, rows in cluster.committed("SELECT entry FROM ledger").items():
             found = [key for (key,) in rows]
-            lost += len(self.acknowledged - set(found))
+            if missing := self.acknowledged - set(found):
+                lost[server] = sorted(missing)[:10]
             doubled += len(found) - len(set(found))
             ghosts += len(self.refused & set(found))
         return {
