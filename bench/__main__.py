@@ -14,7 +14,18 @@ from typing import Any
 
 from aurora_lab import Cluster, Resolver
 
-from . import connect, herd, many, process, report, side_by_side, statement, trouble
+from . import (
+    connect,
+    counts,
+    herd,
+    many,
+    process,
+    report,
+    shapes,
+    side_by_side,
+    statement,
+    trouble,
+)
 from .figures import Figure
 
 
@@ -26,7 +37,8 @@ def measure(quick: bool, resolver: Resolver) -> Iterator[Figure]:
         yield from statement.door(cluster)
         yield from statement.statement(cluster, quick)
         yield from statement.async_statement(cluster, quick)
-        yield from side_by_side.shapes(cluster, quick)
+        yield from counts.counts(cluster, quick)
+        yield from shapes.shapes(cluster, quick)
         yield from connect.warm(cluster, quick)
         yield from connect.questions(cluster, quick)
         yield from side_by_side.ratios(cluster, quick)
@@ -40,6 +52,8 @@ def measure(quick: bool, resolver: Resolver) -> Iterator[Figure]:
     # Of this kind, since it needs no relay between the driver and the server.
     with Cluster(readers=2, engine="mysql", kind="multi-az", resolver=resolver) as cluster:
         yield from statement.mysql_statement(cluster, quick)
+        yield from counts.mysql_counts(cluster, quick)
+        yield from shapes.mysql_shapes(cluster, quick)
         yield from side_by_side.mysql_ratios(cluster, quick)
     with Cluster(readers=2, engine="mysql", resolver=resolver) as cluster:
         yield from trouble.mysql_faults(cluster, quick)

@@ -4,7 +4,7 @@
 Runs in our environment or in upstream's: it imports no other module of the benchmarks, and nothing
 of ours but what upstream has, too. Prints JSON: samples by name, in microseconds or milliseconds.
 
-usage: contender.py {statement,sqlalchemy,orm,connect,hear,hear_bare,shapes,copy,mysql} DSN
+usage: contender.py {statement,sqlalchemy,orm,connect,hear,hear_bare,mysql} DSN
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def in_turn(parts: dict[str, Callable[[], Any]], count: int, turns: int) -> Samp
     """Run each part ``count`` times, the parts in turn; microseconds.
 
     The samples are the median of each turn; under the name with " p99" the 99th percentile of all
-    turns, with " cpu" the processor time of one run in each turn.
+    turns, with " cpu" the processor time of one run in each turn. A turn begins with runs that
+    don't count: the interpreter fits its code to the classes that it meets, and a program has one.
     """
     samples: Samples = {name: [] for name in parts}
     samples |= {f"{name} cpu": [] for name in parts}
@@ -61,6 +62,8 @@ def in_turn(parts: dict[str, Callable[[], Any]], count: int, turns: int) -> Samp
     for number in range(turns + 3):
         for name in names if number % 2 else reversed(names):
             part, times = parts[name], []
+            for _ in range(3 * (count - 1)):
+                part()
             cpu = process_time_ns()
             for _ in range(count):
                 started = perf_counter_ns()
@@ -86,77 +89,6 @@ def statement(dsn: str) -> Samples:
 
     parts = {name: (lambda c=one: ask(c)) for name, one in pair(dsn).items()}
     return in_turn(parts, _STATEMENTS, _TURNS)
-
-
-def shapes(dsn: str) -> Samples:
-    """What else a cursor does, on ours and on the bare driver's connection."""
-    parts: dict[str, Callable[[], Any]] = {}
-    connections = pair(dsn)
-    connections["bare"].execute("CREATE TEMPORARY TABLE numbers (n INT)")
-    for name, connection in connections.items():
-        for shape, part in _SHAPES.items():
-            parts[f"{shape} {name}"] = lambda c=connection, p=part: p(c)
-    return in_turn(parts, 5, _TURNS)
-
-
-def thousand_rows(connection: Any) -> None:
-    connection.execute("SELECT n, 'text ' || n FROM generate_series(1, 1000) AS n").fetchall()
-
-
-def thousand_parameters(connection: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO numbers VALUES (%s)", [(n,) for n in range(1000)])
-    connection.execute("TRUNCATE numbers")
-
-
-def prepared(connection: Any) -> None:
-    connection.execute("SELECT %s::int", (1,), prepare=True).fetchone()
-
-
-def pipeline_of_ten(connection: Any) -> None:
-    with connection.pipeline():
-        for _ in range(10):
-            connection.execute("SELECT 1")
-
-
-def server_side_cursor(connection: Any) -> None:
-    with connection.transaction(), connection.cursor("bench") as cursor:
-        cursor.execute("SELECT n FROM generate_series(1, 1000) AS n")
-        cursor.fetchall()
-
-
-_SHAPES: dict[str, Callable[[Any], None]] = {
-    "1,000 rows": thousand_rows,
-    "executemany of 1,000": thousand_parameters,
-    "prepared": prepared,
-    "pipeline of 10": pipeline_of_ten,
-    "server-side cursor, 1,000 rows": server_side_cursor,
-}
-
-
-def copy(dsn: str) -> Samples:
-    """COPY of 100 MB into and out of a table."""
-    block = b"".join(b"%d\tsome text that is copied\n" % n for n in range(30_000))
-    rounds = 100_000_000 // len(block)
-    parts: dict[str, Callable[[], Any]] = {}
-
-    def into(connection: Any) -> None:
-        connection.execute("TRUNCATE copied")
-        with connection.cursor().copy("COPY copied FROM STDIN") as one:
-            for _ in range(rounds):
-                one.write(block)
-
-    def out(connection: Any) -> None:
-        with connection.cursor().copy("COPY copied TO STDOUT") as one:
-            for _ in one:
-                pass
-
-    connections = pair(dsn)
-    connections["bare"].execute("CREATE TEMPORARY TABLE copied (n INT, t TEXT)")
-    for name, connection in connections.items():
-        parts[f"COPY 100 MB in {name}"] = lambda c=connection: into(c)
-        parts[f"COPY 100 MB out {name}"] = lambda c=connection: out(c)
-    return in_turn(parts, 1, 3)
 
 
 def engine(dsn: str, name: str, connection: Any = None, *, pre_ping: bool = False) -> Any:
@@ -299,7 +231,7 @@ def _hear(connection: Any, dsn: str) -> Samples:
 def main() -> None:
     """Measure, and print."""
     what, dsn = sys.argv[1:]
-    parts = (statement, sqlalchemy, orm, connect, hear, hear_bare, shapes, copy, mysql)
+    parts = (statement, sqlalchemy, orm, connect, hear, hear_bare, mysql)
     print(json.dumps({part.__name__: part for part in parts}[what](dsn)), flush=True)
     if "aws_advanced_python_wrapper" in sys.modules:
         # Upstream's threads would keep the process.

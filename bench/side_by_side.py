@@ -91,21 +91,6 @@ def _compare(
             yield Figure(f"{what}, {name} / bare", median(runs), "", limit, detail, samples=runs)
 
 
-def shapes(cluster: Cluster, quick: bool) -> Iterator[Figure]:
-    """Other statements, ours beside the bare driver; the ratio, p99 and processor time."""
-    for measure in ("shapes",) if quick else ("shapes", "copy"):
-        samples = run(sys.executable, measure, cluster.dsn())
-        for name in [name for name in samples if name.endswith(" contender")]:
-            bare = name.removesuffix("contender") + "bare"
-            pairs = zip(samples[name], samples[bare], strict=True)
-            runs = [ours / theirs for ours, theirs in pairs]
-            p99 = samples[f"{name} p99"][0] / samples[f"{bare} p99"][0]
-            cpu = median(samples[f"{name} cpu"]) / median(samples[f"{bare} cpu"])
-            detail = f"of {median(samples[bare]):.0f} us; p99 {p99:.2f}, processor {cpu:.2f}"
-            title = f"psycopg {name.removesuffix(' contender')}, ours / bare"
-            yield Figure(title, median(runs), "", None, detail, samples=runs)
-
-
 def run(python: str, measure: str, dsn: str) -> dict[str, list[float]]:
     """The samples of one process of one contender."""
     # mysql-connector's C build has to be loaded before the interpreter's own OpenSSL.

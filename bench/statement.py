@@ -108,18 +108,55 @@ def batch_of(ask: Callable[[Any], None]) -> Batch:
     return run
 
 
+Pair = tuple[Any, Any]
+"""Our connection, and the bare driver's class on the same link, both in autocommit mode."""
+
+
+def psycopg_pair(dsn: str, **properties: Any) -> Pair:
+    """A pair of psycopg's."""
+    # Not prepared: each class would count and name its prepared statements by itself.
+    connection = face.connect(dsn, autocommit=True, prepare_threshold=None, **properties)
+    stock: psycopg.Connection[Any] = psycopg.Connection(connection.pgconn)
+    stock.autocommit = True
+    stock.prepare_threshold = None
+    return connection, stock
+
+
+async def async_pair(dsn: str) -> Pair:
+    """A pair of psycopg's asyncio classes."""
+    connection = await async_face.connect(dsn, autocommit=True, prepare_threshold=None)
+    stock: psycopg.AsyncConnection[Any] = psycopg.AsyncConnection(connection.pgconn)
+    await stock.set_autocommit(True)
+    stock.prepare_threshold = None
+    return connection, stock
+
+
+def mysql_pair(build: str, dsn: str) -> Pair:
+    """A pair of mysql-connector's, in its build ``pure`` or ``c``."""
+    from aws_advanced_python_wrapper import mysql_connector
+
+    connection = mysql_connector.connect(dsn, autocommit=True, use_pure=build == "pure")
+    stock = connection._driver_class()
+    stock.__dict__.update(
+        {name: value for name, value in connection.__dict__.items() if name in stock.__dict__}
+    )
+    return connection, stock
+
+
 def psycopg_in_this_process(dsn: str) -> dict[str, float]:
     """psycopg's figures."""
+    return interleaved(*psycopg_pair(dsn), batch_of(ask_psycopg))
 
-    def ask(connection: Any) -> None:
-        connection.execute("SELECT 1").fetchone()
 
-    # Not prepared: each class would count and name its prepared statements by itself.
-    with face.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
-        stock: psycopg.Connection[Any] = psycopg.Connection(connection.pgconn)
-        stock.autocommit = True
-        stock.prepare_threshold = None
-        return interleaved(connection, stock, batch_of(ask))
+def ask_psycopg(connection: Any) -> None:
+    """The statement of psycopg."""
+    connection.execute("SELECT 1").fetchone()
+
+
+def ask_mysql(cursor: Any) -> None:
+    """The statement of mysql-connector."""
+    cursor.execute("SELECT 1")
+    cursor.fetchall()
 
 
 def asyncio_in_this_process(dsn: str) -> dict[str, float]:
@@ -135,34 +172,17 @@ def asyncio_in_this_process(dsn: str) -> dict[str, float]:
             times.append(perf_counter_ns() - started)
         return median(times[_SETTLE:]) / 1000
 
-    async def both() -> tuple[Any, Any]:
-        connection = await async_face.connect(dsn, autocommit=True, prepare_threshold=None)
-        stock: psycopg.AsyncConnection[Any] = psycopg.AsyncConnection(connection.pgconn)
-        await stock.set_autocommit(True)
-        stock.prepare_threshold = None
-        return connection, stock
-
-    connection, stock = loop.run_until_complete(both())
-    found = interleaved(connection, stock, lambda one: loop.run_until_complete(ask_in_turn(one)))
-    loop.run_until_complete(connection.close())
+    pair = loop.run_until_complete(async_pair(dsn))
+    found = interleaved(*pair, lambda one: loop.run_until_complete(ask_in_turn(one)))
+    loop.run_until_complete(pair[0].close())
     loop.close()
     return found
 
 
 def mysql_in_this_process(build: str, dsn: str) -> dict[str, float]:
     """mysql-connector's figures."""
-    from aws_advanced_python_wrapper import mysql_connector
-
-    def ask(cursor: Any) -> None:
-        cursor.execute("SELECT 1")
-        cursor.fetchall()
-
-    with mysql_connector.connect(dsn, autocommit=True, use_pure=build == "pure") as connection:
-        stock = connection._driver_class()
-        stock.__dict__.update(
-            {name: value for name, value in connection.__dict__.items() if name in stock.__dict__}
-        )
-        return interleaved(connection.cursor(), stock.cursor(), batch_of(ask))
+    connection, stock = mysql_pair(build, dsn)
+    return interleaved(connection.cursor(), stock.cursor(), batch_of(ask_mysql))
 
 
 def door(cluster: Cluster) -> Iterator[Figure]:

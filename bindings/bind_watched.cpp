@@ -25,6 +25,7 @@ struct WatchedConnection {
     PyObject head;
     PyObject* held;    // what `session` lies in, or null
     Session* session;  // null while no call is watched
+    PyObject* link;    // the driver's own object of its link, or null; for watched(state=...)
 };
 
 // A driver's method, as a call that monitors may end and failover may answer. It stands on the path
@@ -36,13 +37,19 @@ struct WatchedMethod {
     PyObject* method;    // the driver's
     PyTypeObject* type;  // of the connections that were seen last, a WatchedConnection
     bool may_set;        // its first argument is a statement that may change the session's settings
-    PyObject* state;  // names of attributes, each of the one before, read as a call begins; or null
     vectorcallfunc call;
+    // The name of an attribute of the connection's link that is read as a call begins, or null; and
+    // the descriptor behind it in the type of the links that were seen last.
+    PyObject* state;
+    PyTypeObject* link_type;
+    PyObject* descriptor;
+    descrgetfunc read;
 };
 
 int visit_connection(PyObject* self, visitproc visit, void* arg) noexcept {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(reinterpret_cast<WatchedConnection*>(self)->held);
+    Py_VISIT(reinterpret_cast<WatchedConnection*>(self)->link);
     return 0;
 }
 
@@ -50,6 +57,7 @@ int clear_connection(PyObject* self) noexcept {
     auto* connection = reinterpret_cast<WatchedConnection*>(self);
     connection->session = nullptr;
     Py_CLEAR(connection->held);
+    Py_CLEAR(connection->link);
     return 0;
 }
 
@@ -67,7 +75,9 @@ PyObject* session_of(PyObject* self, void*) noexcept {
 }
 
 int set_session(PyObject* self, PyObject* value, void*) noexcept {
-    clear_connection(self);
+    auto* connection = reinterpret_cast<WatchedConnection*>(self);
+    connection->session = nullptr;
+    Py_CLEAR(connection->held);
     if (value == nullptr || value == Py_None) {
         return 0;
     }
@@ -75,11 +85,15 @@ int set_session(PyObject* self, PyObject* value, void*) noexcept {
         PyErr_SetString(PyExc_TypeError, "_session must be a Session or None");
         return -1;
     }
-    auto* connection = reinterpret_cast<WatchedConnection*>(self);
     connection->held = Py_NewRef(value);
     connection->session = nb::inst_ptr<Session>(nb::handle{value});
     return 0;
 }
+
+PyMemberDef kConnectionMembers[] = {
+    {"_link", T_OBJECT_EX, offsetof(WatchedConnection, link), 0, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
 
 PyGetSetDef kConnectionGetters[] = {
     {"_session", &session_of, &set_session, "The Session; None while no call is watched.", nullptr},
@@ -91,6 +105,7 @@ PyType_Slot kConnectionSlots[] = {
     {Py_tp_traverse, reinterpret_cast<void*>(&visit_connection)},
     {Py_tp_clear, reinterpret_cast<void*>(&clear_connection)},
     {Py_tp_dealloc, reinterpret_cast<void*>(&destroy_connection)},
+    {Py_tp_members, kConnectionMembers},
     {Py_tp_getset, kConnectionGetters},
     {0, nullptr},
 };
@@ -157,15 +172,39 @@ PyObject* noted(PyObject* connection, PyObject* statement, PyObject* result) {
     return result;
 }
 
-// What the driver forgets with its link. Null with an error set if there is no such attribute.
-[[gnu::hot]] PyObject* state_of(PyObject* connection, PyObject* names) {
-    PyObject* found = Py_NewRef(connection);
-    for (Py_ssize_t i = 0; i < PyTuple_Size(names) && found != nullptr; ++i) {
-        PyObject* next = PyObject_GetAttr(found, PyTuple_GetItem(names, i));
-        Py_DECREF(found);
-        found = next;
+// Finds what reads the state of links of this type; it is remembered then. False if no descriptor
+// of the type decides alone.
+bool finds_reader(WatchedMethod* watched, PyTypeObject* type) {
+    auto descriptor =
+        nb::steal(PyObject_GetAttr(reinterpret_cast<PyObject*>(type), watched->state));
+    if (!descriptor.is_valid()) {
+        PyErr_Clear();
+        return false;
     }
-    return found;
+    auto* kind = Py_TYPE(descriptor.ptr());
+    auto* read = reinterpret_cast<descrgetfunc>(PyType_GetSlot(kind, Py_tp_descr_get));
+    if (read == nullptr || PyType_GetSlot(kind, Py_tp_descr_set) == nullptr) {
+        return false;
+    }
+    const auto before = nb::steal(watched->descriptor);
+    const auto type_before = nb::steal(reinterpret_cast<PyObject*>(watched->link_type));
+    watched->read = read;
+    watched->descriptor = descriptor.release().ptr();
+    watched->link_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
+    return true;
+}
+
+// What the driver forgets with its link. Null with an error set if it has none.
+[[gnu::hot]] PyObject* state_of(WatchedMethod* watched, PyObject* link) {
+    if (link == nullptr) {
+        PyErr_SetString(PyExc_AttributeError, "_link");
+        return nullptr;
+    }
+    auto* type = Py_TYPE(link);
+    if (type != watched->link_type && !finds_reader(watched, type)) {
+        return PyObject_GetAttr(link, watched->state);
+    }
+    return watched->read(watched->descriptor, link, reinterpret_cast<PyObject*>(type));
 }
 
 // The call failed: the driver's error stands, unless failover has an answer of its own.
@@ -214,7 +253,7 @@ void answer_failure(PyObject* connection, const char* verdict, PyObject* state) 
     }
     PyObject* state = nullptr;
     if (watched->state != nullptr) {
-        state = state_of(connection, watched->state);
+        state = state_of(watched, reinterpret_cast<WatchedConnection*>(connection)->link);
         if (state == nullptr) {
             session->leave();
             return nullptr;
@@ -278,6 +317,8 @@ int visit(PyObject* self, visitproc visit, void* arg) noexcept {
     Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->method);
     Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->type);
     Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->state);
+    Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->link_type);
+    Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->descriptor);
     return 0;
 }
 
@@ -285,6 +326,8 @@ int clear(PyObject* self) noexcept {
     Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->method);
     Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->type);
     Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->state);
+    Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->link_type);
+    Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->descriptor);
     return 0;
 }
 
@@ -320,8 +363,9 @@ PyType_Slot kSlots[] = {
 };
 
 PyType_Spec kSpec{"aws_advanced_python_wrapper._engine.WatchedMethod", sizeof(WatchedMethod), 0,
+                  // Immutable: else the interpreter looks such a method up for each call.
                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
-                      Py_TPFLAGS_METHOD_DESCRIPTOR,
+                      Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE,
                   kSlots};
 
 // Asked before each statement by the cursors of the C build.
@@ -349,13 +393,6 @@ nb::object open_or_closed(nb::object open, nb::object closed) {
 
 nb::object watched(nb::callable method, bool may_set, const std::string& state) {
     static auto* type = make_type(kSpec);
-    nb::list names;
-    for (std::size_t begin = 0; begin < state.size();) {
-        const auto end = std::min(state.find('.', begin), state.size());
-        names.append(
-            nb::steal(PyUnicode_InternFromString(state.substr(begin, end - begin).c_str())));
-        begin = end + 1;
-    }
     auto* self = PyObject_GC_New(WatchedMethod, type);
     if (self == nullptr) {
         nb::raise_python_error();
@@ -363,7 +400,10 @@ nb::object watched(nb::callable method, bool may_set, const std::string& state) 
     self->method = method.release().ptr();
     self->type = nullptr;
     self->may_set = may_set;
-    self->state = nb::len(names) == 0 ? nullptr : nb::tuple(names).release().ptr();
+    self->state = state.empty() ? nullptr : PyUnicode_InternFromString(state.c_str());
+    self->link_type = nullptr;
+    self->descriptor = nullptr;
+    self->read = nullptr;
     self->call = &call_watched;
     PyObject_GC_Track(self);
     return nb::steal(reinterpret_cast<PyObject*>(self));
@@ -392,6 +432,6 @@ void bind_watched(nb::module_& module) {
         "link that a monitor has given up. With `may_set` the first argument is a statement, and "
         "one that begins with SET or USE goes to `_note(statement)` when it was carried out. "
         "`state` "
-        "names an attribute of the connection ('pgconn.transaction_status') that is read as the "
-        "call begins and given to `_call_failed` as a third argument.");
+        "names an attribute of the connection's `_link` that is read as the call begins and given "
+        "to `_call_failed` as a third argument.");
 }

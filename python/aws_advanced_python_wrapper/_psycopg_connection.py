@@ -32,7 +32,7 @@ class PsycopgFace(Face):
     _face_errors = FACE_ERRORS
     _lost_error = psycopg.OperationalError
 
-    pgconn: pq.abc.PGconn
+    pgconn: pq.abc.PGconn = _engine.WatchedConnection._link  # what watched() reads, by its own name
     _parameters: dict[str, Any]
     _settings: _engine.Settings
     _old_links: OldLinks | None = None
@@ -118,7 +118,7 @@ class BlockingPsycopgFace(PsycopgFace):
         if BlockingPsycopgFace in cls.__bases__:
             driver: Any = super(AwsWrapperConnection, cls)
             # libpq forgets with a link whether a transaction was open.
-            cls.wait = _engine.watched(driver.wait, state="pgconn.transaction_status")  # type: ignore[attr-defined]
+            cls.wait = _engine.watched(driver.wait, state="transaction_status")  # type: ignore[attr-defined]
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:  # type: ignore[override]
