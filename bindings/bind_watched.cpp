@@ -231,10 +231,11 @@ void answer_failure(PyObject* connection, const char* verdict, PyObject* state) 
     Py_XDECREF(traceback);
 }
 
+// Not noexcept: while the interpreter ends, it takes a thread that wants its lock down from here.
 [[gnu::hot]] PyObject* call_watched(PyObject* callable,
                                     PyObject* const* args,
                                     std::size_t flags_and_count,
-                                    PyObject* keywords) noexcept {
+                                    PyObject* keywords) {
     auto* watched = reinterpret_cast<WatchedMethod*>(callable);
     const auto unwatched = [&] {
         return PyObject_Vectorcall(watched->method, args, flags_and_count, keywords);

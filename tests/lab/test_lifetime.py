@@ -227,6 +227,37 @@ def test_process_exits_whatever_runs(aurora_cluster: Cluster, state: str) -> Non
     assert (process.returncode, complaints) == (7, "")
 
 
+@pytest.mark.parametrize("build", ["pure", "c"])
+def test_process_exits_while_mysql_connector_waits_in_a_daemon_thread(
+    mysql_cluster: Cluster, build: str
+) -> None:
+    done = run(
+        """
+        import os, sys, threading, time
+        from aws_advanced_python_wrapper import mysql_connector
+
+        class Last:  # ends with the interpreter, once the other threads are gone
+            def __del__(self, tasks=os.listdir, now=time.monotonic):
+                until = now() + 20
+                while len(tasks("/proc/self/task")) > 1 and now() < until:
+                    pass
+
+        connection = mysql_connector.connect(sys.argv[1], use_pure=sys.argv[2] == "pure")
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        cursor.fetchall()
+        threading.Thread(target=cursor.execute, args=["SELECT SLEEP(0.5)"], daemon=True).start()
+        while not connection._session.in_call:
+            pass
+        last = Last()
+        sys.exit(7)
+        """,
+        mysql_cluster.dsn(),
+        build,
+    )
+    assert (done.returncode, done.stderr) == (7, "")
+
+
 @pytest.mark.parametrize("state", ["statement", "failover"])
 def test_ctrl_c_ends_a_wait(aurora_cluster: Cluster, connect: Connect, state: str) -> None:
     connection = connect(autocommit=True)
