@@ -190,7 +190,8 @@ bool finds_reader(WatchedMethod* watched, PyTypeObject* type) {
     const auto type_before = nb::steal(reinterpret_cast<PyObject*>(watched->link_type));
     watched->read = read;
     watched->descriptor = descriptor.release().ptr();
-    watched->link_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
+    Py_INCREF(reinterpret_cast<PyObject*>(type));
+    watched->link_type = type;
     return true;
 }
 
