@@ -62,7 +62,7 @@ def in_turn(parts: dict[str, Callable[[], Any]], count: int, turns: int) -> Samp
     for number in range(turns + 3):
         for name in names if number % 2 else reversed(names):
             part, times = parts[name], []
-            for _ in range(3 * (count - 1)):
+            for _ in range(150 if count >= 20 else 2 * (count - 1)):
                 part()
             cpu = process_time_ns()
             for _ in range(count):
