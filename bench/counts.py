@@ -80,14 +80,12 @@ def _instructions(driver: str, which: str, dsn: str) -> float:
 def _run(
     prefix: list[str], driver: str, which: str, dsn: str, statements: int, given: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    # mysql-connector's C build has to be loaded before the interpreter's own OpenSSL.
-    first = {"PYTHONPATH": "tests/first"} if driver == "c" else {}
     done = subprocess.run(
         [*prefix, sys.executable, "-m", "bench.counts", driver, which, dsn, str(statements)],
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, **first, **given},
+        env={**os.environ, **given},
     )
     if done.returncode != 0:
         raise RuntimeError(done.stderr[-2000:])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -40,15 +39,12 @@ def mysql_shapes(cluster: Cluster, quick: bool) -> Iterator[Figure]:
 
 
 def _beside_bare(driver: str, cluster: Cluster) -> Iterator[Figure]:
-    # mysql-connector's C build has to be loaded before the interpreter's own OpenSSL.
-    first = {"PYTHONPATH": "tests/first"} if driver == "c" else {}
     done = subprocess.run(
         [sys.executable, "-m", "bench.shapes", driver, cluster.dsn()],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
         timeout=300,
-        env={**os.environ, **first},
     )
     samples: Samples = json.loads(done.stdout)
     title = {"copy": "psycopg", "pure": "mysql-connector pure", "c": "mysql-connector c"}

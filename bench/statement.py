@@ -112,10 +112,10 @@ Pair = tuple[Any, Any]
 """Our connection, and the bare driver's class on the same link, both in autocommit mode."""
 
 
-def psycopg_pair(dsn: str, **properties: Any) -> Pair:
+def psycopg_pair(dsn: str) -> Pair:
     """A pair of psycopg's."""
     # Not prepared: each class would count and name its prepared statements by itself.
-    connection = face.connect(dsn, autocommit=True, prepare_threshold=None, **properties)
+    connection = face.connect(dsn, autocommit=True, prepare_threshold=None)
     stock: psycopg.Connection[Any] = psycopg.Connection(connection.pgconn)
     stock.autocommit = True
     stock.prepare_threshold = None

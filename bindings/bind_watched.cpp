@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -433,7 +432,7 @@ void bind_watched(nb::module_& module) {
         "what answers it or lets it stand; `_give_up(verdict)` is called in place of a call on a "
         "link that a monitor has given up. With `may_set` the first argument is a statement, and "
         "one that begins with SET or USE goes to `_note(statement)` when it was carried out. "
-        "`state` "
-        "names an attribute of the connection's `_link` that is read as the call begins and given "
+        "`state` names an attribute of the connection's `_link` that is read as the call begins "
+        "and given "
         "to `_call_failed` as a third argument.");
 }
