@@ -146,7 +146,7 @@ Duration HostRunner::patience_for_survey(TimePoint now,
                                          const HostWatchCore::Plan& plan,
                                          Milliseconds first_attention) const {
     const auto patience =
-        std::min<Duration>(cluster_.core_.survey_budget(now), plan.detection_at - now);
+        std::min<Duration>(cluster_.core_.survey_budget(host_.id, now), plan.detection_at - now);
     if (core_.suspected()) {
         return patience;
     }

@@ -20,6 +20,10 @@ constexpr Milliseconds kHighRatePeriod{30000};
 // An application that has done nothing for so long needs no search for its writer.
 constexpr Milliseconds kRestAfter{60000};
 
+Milliseconds doubled(Milliseconds length, int times, Milliseconds most) {
+    return std::min(length * (1 << std::min(times, 5)), most);
+}
+
 }  // namespace
 
 TopologyCore::TopologyCore(TopologyParams params, std::vector<Host> hosts)
@@ -59,7 +63,7 @@ void TopologyCore::demand_proof(TimePoint since, TimePoint until, TimePoint now)
     }
     demand_since_ = since;
     for (auto& [id, contact] : contacts_) {
-        contact.failures = 0;
+        contact.failures = contact.timeouts = 0;
     }
 }
 
@@ -80,7 +84,7 @@ TopologyCore::Outcome TopologyCore::on_survey(std::string_view host_id,
                                               TimePoint now) {
     auto& contact = contacts_[std::string{host_id}];
     contact.asked_at = std::max(contact.asked_at, asked_at);
-    contact.failures = 0;
+    contact.failures = contact.timeouts = 0;
     const bool proof = survey.claims_writer && !survey.in_recovery;
     if (!proof) {
         if (host_id == writer_id_) {
@@ -114,6 +118,7 @@ void TopologyCore::on_unreachable(std::string_view host_id, TimePoint asked_at, 
     contact.asked_at = std::max(contact.asked_at, asked_at);
     contact.failed_at = now;
     ++contact.failures;
+    contact.timeouts = now - asked_at < kPanicBudget ? 0 : contact.timeouts + 1;
     if (host_id == writer_id_) {
         writer_lost(now);
     }
@@ -137,13 +142,16 @@ Duration TopologyCore::panic_pace(TimePoint now) const {
                                 std::max(kFastestPace, params_.high_refresh));
 }
 
-TimePoint TopologyCore::next_survey(std::string_view host_id, TimePoint now) const {
+TopologyCore::Contact TopologyCore::contact_of(std::string_view host_id) const {
     const auto found = contacts_.find(host_id);
-    const Contact contact = found == contacts_.end() ? Contact{} : found->second;
+    return found == contacts_.end() ? Contact{} : found->second;
+}
+
+TimePoint TopologyCore::next_survey(std::string_view host_id, TimePoint now) const {
+    const auto contact = contact_of(host_id);
     if (panicking(now)) {
         if (contact.failures > 0) {
-            const auto doublings = std::min(contact.failures - 1, 5);
-            return contact.failed_at + std::min(kFirstRetry * (1 << doublings), kSlowestRetry);
+            return contact.failed_at + doubled(kFirstRetry, contact.failures - 1, kSlowestRetry);
         }
         return contact.asked_at + panic_pace(now);
     }
@@ -157,8 +165,11 @@ TimePoint TopologyCore::next_survey(std::string_view host_id, TimePoint now) con
     return contact.asked_at + (high_rate ? params_.high_refresh : params_.refresh);
 }
 
-Duration TopologyCore::survey_budget(TimePoint now) const {
-    return panicking(now) ? kPanicBudget : kRegularBudget;
+Duration TopologyCore::survey_budget(std::string_view host_id, TimePoint now) const {
+    if (!panicking(now)) {
+        return kRegularBudget;
+    }
+    return doubled(kPanicBudget, contact_of(host_id).timeouts, kRegularBudget);
 }
 
 void TopologyCore::adopt_hosts(std::vector<Host> hosts, std::string_view writer_id) {

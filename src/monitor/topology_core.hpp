@@ -55,8 +55,10 @@ public:
     /// When `host_id` is to be asked next; TimePoint::max() = not until something happens.
     TimePoint next_survey(std::string_view host_id, TimePoint now) const;
 
-    /// How long the next question may take, connecting included.
-    Duration survey_budget(TimePoint now) const;
+    /// How long the next question to `host_id` may take, connecting included. In a search it
+    /// doubles with each one that took too long: a login that is cut off, because many processes
+    /// search at once, is work for nothing, and the next attempt would be the same work again.
+    Duration survey_budget(std::string_view host_id, TimePoint now) const;
 
     bool panicking(TimePoint now) const;
 
@@ -72,9 +74,11 @@ private:
     struct Contact {
         TimePoint asked_at{};
         TimePoint failed_at{};
-        int failures{0};
+        int failures{0};  ///< in a row
+        int timeouts{0};  ///< failures in a row that took all the time they had
     };
 
+    Contact contact_of(std::string_view host_id) const;
     Duration panic_pace(TimePoint now) const;
     void panic(TimePoint now);
     void writer_lost(TimePoint now);

@@ -290,9 +290,25 @@ TEST_F(TopologyCoreTest, TheProvedWriterDecidesWhichHostsThereAre) {
 
 TEST_F(TopologyCoreTest, QuestionsAreGivenLessTimeDuringASearch) {
     all_is_well();
-    EXPECT_EQ(core_.survey_budget(t0), 5s);
+    EXPECT_EQ(core_.survey_budget("b", t0), 5s);
     core_.on_unreachable("a", t0, t0);
-    EXPECT_EQ(core_.survey_budget(t0), 1s);
+    EXPECT_EQ(core_.survey_budget("b", t0), 1s);
+}
+
+TEST_F(TopologyCoreTest, QuestionsThatTakeTooLongAreGivenMoreTimeNextTime) {
+    all_is_well();
+    core_.on_unreachable("a", t0, t0);
+    std::vector<Duration> budgets;
+    auto now = t0;
+    for (int attempt = 0; attempt < 5; ++attempt) {
+        budgets.push_back(core_.survey_budget("b", now));
+        now += budgets.back();
+        core_.on_unreachable("b", now - budgets.back(), now);
+    }
+    EXPECT_THAT(budgets, ElementsAre(1s, 2s, 4s, 5s, 5s));
+    EXPECT_EQ(core_.survey_budget("c", now), 1s) << "each host for itself";
+    core_.on_unreachable("b", now, now + 1ms);
+    EXPECT_EQ(core_.survey_budget("b", now), 1s) << "a refusal takes no time";
 }
 
 TEST(TopologyCore, WithoutAKnownWriterADemandFindsIt) {
