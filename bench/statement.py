@@ -33,7 +33,11 @@ Batch = Callable[[Any], float]
 
 def statement(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     """``SELECT 1``, executed and fetched, in turn by our class and by psycopg's, on one link."""
-    yield from in_processes("statement", ["psycopg", cluster.dsn()], quick, (1.0, 1.02))
+    bounds = (1.0, 1.02)
+    yield from in_processes("statement", ["psycopg", cluster.dsn()], quick, bounds)
+    if not quick:  # the default plugins are all that there are
+        without = f"{cluster.dsn()} plugins=''"
+        yield from in_processes("statement without plugins", ["psycopg", without], quick, bounds)
 
 
 def mysql_statement(cluster: Cluster, quick: bool) -> Iterator[Figure]:
