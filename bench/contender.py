@@ -23,6 +23,22 @@ _TURNS = 30
 _STATEMENTS = 50
 
 Samples = dict[str, list[float]]
+Batch = Callable[[int], list[int]]
+"""Does a thing so many times, and returns the nanoseconds of each."""
+
+
+def batch_of(part: Callable[[], Any]) -> Batch:
+    """A batch of calls."""
+
+    def run(count: int) -> list[int]:
+        times = []
+        for _ in range(count):
+            started = perf_counter_ns()
+            part()
+            times.append(perf_counter_ns() - started)
+        return times
+
+    return run
 
 
 def wrapped(dsn: str, **options: Any) -> Any:
@@ -48,27 +64,22 @@ def pair(dsn: str) -> dict[str, Any]:
     return {"bare": bare, "contender": contender}
 
 
-def in_turn(parts: dict[str, Callable[[], Any]], count: int, turns: int) -> Samples:
-    """Run each part ``count`` times, the parts in turn; microseconds.
+def in_turn(batches: dict[str, Batch], count: int, turns: int) -> Samples:
+    """Run each batch with ``count``, the batches in turn; microseconds.
 
     The samples are the median of each turn; under the name with " p99" the 99th percentile of all
     turns, with " cpu" the processor time of one run in each turn. A turn begins with runs that
     don't count: the interpreter fits its code to the classes that it meets, and a program has one.
     """
-    samples: Samples = {name: [] for name in parts}
-    samples |= {f"{name} cpu": [] for name in parts}
-    every: Samples = {name: [] for name in parts}
-    names = list(parts)
+    samples: Samples = {name: [] for name in batches}
+    samples |= {f"{name} cpu": [] for name in batches}
+    every: Samples = {name: [] for name in batches}
+    names = list(batches)
     for number in range(turns + 3):
         for name in names if number % 2 else reversed(names):
-            part, times = parts[name], []
-            for _ in range(150 if count >= 20 else 2 * (count - 1)):
-                part()
+            batches[name](150 if count >= 20 else 2 * (count - 1))
             cpu = process_time_ns()
-            for _ in range(count):
-                started = perf_counter_ns()
-                part()
-                times.append(perf_counter_ns() - started)
+            times = batches[name](count)
             if number >= 3:  # the first ones warm up
                 samples[f"{name} cpu"].append((process_time_ns() - cpu) / count / 1000)
                 samples[name].append(statistics.median(times) / 1000)
@@ -87,8 +98,8 @@ def statement(dsn: str) -> Samples:
         cursor.fetchone()
         cursor.close()
 
-    parts = {name: (lambda c=one: ask(c)) for name, one in pair(dsn).items()}
-    return in_turn(parts, _STATEMENTS, _TURNS)
+    batches = {name: batch_of(lambda c=one: ask(c)) for name, one in pair(dsn).items()}
+    return in_turn(batches, _STATEMENTS, _TURNS)
 
 
 def engine(dsn: str, name: str, connection: Any = None, *, pre_ping: bool = False) -> Any:
@@ -111,14 +122,14 @@ def sqlalchemy(dsn: str) -> Samples:
     def check_out(one: Any) -> None:
         one.connect().close()
 
-    parts: dict[str, Callable[[], Any]] = {}
+    batches: dict[str, Batch] = {}
     for name, shared in pair(dsn).items():
         connection = engine(dsn, name, shared).connect()
-        parts[f"execute {name}"] = lambda c=connection: c.execute(text).one()
+        batches[f"execute {name}"] = batch_of(lambda c=connection: c.execute(text).one())
         plain, pinged = engine(dsn, name), engine(dsn, name, pre_ping=True)
-        parts[f"checkout {name}"] = lambda e=plain: check_out(e)
-        parts[f"checkout with pre-ping {name}"] = lambda e=pinged: check_out(e)
-    return in_turn(parts, 20, _TURNS)
+        batches[f"checkout {name}"] = batch_of(lambda e=plain: check_out(e))
+        batches[f"checkout with pre-ping {name}"] = batch_of(lambda e=pinged: check_out(e))
+    return in_turn(batches, 20, _TURNS)
 
 
 def orm(dsn: str) -> Samples:
@@ -144,7 +155,8 @@ def orm(dsn: str) -> Samples:
     sessions = {
         name: Session(engine(dsn, name, one).connect()) for name, one in connections.items()
     }
-    return in_turn({name: (lambda s=one: get(s)) for name, one in sessions.items()}, 20, _TURNS)
+    batches = {name: batch_of(lambda s=one: get(s)) for name, one in sessions.items()}
+    return in_turn(batches, 20, _TURNS)
 
 
 def mysql(dsn: str) -> Samples:
@@ -163,7 +175,7 @@ def mysql(dsn: str) -> Samples:
         cursor.close()
 
     login = dict(word.split("=", 1) for word in dsn.split())
-    parts: dict[str, Callable[[], Any]] = {}
+    batches: dict[str, Batch] = {}
     for build in ("pure", "c"):
         given = {"use_pure": build == "pure", "autocommit": True}
         both = {
@@ -173,8 +185,8 @@ def mysql(dsn: str) -> Samples:
             ),
         }
         for name, one in both.items():
-            parts[f"{build} {name}"] = lambda c=one: ask(c)
-    return in_turn(parts, _STATEMENTS, _TURNS)
+            batches[f"{build} {name}"] = batch_of(lambda c=one: ask(c))
+    return in_turn(batches, _STATEMENTS, _TURNS)
 
 
 def connect(dsn: str) -> Samples:
@@ -182,8 +194,8 @@ def connect(dsn: str) -> Samples:
     keeper = wrapped(dsn)
     found = in_turn(
         {
-            "bare": lambda: psycopg.connect(dsn).close(),
-            "contender": lambda: wrapped(dsn).close(),
+            "bare": batch_of(lambda: psycopg.connect(dsn).close()),
+            "contender": batch_of(lambda: wrapped(dsn).close()),
         },
         1,
         60,

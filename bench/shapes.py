@@ -7,6 +7,7 @@ The module is also the program of the process in which each driver is measured.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import subprocess
 import sys
@@ -15,11 +16,10 @@ from typing import Any
 
 from aurora_lab import Cluster
 
-from .contender import Samples, in_turn
+from .contender import Samples, batch_of, in_turn
 from .figures import Figure, median
 from .statement import Pair, async_pair, mysql_pair, psycopg_pair
 
-_TURNS = 30
 _COUNT = 5
 _COPIED = 100_000_000
 
@@ -29,18 +29,18 @@ Shapes = dict[str, Callable[[Any], Any]]
 def shapes(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     """Statements of psycopg; in the full form also of its asyncio class, and COPY of 100 MB."""
     for driver in ("psycopg",) if quick else ("psycopg", "asyncio", "copy"):
-        yield from _beside_bare(driver, cluster)
+        yield from _beside_bare(driver, cluster, 10 if quick else 30)
 
 
 def mysql_shapes(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     """Statements of mysql-connector, in both builds; not in the quick form."""
     for driver in () if quick else ("pure", "c"):
-        yield from _beside_bare(driver, cluster)
+        yield from _beside_bare(driver, cluster, 30)
 
 
-def _beside_bare(driver: str, cluster: Cluster) -> Iterator[Figure]:
+def _beside_bare(driver: str, cluster: Cluster, turns: int) -> Iterator[Figure]:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.shapes", driver, cluster.dsn()],
+        [sys.executable, "-m", "bench.shapes", driver, cluster.dsn(), str(turns)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -174,29 +174,29 @@ def copy_out(connection: Any) -> None:
 _COPY: Shapes = {"COPY 100 MB in": copy_in, "COPY 100 MB out": copy_out}
 
 
-def _measured(pair: Pair, shapes: Shapes, count: int = _COUNT, turns: int = _TURNS) -> Samples:
+def _measured(pair: Pair, shapes: Shapes, turns: int, count: int = _COUNT) -> Samples:
     connections = {"ours": pair[0], "bare": pair[1]}
-    parts = {
-        f"{shape} {name}": (lambda c=connection, p=part: p(c))
+    batches = {
+        f"{shape} {name}": batch_of(lambda c=connection, p=part: p(c))
         for name, connection in connections.items()
         for shape, part in shapes.items()
     }
-    return in_turn(parts, count, turns)
+    return in_turn(batches, count, turns)
 
 
-def _psycopg(dsn: str) -> Samples:
+def _psycopg(dsn: str, turns: int) -> Samples:
     pair = psycopg_pair(dsn)
     pair[0].execute("CREATE TEMPORARY TABLE numbers (n INT)")
-    return _measured(pair, _PSYCOPG)
+    return _measured(pair, _PSYCOPG, turns)
 
 
-def _copy(dsn: str) -> Samples:
+def _copy(dsn: str, _: int) -> Samples:
     pair = psycopg_pair(dsn)
     pair[0].execute("CREATE TEMPORARY TABLE copied (n INT, t TEXT)")
-    return _measured(pair, _COPY, 1, 3)
+    return _measured(pair, _COPY, turns=3, count=1)
 
 
-def _asyncio(dsn: str) -> Samples:
+def _asyncio(dsn: str, turns: int) -> Samples:
     loop = asyncio.new_event_loop()
     run = loop.run_until_complete
     pair = run(async_pair(dsn))
@@ -205,25 +205,25 @@ def _asyncio(dsn: str) -> Samples:
         name: (lambda c, p=part: run(p(c)))  # type: ignore[misc]
         for name, part in _ASYNCIO.items()
     }
-    return _measured(pair, blocking)
+    return _measured(pair, blocking, turns)
 
 
-def _mysql(build: str, dsn: str) -> Samples:
+def _mysql(build: str, dsn: str, turns: int) -> Samples:
     pair = mysql_pair(build, dsn)
     with pair[0].cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE numbers (n INT)")
         cursor.execute("CREATE TEMPORARY TABLE thousand (n INT)")
         cursor.executemany("INSERT INTO thousand VALUES (%s)", [(n,) for n in range(1000)])
-    return _measured(pair, _MYSQL)
+    return _measured(pair, _MYSQL, turns)
 
 
 if __name__ == "__main__":
-    driver, where = sys.argv[1:]
+    driver, where = sys.argv[1:3]
     found = {
         "psycopg": _psycopg,
         "copy": _copy,
         "asyncio": _asyncio,
-        "pure": lambda dsn: _mysql("pure", dsn),
-        "c": lambda dsn: _mysql("c", dsn),
-    }[driver](where)
+        "pure": functools.partial(_mysql, "pure"),
+        "c": functools.partial(_mysql, "c"),
+    }[driver](where, int(sys.argv[3]))
     print(json.dumps(found))

@@ -17,18 +17,11 @@ from aurora_lab import Cluster
 from aws_advanced_python_wrapper import psycopg as face
 from aws_advanced_python_wrapper.aio import psycopg as async_face
 
+from .contender import Batch, batch_of, in_turn
 from .figures import Figure, median, middle, spread
 
-_PAIRS = 30
-_WARM_UP = 4
+_TURNS = 30
 _STATEMENTS = 100
-_SETTLE = 150
-"""Statements before those that count: the interpreter fits its code to the classes that it meets,
-and does it anew after each change of turn. A program has one class."""
-
-
-Batch = Callable[[Any], float]
-"""Runs statements on a connection and fetches their results; returns microseconds for each."""
 
 
 def statement(cluster: Cluster, quick: bool) -> Iterator[Figure]:
@@ -76,40 +69,21 @@ def async_statement(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     yield from in_processes("asyncio: statement", ["asyncio", cluster.dsn()], quick, (3.0, 1.03))
 
 
-def interleaved(connection: Any, stock: Any, batch: Batch) -> dict[str, float]:
+def interleaved(ours: Batch, bare: Batch) -> dict[str, float]:
     """The figures of this process, in microseconds.
 
     The two share one link: two connections to the same server differ by more than what is
-    measured here. Each turn is the median of its last statements: some of them meet an
-    interruption that has nothing to do with either.
+    measured here. Each turn is the median of its statements: some of them meet an interruption
+    that has nothing to do with either.
     """
-    ours: list[float] = []
-    bare: list[float] = []
-    for number in range(_PAIRS + _WARM_UP):
-        turn = [(connection, ours), (stock, bare)]
-        for one, into in turn if number % 2 else reversed(turn):
-            into.append(batch(one))
-    del ours[:_WARM_UP], bare[:_WARM_UP]
+    samples = in_turn({"ours": ours, "bare": bare}, _STATEMENTS, _TURNS)
+    pairs = list(zip(samples["ours"], samples["bare"], strict=True))
     return {
-        "bare": median(bare),
-        "ours": median(ours),
-        "extra": middle([a - b for a, b in zip(ours, bare, strict=True)]),
-        "ratio": middle([a / b for a, b in zip(ours, bare, strict=True)]),
+        "bare": median(samples["bare"]),
+        "ours": median(samples["ours"]),
+        "extra": middle([a - b for a, b in pairs]),
+        "ratio": middle([a / b for a, b in pairs]),
     }
-
-
-def batch_of(ask: Callable[[Any], None]) -> Batch:
-    """A batch of ``ask``, which runs one statement."""
-
-    def run(one: Any) -> float:
-        times: list[int] = []
-        for _ in range(_SETTLE + _STATEMENTS):
-            started = perf_counter_ns()
-            ask(one)
-            times.append(perf_counter_ns() - started)
-        return median(times[_SETTLE:]) / 1000
-
-    return run
 
 
 Pair = tuple[Any, Any]
@@ -149,7 +123,10 @@ def mysql_pair(build: str, dsn: str) -> Pair:
 
 def psycopg_in_this_process(dsn: str) -> dict[str, float]:
     """psycopg's figures."""
-    return interleaved(*psycopg_pair(dsn), batch_of(ask_psycopg))
+    connection, stock = psycopg_pair(dsn)
+    return interleaved(
+        batch_of(lambda: ask_psycopg(connection)), batch_of(lambda: ask_psycopg(stock))
+    )
 
 
 def ask_psycopg(connection: Any) -> None:
@@ -167,18 +144,21 @@ def asyncio_in_this_process(dsn: str) -> dict[str, float]:
     """The figures of psycopg's asyncio class."""
     loop = asyncio.new_event_loop()
 
-    async def ask_in_turn(connection: Any) -> float:
+    async def ask(connection: Any, count: int) -> list[int]:
         times: list[int] = []
-        for _ in range(_SETTLE + _STATEMENTS):
+        for _ in range(count):
             started = perf_counter_ns()
             cursor = await connection.execute("SELECT 1")
             await cursor.fetchone()
             times.append(perf_counter_ns() - started)
-        return median(times[_SETTLE:]) / 1000
+        return times
 
-    pair = loop.run_until_complete(async_pair(dsn))
-    found = interleaved(*pair, lambda one: loop.run_until_complete(ask_in_turn(one)))
-    loop.run_until_complete(pair[0].close())
+    connection, stock = loop.run_until_complete(async_pair(dsn))
+    found = interleaved(
+        lambda count: loop.run_until_complete(ask(connection, count)),
+        lambda count: loop.run_until_complete(ask(stock, count)),
+    )
+    loop.run_until_complete(connection.close())
     loop.close()
     return found
 
@@ -186,7 +166,10 @@ def asyncio_in_this_process(dsn: str) -> dict[str, float]:
 def mysql_in_this_process(build: str, dsn: str) -> dict[str, float]:
     """mysql-connector's figures."""
     connection, stock = mysql_pair(build, dsn)
-    return interleaved(connection.cursor(), stock.cursor(), batch_of(ask_mysql))
+    cursor, stock_cursor = connection.cursor(), stock.cursor()
+    return interleaved(
+        batch_of(lambda: ask_mysql(cursor)), batch_of(lambda: ask_mysql(stock_cursor))
+    )
 
 
 def door(cluster: Cluster) -> Iterator[Figure]:

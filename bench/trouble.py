@@ -84,12 +84,18 @@ def mysql_faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
 def _faults(
     prefix: str, cluster: Cluster, quick: bool, connect: Callable[..., Any]
 ) -> Iterator[Figure]:
-    for how, name, stamp, bounds in (
-        ("crash", "crash: heard after the topology told", "topology_published", (30, 100)),
-        ("freeze", "freeze: heard after the fault", "fault", (2000, 2000)),
+    for how, name, stamp, bounds, rounds in (
+        (
+            "crash",
+            "crash: heard after the topology told",
+            "topology_published",
+            (30, 100),
+            3 if quick else 50,
+        ),
+        ("freeze", "freeze: heard after the fault", "fault", (2000, 2000), 1 if quick else 10),
     ):
         delays = []
-        for _ in range(3 if quick else 50 if how == "crash" else 10):
+        for _ in range(rounds):
             with connect(cluster.dsn(), autocommit=True) as connection:
                 call = _Call(connection, _SLEEP[cluster.engine])
                 eventually(lambda c=call: time.monotonic() > c.started_at + 0.3, within=5)
