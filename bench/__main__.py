@@ -45,6 +45,7 @@ def measure(quick: bool, resolver: Resolver) -> Iterator[Figure]:
         yield from process.fresh_process(cluster, quick)
         yield from trouble.faults(cluster, quick)
         yield from side_by_side.faults(cluster, quick)
+        yield from side_by_side.load(cluster, quick)
         yield from herd.herd(cluster, quick)
     domain = "gated.us-east-1.rds.amazonaws.com"
     with Cluster(readers=0, gates=True, resolver=resolver, domain=domain) as gated:

@@ -51,9 +51,7 @@ def herd(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     assert told is not None
     answers = [child.communicate(timeout=120)[0].strip() for child in children]
     resumed = [float(answer) for answer in answers if answer]
-    # The server's statistics come in a second late.
-    settled = time.monotonic() + 2
-    eventually(lambda: time.monotonic() > settled, within=5)
+    wait_for_statistics()
     after = counted(cluster, target)
     delays = [(at - told) * 1000 for at in resumed]
     name = f"{count} processes lose their writer at once"
@@ -64,6 +62,12 @@ def herd(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     yield Figure(f"{name}: connections to the new writer, for each", sessions / count, "", 3)
     yield Figure(f"{name}: questions to the new writer, for each", questions / count, "")
     cluster.heal()
+
+
+def wait_for_statistics() -> None:
+    """The servers' statistics come in a second late."""
+    settled = time.monotonic() + 2
+    eventually(lambda: time.monotonic() > settled, within=5)
 
 
 def counted(cluster: Cluster, instance_id: str) -> tuple[int, int]:

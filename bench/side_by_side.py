@@ -15,6 +15,7 @@ from typing import Any
 from aurora_lab import Cluster, eventually
 
 from .figures import Figure, median, percentile, spread
+from .herd import counted, wait_for_statistics
 
 UPSTREAM = "3.1.0"
 """The release of upstream that is measured; its environment is made by tools/install-upstream."""
@@ -114,8 +115,7 @@ def faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
 
     All contenders live through the same faults, each in a process of its own.
     """
-    programs = {name: (python, "hear") for name, python in contenders().items()}
-    programs["bare"] = (sys.executable, "hear_bare")
+    programs = _waiting_programs()
     for how, stamp in (("crash", "topology_published"), ("freeze", "fault")):
         if quick and how == "freeze":
             continue  # upstream never hears it in time
@@ -147,6 +147,35 @@ def faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
                 detail = f"95th percentile {percentile(found, 0.95):.0f}{late}"
                 title = f"{how}: {told_of}, {name}"
                 yield Figure(title, median(found), "ms", None, detail, samples=found)
+
+
+def load(cluster: Cluster, quick: bool) -> Iterator[Figure]:
+    """What a crash makes one process ask of the new writer; not in the quick form.
+
+    The servers count what the lab asks, too: the bare driver's figures tell how much that is.
+    """
+    for name, (python, measure) in {} if quick else _waiting_programs().items():
+        seen = []
+        for _ in range(5):
+            target = cluster.readers[0].id
+            child = _Waiting(python, measure, cluster.dsn())
+            before = counted(cluster, target)
+            cluster.failover(to=target, how="crash")
+            child.told(time.monotonic() + _WITHIN)
+            wait_for_statistics()
+            after = counted(cluster, target)
+            seen.append([b - a for a, b in zip(before, after, strict=True)])
+            cluster.heal()
+        for number, what in enumerate(("connections", "questions")):
+            found = [one[number] for one in seen]
+            title = f"crash: {what} to the new writer, {name}"
+            yield Figure(title, median(found), "", None, spread(found))
+
+
+def _waiting_programs() -> dict[str, tuple[str, str]]:
+    """The interpreter of each contender, and the bare driver's; and what each runs in a fault."""
+    programs = {name: (python, "hear") for name, python in contenders().items()}
+    return {**programs, "bare": (sys.executable, "hear_bare")}
 
 
 class _Waiting:

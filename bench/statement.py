@@ -61,7 +61,9 @@ def in_processes(
     for which in ("bare", "ours"):
         yield Figure(f"{name}, {which}", median([run[which] for run in runs]), "us")
     yield Figure(f"{name}, ours beyond bare", median(extra), "us", bounds[0], spread(extra))
-    yield Figure(f"{name}, ours / bare", median(ratio), "", bounds[1], spread(ratio))
+    p99, cpu = (median([run[key] for run in runs]) for key in ("p99", "cpu"))
+    detail = f"{spread(ratio)}; p99 {p99:.2f}, processor {cpu:.2f}"
+    yield Figure(f"{name}, ours / bare", median(ratio), "", bounds[1], detail, samples=ratio)
 
 
 def async_statement(cluster: Cluster, quick: bool) -> Iterator[Figure]:
@@ -83,6 +85,8 @@ def interleaved(ours: Batch, bare: Batch) -> dict[str, float]:
         "ours": median(samples["ours"]),
         "extra": middle([a - b for a, b in pairs]),
         "ratio": middle([a / b for a, b in pairs]),
+        "p99": samples["ours p99"][0] / samples["bare p99"][0],
+        "cpu": median(samples["ours cpu"]) / median(samples["bare cpu"]),
     }
 
 
