@@ -162,8 +162,12 @@ bool begins_like_a_setting(PyObject* statement) {
     return false;
 }
 
-// Lets the connection know of a setting; the result of the call is given up if that fails.
+// Lets the connection know of a statement, or null, that may be a setting and was carried out; the
+// result of the call is given up if that fails.
 PyObject* noted(PyObject* connection, PyObject* statement, PyObject* result) {
+    if (statement == nullptr || result == nullptr || !begins_like_a_setting(statement)) {
+        return result;
+    }
     const auto done = nb::steal(PyObject_CallMethod(connection, "_note", "O", statement));
     if (!done.is_valid()) {
         Py_CLEAR(result);
@@ -249,19 +253,26 @@ void answer_failure(PyObject* connection, const char* verdict, PyObject* state) 
         return unwatched();
     }
     auto* session = reinterpret_cast<WatchedConnection*>(connection)->session;
-    if (session == nullptr || !session->enter()) {
+    if (session == nullptr) {
         return unwatched();
     }
+    // The values of keywords follow those without one.
+    const Py_ssize_t given = count + (keywords == nullptr ? 0 : PyTuple_Size(keywords));
+    PyObject* statement = watched->may_set && given > 1 ? args[1] : nullptr;
+    if (!session->enter()) {
+        return noted(connection, statement, unwatched());  // a call within a watched one
+    }
+    // The connection may let go of it meanwhile.
+    PyObject* held = Py_NewRef(reinterpret_cast<WatchedConnection*>(connection)->held);
     PyObject* state = nullptr;
     if (watched->state != nullptr) {
         state = state_of(watched, reinterpret_cast<WatchedConnection*>(connection)->link);
         if (state == nullptr) {
             session->leave();
+            Py_DECREF(held);
             return nullptr;
         }
     }
-    // The connection may let go of it meanwhile.
-    PyObject* held = Py_NewRef(reinterpret_cast<WatchedConnection*>(connection)->held);
     PyObject* result = nullptr;
     if (const char* verdict = session->begin_call(); verdict != nullptr) [[unlikely]] {
         result = PyObject_CallMethod(connection, "_give_up", "s", verdict);
@@ -275,14 +286,7 @@ void answer_failure(PyObject* connection, const char* verdict, PyObject* state) 
     session->leave();
     Py_DECREF(held);
     Py_XDECREF(state);
-    if (watched->may_set && result != nullptr) {
-        // The values of keywords follow those without one.
-        const Py_ssize_t all = count + (keywords == nullptr ? 0 : PyTuple_Size(keywords));
-        if (all > 1 && begins_like_a_setting(args[1])) {
-            result = noted(connection, args[1], result);
-        }
-    }
-    return result;
+    return noted(connection, statement, result);
 }
 
 PyObject* bind_to(PyObject* self, PyObject* connection, PyObject*) noexcept {

@@ -7,6 +7,10 @@ namespace aws_wrapper {
 
 void HostWatch::add(std::shared_ptr<CallSlot> slot) {
     const std::lock_guard guard{mutex_};
+    if (slot->params().first_attention() < first_attention_) {
+        first_attention_ = slot->params().first_attention();
+        impatient_.store(true, std::memory_order_seq_cst);
+    }
     slots_.push_back(std::move(slot));
 }
 
@@ -24,7 +28,7 @@ std::size_t HostWatch::size() const {
     return slots_.size();
 }
 
-HostWatch::Scan HostWatch::scan() const {
+HostWatch::Scan HostWatch::scan() {
     Scan scan;
     {
         const std::lock_guard guard{mutex_};
@@ -42,6 +46,8 @@ HostWatch::Scan HostWatch::scan() const {
             scan.running.push_back({i, view.call, view.started, slot.link_since(), slot.params()});
         }
     }
+    const std::lock_guard guard{mutex_};
+    first_attention_ = scan.first_attention;
     return scan;
 }
 
@@ -50,7 +56,8 @@ bool HostWatch::call_began(CallSlot& slot) noexcept {
         return false;
     }
     slot.wake();
-    if (asleep_.exchange(false, std::memory_order_seq_cst)) {
+    const bool was_asleep = asleep_.exchange(false, std::memory_order_seq_cst);
+    if (impatient_.exchange(false, std::memory_order_seq_cst) || was_asleep) {
         wake_();
     }
     // Looked at again: if end() comes only now, it finds the slot awake and puts it to sleep.

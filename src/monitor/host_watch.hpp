@@ -50,7 +50,7 @@ public:
         Milliseconds shortest_timeout{Milliseconds::max()};  ///< of WatchParams::call_timeout
     };
     /// For the monitor.
-    Scan scan() const;
+    Scan scan();
     void fall_asleep() noexcept;
     void stay_awake() noexcept { asleep_.store(false, std::memory_order_seq_cst); }
     void end() noexcept;
@@ -58,10 +58,14 @@ public:
 private:
     std::atomic<bool> asleep_{true};
     std::atomic<bool> ended_{false};
+    /// A link was added whose calls need attention sooner than those that the last scan saw: a
+    /// monitor that is awake may rest for too long.
+    std::atomic<bool> impatient_{false};
     std::function<void()> wake_;
     std::uint64_t generation_;
     mutable std::mutex mutex_;
     std::vector<std::shared_ptr<CallSlot>> slots_;
+    Milliseconds first_attention_{Milliseconds::max()};
 };
 
 }  // namespace aws_wrapper

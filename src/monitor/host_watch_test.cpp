@@ -44,6 +44,22 @@ TEST(HostWatch, ASecondLinkDoesNotWakeAMonitorThatIsAwake) {
     EXPECT_EQ(host.woken, 1);
 }
 
+TEST(HostWatch, ALinkWhoseCallsNeedAttentionSoonerWakesAMonitorThatRestsForLonger) {
+    Watched host;
+    host.watch.call_began(*host.slot);
+    host.watch.scan();
+    WatchParams soon;
+    soon.call_timeout = 1s;
+    for (int woken : {2, 2}) {
+        const auto other = std::make_shared<CallSlot>(soon, WatchedSocket{}, t0);
+        host.watch.add(other);
+        EXPECT_FALSE(other->begin(t0));
+        EXPECT_TRUE(host.watch.call_began(*other));
+        EXPECT_EQ(host.woken, woken);
+        host.watch.scan();
+    }
+}
+
 TEST(HostWatch, AfterItsEndEachCallHasToBeArmedAnew) {
     Watched host;
     host.watch.call_began(*host.slot);

@@ -22,6 +22,22 @@ namespace {
 
 constexpr Milliseconds kReleaseBudget{500};
 
+// A thread begins with the signals of the one that starts it.
+class AllSignalsBlocked {
+public:
+    AllSignalsBlocked() {
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+private:
+    sigset_t before_{};
+};
+
 }  // namespace
 
 // The thread that runs the runtime's context, and the state of the process around it. Its only
@@ -111,12 +127,8 @@ private:
         guard_ = std::make_unique<WorkGuard>(runtime_->context_.get_executor());
         ended_ = false;
         // Signals belong to the application's threads.
-        sigset_t all;
-        sigset_t before;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        const AllSignalsBlocked blocked;
         thread_ = std::thread{[this] { run(); }};
-        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
 
     // Somebody waits, and counts on a deadline.
@@ -175,7 +187,11 @@ private:
     static void after_fork_in_parent() {
         auto& self = instance();
         if (self.paused_) {
-            self.start();
+            try {
+                self.start();
+            } catch (const std::exception&) {
+                // The process is at its limit of threads: the next need starts it.
+            }
         }
         self.mutex_.unlock();
     }

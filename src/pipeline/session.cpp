@@ -246,8 +246,8 @@ private:
     void arm() {
         try {
             watch_ = seeker_.watch(host_id_, slot_);
-        } catch (const Error&) {
-            // Errc::stopped: the process exits, nobody watches any more.
+        } catch (const std::exception&) {
+            // The process exits, or no thread could be started: nobody watches.
         }
         if (!watch_) {
             slot_.reset();
@@ -295,6 +295,7 @@ Operation Session::open() { return state_->open(); }
 Operation Session::recover(CallFailure failure) { return state_->recover(std::move(failure)); }
 
 void Session::link_adopted(const LinkFacts& facts) {
+    slot_ = nullptr;
     state_->link_adopted(facts);
     slot_ = state_->slot();
 }

@@ -545,6 +545,36 @@ TEST_F(FailoverAtConnect, AWriterEndpointThatLagsBehindIsCorrected) {
     EXPECT_EQ(dropped_, 1);
 }
 
+TEST_F(FailoverAtConnect, AWriterThatMovedWhileNobodyLookedIsTakenAsItIs) {
+    servers_["a"].role = HostRole::reader;
+    servers_["b"].role = HostRole::writer;
+    proves_itself_ = "b";
+    opens("b");
+    ASSERT_TRUE(opened_);
+    EXPECT_EQ(opened_->host_id, "b");
+    EXPECT_THAT(tried_, ElementsAre("b"));
+    EXPECT_EQ(dropped_, 0);
+}
+
+TEST_F(FailoverAtConnect, AFormerWriterThatDoesNotKnowItIsLeft) {
+    becomes_writer("b");
+    servers_["a"].role = HostRole::writer;
+    proves_itself_ = "b";
+    opens("a");
+    ASSERT_TRUE(opened_);
+    EXPECT_EQ(opened_->host_id, "b");
+    EXPECT_EQ(dropped_, 1);
+}
+
+TEST_F(FailoverAtConnect, AWriterIsTakenThatNoMonitorCanConfirm) {
+    servers_["a"].role = HostRole::reader;
+    servers_["b"].role = HostRole::writer;
+    opens("b");
+    ASSERT_TRUE(opened_);
+    EXPECT_EQ(opened_->host_id, "b");
+    EXPECT_EQ(took(), 5002ms);
+}
+
 TEST_F(FailoverAtConnect, AnInstanceEndpointLeadsWhereItSays) {
     given({}, "b.abc.us-east-1.rds.amazonaws.com");
     opens("b");

@@ -36,6 +36,11 @@ public:
         if (!leads_astray(*opened)) {
             co_return opened;
         }
+        if (opened->role == HostRole::writer &&
+            !co_await search_.is_proved_elsewhere(face, opened->host_id)) {
+            // What is old is our view: nobody looks while the application rests.
+            co_return opened;
+        }
         // The endpoint's name lags behind the cluster, as it does after each failover.
         begin_report("the writer endpoint led to a host that is not the writer", {}, 0);
         const std::string avoid = opened->host_id;

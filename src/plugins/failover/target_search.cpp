@@ -16,6 +16,10 @@ constexpr Milliseconds kLongestPause{1000};
 // The demand is repeated, in case the monitors were released and started anew meanwhile.
 constexpr Milliseconds kDemandEvery{1000};
 
+bool is_proved(const Topology& topology, TimePoint since) {
+    return topology.writer() != nullptr && topology.writer_proved_at >= since;
+}
+
 OpenResult out_of_time(const std::string& stage) {
     return tl::unexpected{Failure{Errc::failover_failed, {}, stage}};
 }
@@ -42,14 +46,9 @@ Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePo
     std::string missed;
     std::string last = "no writer was proved by any host of the cluster";
     for (;;) {
-        const auto waiting_since = face.now();
-        while (!known && face.now() < deadline) {
-            services_.demand_proof(since, deadline);
-            const auto until = std::min<TimePoint>(deadline, face.now() + kDemandEvery);
-            topology = co_await face.await_topology(topology->version, until);
-            known = topology->writer() != nullptr && topology->writer_proved_at >= since;
+        if (!known) {
+            topology = co_await await_proof(face, since, deadline);
         }
-        services_.report().found_target += face.now() - waiting_since;
         if (face.now() >= deadline) {
             co_return out_of_time(last);
         }
@@ -69,6 +68,24 @@ Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePo
         const auto pause_until = std::min<TimePoint>(deadline, face.now() + pause_after(misses));
         co_await face.pause(pause_until);
     }
+}
+
+Task<TopologyPtr> TargetSearch::await_proof(Face& face, TimePoint since, TimePoint deadline) {
+    const auto started = face.now();
+    auto topology = services_.topology();
+    while (!is_proved(*topology, since) && face.now() < deadline) {
+        services_.demand_proof(since, deadline);
+        const auto until = std::min<TimePoint>(deadline, face.now() + kDemandEvery);
+        topology = co_await face.await_topology(topology->version, until);
+    }
+    services_.report().found_target += face.now() - started;
+    co_return topology;
+}
+
+Task<bool> TargetSearch::is_proved_elsewhere(Face& face, std::string host_id) {
+    const auto since = face.now();
+    const auto topology = co_await await_proof(face, since, since + kWriterTimeout);
+    co_return is_proved(*topology, since) && topology->writer()->id != host_id;
 }
 
 Task<OpenResult> TargetSearch::find_reader(Face& face, std::string avoid, TimePoint deadline) {

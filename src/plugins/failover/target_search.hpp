@@ -26,7 +26,11 @@ public:
     Task<OpenResult> find_writer(Face& face, std::string avoid, TimePoint deadline);
     Task<OpenResult> find_reader(Face& face, std::string avoid, TimePoint deadline);
 
+    /// Whether the cluster proves within 5 s that its writer is another host than this one.
+    Task<bool> is_proved_elsewhere(Face& face, std::string host_id);
+
 private:
+    Task<TopologyPtr> await_proof(Face& face, TimePoint since, TimePoint deadline);
     Task<OpenResult> attempt(Face& face, Host host, HostRole wanted, Duration timeout);
     std::vector<Host> round(const Topology& topology, const std::string& avoid);
 
