@@ -121,6 +121,10 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
             timed_out.__cause__ = error
             error = timed_out
         if verdict == "pass":
+            if not sent:
+                # The driver has not noticed that its link is shut down.
+                self._finish_link()
+                self._let_go()
             if aborted_by == "call_timed_out":
                 raise error
             return

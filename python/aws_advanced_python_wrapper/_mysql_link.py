@@ -71,11 +71,17 @@ def to_host(parameters: dict[str, Any], host: Any, timeout: float) -> dict[str, 
 
 @contextmanager
 def deadline(sock: LinkSocket | None, seconds: float) -> Iterator[None]:
-    """Shut a link down if what is done with it takes longer; then raises :class:`LinkTimeout`."""
-    if sock is None:
+    """Shut a link down if what is done with it takes longer; then raises :class:`LinkTimeout`.
+
+    Without a limit where none can be set: at the end of the process, without a free descriptor.
+    """
+    limit = None
+    if sock is not None:
+        with suppress(_engine.EngineError):
+            limit = _engine.SocketDeadline(sock.fileno(), seconds)
+    if limit is None:
         yield
         return
-    limit = _engine.SocketDeadline(sock.fileno(), seconds)
     try:
         yield
     except DRIVER_ERRORS as error:

@@ -26,7 +26,7 @@ from ._mysql_link import (
 )
 from ._mysql_session import reset_prepared
 from ._mysql_socket import LinkSocket, SocketSearch
-from ._performer import Performer, part_arguments, raise_not_opened
+from ._performer import Performer, part_arguments, raise_not_opened, watch_link
 from ._steps import DriverCall, LinkTimeout, Steps
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class MySqlPerformer(Performer):
     def _link_adopted(self, session: _engine.Session) -> None:
         connection = self._connection
         where = {name: self.facts[name] for name in ("name", "address", "port", "descriptor")}
-        session.link_adopted(**where)
+        watch_link(session, **where)
         connection._link_socket = self.sock
         connection._watch(session)
         self.candidate = None

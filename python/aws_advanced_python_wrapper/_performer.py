@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NoReturn
 
 from . import _engine
 from ._steps import EngineWait, Steps
 from .errors import FailoverReport
+
+logger = logging.getLogger("aws_advanced_python_wrapper")
 
 _SIMPLE = (str, int, float, bool)
 
@@ -20,6 +23,19 @@ def part_arguments(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str,
     given = {name: value for name, value in arguments.items() if value is not None}
     simple = {name: value for name, value in given.items() if isinstance(value, _SIMPLE)}
     return simple, {name: value for name, value in given.items() if name not in simple}
+
+
+def watch_link(
+    session: _engine.Session, name: str, address: str, port: int, descriptor: int
+) -> None:
+    """Tell the engine of the link that the connection has now.
+
+    A process without a free descriptor has its connection, but no monitor can end a call on it.
+    """
+    try:
+        session.link_adopted(name, address, port, descriptor)
+    except _engine.EngineError as refusal:
+        logger.warning("the connection to %s is not watched: %s", name, refusal)
 
 
 class Performer:

@@ -92,9 +92,9 @@ class PsycopgFace(Face):
         put_link(self, pgconn)  # type: ignore[arg-type]
         if self._old_links is None:
             self._old_links = OldLinks()
-        if self._old_links.retire(old):
-            # In the place of the method, so that a connection that never moved pays nothing.
-            self.__dict__["wait"] = self._wait_for_old_cursors
+        self._old_links.retire(old)
+        # In the place of the method, so that a connection that never moved pays nothing.
+        self.__dict__["wait"] = self._wait_for_old_cursors
 
     def _wait_for_old_cursors(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         assert self._old_links is not None

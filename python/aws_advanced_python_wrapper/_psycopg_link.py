@@ -26,6 +26,7 @@ from ._steps import READ, WRITE, Computation, SocketWait, Steps
 
 _SERVER_TEXT_ENCODING = "utf-8"
 _RESULT_OK = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
+_MOST_BUFFERS = 10_000  # far more than a socket holds
 
 
 def open_pgconn(parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
@@ -94,11 +95,18 @@ def ask(pgconn: pq.abc.PGconn, sql: str, timeout: float) -> Steps[list[list[list
 
 
 def cut_off(pgconn: pq.abc.PGconn) -> None:
-    """End a link's conversation with its server, which may not answer; keep the object."""
+    """End a link's conversation with its server, which may not answer; keep the object.
+
+    Its status is bad then: the driver's transaction blocks on it look at that, and end.
+    """
     if pgconn.status == pq.ConnStatus.BAD:
         return
     with socket.socket(fileno=os.dup(pgconn.socket)) as link, contextlib.suppress(OSError):
         link.shutdown(socket.SHUT_RDWR)  # an error means that the peer was faster
+    with contextlib.suppress(psycopg.OperationalError):
+        # libpq learns of the end where it reads; what had arrived comes first, a buffer at a time.
+        for _ in range(_MOST_BUFFERS):
+            pgconn.consume_input()
 
 
 def facts(pgconn: pq.abc.PGconn, parameters: dict[str, Any]) -> dict[str, Any]:

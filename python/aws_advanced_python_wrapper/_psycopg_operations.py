@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from . import _engine
 from ._connection import AwsWrapperConnection
-from ._performer import Performer, part_arguments, raise_not_opened
+from ._performer import Performer, part_arguments, raise_not_opened, watch_link
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import LoginKeys
 from ._psycopg_link import ask, facts, open_pgconn
@@ -159,9 +159,7 @@ class Opening(PsycopgPerformer):
         connection._settings = self._settings
         connection._parameters = self._parameters
         pgconn = connection.pgconn
-        self.session.link_adopted(
-            pgconn.host.decode(), pgconn.hostaddr.decode(), int(pgconn.port), pgconn.socket
-        )
+        _watch_link(self.session, pgconn)
         connection._watch(self.session)
         operation.adopted()
 
@@ -231,10 +229,13 @@ class Recovery(PsycopgPerformer):
             operation.adopt_failed(getattr(error, "sqlstate", None), 0, str(error))
             return
         self._pgconn = None
-        self._session.link_adopted(
-            pgconn.host.decode(), pgconn.hostaddr.decode(), int(pgconn.port), pgconn.socket
-        )
+        _watch_link(self._session, pgconn)
         operation.adopted()
+
+
+def _watch_link(session: _engine.Session, pgconn: pq.abc.PGconn) -> None:
+    address = pgconn.hostaddr.decode()
+    watch_link(session, pgconn.host.decode(), address, int(pgconn.port), pgconn.socket)
 
 
 def _to_host(parameters: dict[str, Any], host: Any, address: str) -> dict[str, Any]:

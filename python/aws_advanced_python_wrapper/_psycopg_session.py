@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -80,20 +79,16 @@ class OldLinks:
     """
 
     def __init__(self) -> None:
-        self._links: list[pq.abc.PGconn] = []
+        self._links: list[ref[pq.abc.PGconn]] = []
 
-    def retire(self, link: pq.abc.PGconn) -> bool:
-        """Cut a link off from its server; tell whether something refers to it.
+    def retire(self, link: pq.abc.PGconn) -> None:
+        """Cut a link off from its server.
 
-        The object stays for as long as that is so: a cursor asks it how its rows are encoded.
+        The object stays for as long as a cursor refers to it, and asks it how its rows are
+        encoded.
         """
-        # The caller's name, ours, and getrefcount's.
-        if sys.getrefcount(link) <= 3:
-            link.finish()
-            return False
         cut_off(link)
-        self._links.append(link)
-        return True
+        self._links.append(ref(link))
 
     def bring_over(self, gen: Any, link: pq.abc.PGconn) -> bool:
         """Let the cursor that ``gen`` belongs to use ``link``, if its own is an old one.
@@ -102,8 +97,9 @@ class OldLinks:
         """
         frame = getattr(gen, "gi_frame", None)
         cursor = None if frame is None else frame.f_locals.get("self")
-        if any(getattr(cursor, "_pgconn", None) is old for old in self._links):
+        own = getattr(cursor, "_pgconn", None)
+        if own is not None and any(old() is own for old in self._links):
             cursor._pgconn = link  # type: ignore[union-attr]
-        # The list's, the loop's, and getrefcount's.
-        self._links = [old for old in self._links if sys.getrefcount(old) > 3]
+        del own
+        self._links = [old for old in self._links if old() is not None]
         return bool(self._links)

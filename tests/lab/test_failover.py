@@ -277,6 +277,18 @@ def test_write_on_a_reader_moves_a_strict_writer_connection(
     assert where(connection) == (aurora_cluster.writer.id, False)
 
 
+def test_write_on_a_reader_within_a_transaction_block(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect(aurora_cluster.readers[0].endpoint)
+    with pytest.raises(errors.TransactionResolutionUnknownError), connection.transaction():
+        connection.execute(f"INSERT INTO {table} VALUES (0)")
+    for number in (1, 2):
+        with connection.transaction():
+            connection.execute(f"INSERT INTO {table} VALUES (%s)", [number])
+    assert where(connection) == (aurora_cluster.writer.id, False)
+
+
 def test_write_on_a_reader_is_the_drivers_error_in_other_modes(
     aurora_cluster: Cluster, connect: Connect, table: str
 ) -> None:
