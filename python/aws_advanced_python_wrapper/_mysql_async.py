@@ -17,6 +17,7 @@ from ._connection import AsyncAwsWrapperConnection
 from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
 from ._mysql_link import DRIVER_ERRORS, deadline, is_closed, names_of, texts_of
 from ._mysql_operations import completed_refusal, parse_arguments, parse_conninfo
+from ._mysql_session import use
 from ._mysql_socket import LinkSocket
 from ._steps import LinkTimeout, Steps, drive_async
 
@@ -37,20 +38,23 @@ def _watched(
     @functools.wraps(method)
     async def call(self: AsyncMySqlFace, *args: Any, **kwargs: Any) -> Any:
         session = self._session
-        if session is None or not session.enter():
+        if session is None:
             return await method(self, *args, **kwargs)
-        try:
-            verdict = session.begin_call()
-            if verdict is not None:
-                await drive_async(self._given_up_steps(verdict, self.in_transaction))
+        if not session.enter():
+            result = await method(self, *args, **kwargs)
+        else:
             try:
-                result = await method(self, *args, **kwargs)
-            except BaseException as error:
-                await drive_async(self._failure_steps(error, session.end_call()))
-                raise
-            session.end_call()
-        finally:
-            session.leave()
+                verdict = session.begin_call()
+                if verdict is not None:
+                    await drive_async(self._given_up_steps(verdict, self.in_transaction))
+                try:
+                    result = await method(self, *args, **kwargs)
+                except BaseException as error:
+                    await drive_async(self._failure_steps(error, session.end_call()))
+                    raise
+                session.end_call()
+            finally:
+                session.leave()
         if may_set:
             statement = args[0] if args else kwargs.get("query", "")
             if statement[:3].lower() in _SETTINGS:
@@ -153,6 +157,16 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
     @_watched
     async def _watched_cursor(self, *args: Any, **kwargs: Any) -> Any:
         return await self._driver_class.cursor(self, *args, **kwargs)
+
+    async def cmd_init_db(self, database: str) -> Any:
+        """Choose a database; see ``MySQLConnectionAbstract.cmd_init_db``."""
+        result = await self._watched_init_db(database)
+        self._note(use(database))
+        return result
+
+    @_watched
+    async def _watched_init_db(self, database: str) -> Any:
+        return await self._driver_class.cmd_init_db(self, database)
 
     @_watched
     async def cmd_change_user(self, *args: Any, **kwargs: Any) -> Any:

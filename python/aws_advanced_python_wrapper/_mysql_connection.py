@@ -13,6 +13,7 @@ from . import _engine
 from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
 from ._mysql_link import DRIVER_ERRORS, ask, deadline, is_closed
 from ._mysql_operations import completed_refusal, parse_arguments, truth
+from ._mysql_session import use
 from ._steps import LinkTimeout, drive
 
 _MODULE = "aws_advanced_python_wrapper.mysql_connector"
@@ -124,6 +125,16 @@ class BlockingMySqlFace(MySqlFace):
     def _watched_set_charset_collation(self, *args: Any, **kwargs: Any) -> Any:
         return self._driver_class.set_charset_collation(self, *args, **kwargs)
 
+    def cmd_init_db(self, database: str) -> Any:
+        """Choose a database; see ``MySQLConnectionAbstract.cmd_init_db``."""
+        result = self._watched_init_db(database)
+        self._note(use(database))
+        return result
+
+    @_engine.watched
+    def _watched_init_db(self, database: str) -> Any:
+        return self._driver_class.cmd_init_db(self, database)
+
     @_engine.watched
     def cmd_change_user(self, *args: Any, **kwargs: Any) -> Any:
         """Log in as another user; see ``MySQLConnectionAbstract.cmd_change_user``."""
@@ -156,7 +167,7 @@ class BlockingMySqlFace(MySqlFace):
     @database.setter
     def database(self, value: str) -> None:
         self._set("database", value)
-        self._note(f"USE `{value.replace('`', '``')}`")
+        self._note(use(value))
 
     @_engine.watched
     def _set(self, name: str, value: Any) -> None:

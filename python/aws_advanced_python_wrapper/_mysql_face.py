@@ -19,7 +19,6 @@ from ._mysql_socket import LinkSocket
 
 NETWORK_METHODS = (
     "cmd_debug",
-    "cmd_init_db",
     "cmd_ping",
     "cmd_process_kill",
     "cmd_refresh",

@@ -14,10 +14,14 @@ _CHARACTERISTICS = (
     ("access", re.compile(r"read\s+(only|write)", re.IGNORECASE)),
 )
 _ROLE = re.compile(r"set\s+role\s", re.IGNORECASE)
+_SET = re.compile(r"set\s+", re.IGNORECASE)
+_SCOPE = r"(?P<scope>global|persist|persist_only|session|local)"
 _VARIABLE = re.compile(
-    r"set\s+(?:(?:session|local)\s+|@@(?:session|local)\.|@@)?`?([a-z]\w*)`?\s*:?=",
+    rf"(?:{_SCOPE}\s+|@@(?:{_SCOPE.replace('scope', 'prefix')}\.)?)?`?(?P<name>[a-z]\w*)`?\s*:?=",
     re.IGNORECASE,
 )
+_USER_VARIABLE = re.compile(r"@[^@]")
+_SESSION_SCOPES = ("", "session", "local")
 # What makes it uncertain where a statement ends: comments, and quoting that depends on sql_mode.
 _UNCERTAIN = re.compile(r"--|#|/\*|\\")
 _PART = re.compile(r"""(?:[^;'"`]|'[^']*'|"[^"]*"|`[^`]*`)+""")
@@ -28,8 +32,9 @@ class SessionRecord:
 
     MySQL does not report its settings. Kept are ``USE``, ``SET NAMES``, ``SET CHARACTER SET``,
     ``SET ROLE``, ``SET SESSION TRANSACTION`` and the settings of session variables; a later one
-    replaces an earlier one of the same. Not kept: global settings, user variables, and the
-    settings of the next transaction alone. A text of several statements is taken apart.
+    replaces an earlier one of the same. Not kept: global settings, user variables, passwords, and
+    the settings of the next transaction alone. A text of several statements is taken apart, and so
+    is a statement that sets several variables.
     """
 
     def __init__(self) -> None:
@@ -41,9 +46,9 @@ class SessionRecord:
             statement if isinstance(statement, str) else bytes(statement).decode("utf-8", "replace")
         )
         for part in _parts(text):
-            for key in self._keys(part):
+            for key, statement_of_key in _settings(part):
                 self._statements.pop(key, None)
-                self._statements[key] = part
+                self._statements[key] = statement_of_key
 
     def forget(self) -> None:
         """The session was reset."""
@@ -53,19 +58,52 @@ class SessionRecord:
         """What to run on a new session."""
         return list(dict.fromkeys(self._statements.values()))
 
-    @staticmethod
-    def _keys(text: str) -> list[str]:
-        if _USE.match(text):
-            return ["use"]
-        if _NAMES.match(text):
-            return ["names"]
-        if _ROLE.match(text):
-            return ["role"]
-        if transaction := _TRANSACTION.match(text):
-            return [key for key, said in _CHARACTERISTICS if said.search(transaction.group(2))]
-        if variable := _VARIABLE.match(text):
-            return [f"variable {variable.group(1).lower()}"]
+
+def _settings(text: str) -> list[tuple[str, str]]:
+    """What a statement sets that is to be kept, and a statement that sets just that."""
+    if _USE.match(text):
+        return [("use", text)]
+    if _ROLE.match(text):
+        return [("role", text)]
+    if transaction := _TRANSACTION.match(text):
+        return [(key, text) for key, said in _CHARACTERISTICS if said.search(transaction.group(2))]
+    if not (begin := _SET.match(text)):
         return []
+    assignments = _listed(text[begin.end() :])
+    several = len(assignments) > 1 or ("," in text and "\\" in text)
+    if several and _UNCERTAIN.search(text):
+        return []
+    kept = []
+    scope = ""  # the last one that was named holds for those that follow
+    for assignment in assignments:
+        statement = f"SET {assignment}"
+        if _NAMES.match(statement):
+            kept.append(("names", statement))
+        elif variable := _VARIABLE.match(assignment):
+            scope = (variable["scope"] or scope).lower()
+            name = variable["name"].lower()
+            if (variable["prefix"] or scope).lower() in _SESSION_SCOPES and name != "password":
+                kept.append((f"variable {name}", statement))
+        elif not _USER_VARIABLE.match(assignment):
+            return []  # it is another statement than it seems
+    return kept
+
+
+def _listed(text: str) -> list[str]:
+    """The members of a list with commas, which may be within quotes and parentheses, too."""
+    members, quote, depth = [""], "", 0
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"`":
+            quote = character
+        elif character in "()":
+            depth += 1 if character == "(" else -1
+        elif character == "," and not depth:
+            members.append("")
+            continue
+        members[-1] += character
+    return [member.strip() for member in members]
 
 
 def _parts(text: str) -> list[str]:
@@ -78,6 +116,11 @@ def _parts(text: str) -> list[str]:
     if _UNCERTAIN.search(text):
         return []
     return [part.strip() for part in _PART.findall(text)]
+
+
+def use(database: str) -> str:
+    """The statement that chooses a database."""
+    return f"USE `{database.replace('`', '``')}`"
 
 
 def reset_prepared(cursors: Any) -> None:

@@ -187,6 +187,7 @@ def test_session_state_is_brought_over(mysql_cluster: Cluster, connect: Connect)
     for sql in (
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "SET SESSION TRANSACTION READ ONLY",
+        "SET SESSION lock_wait_timeout = 5, time_zone = '+01:00'",
         "SET SESSION lock_wait_timeout = 17",
         "USE information_schema",
     ):
@@ -201,7 +202,21 @@ def test_session_state_is_brought_over(mysql_cluster: Cluster, connect: Connect)
         where(connection)
     assert rows(connection, question) == before
     assert before == [
-        (1, "+03:00", "ANSI_QUOTES", "latin1", "READ-COMMITTED", 1, 17, "information_schema")
+        (1, "+01:00", "ANSI_QUOTES", "latin1", "READ-COMMITTED", 1, 17, "information_schema")
+    ]
+
+
+def test_what_the_drivers_own_methods_set_is_brought_over(
+    mysql_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(autocommit=True)
+    connection.reset_session(session_variables={"lock_wait_timeout": 17})
+    connection.cmd_init_db("information_schema")
+    mysql_cluster.failover(how="crash")
+    with pytest.raises(errors.FailoverSuccessError):
+        where(connection)
+    assert rows(connection, "SELECT @@lock_wait_timeout, DATABASE()") == [
+        (17, "information_schema")
     ]
 
 
@@ -336,8 +351,8 @@ def test_many_failovers_work_like_the_first(mysql_cluster: Cluster, connect: Con
         mysql_cluster.heal()
 
 
-def test_a_link_that_a_monitor_gave_up_is_left_once(connect: Connect) -> None:
-    """Its verdict comes when the result is there, but the driver is not done with it."""
+def slow_converter() -> type[MySQLConverter]:
+    """Keeps a call busy, with its result there, until a monitor has given it up."""
     aborted = counter("calls_aborted")
 
     class SlowConverter(MySQLConverter):
@@ -349,13 +364,33 @@ def test_a_link_that_a_monitor_gave_up_is_left_once(connect: Connect) -> None:
             eventually(lambda: counter("calls_aborted") > aborted, within=10)
             return super().to_python(vtype, value)
 
-    connection = connect(autocommit=True, socket_timeout=0.1, converter_class=SlowConverter)
+    return SlowConverter
+
+
+def test_a_link_that_a_monitor_gave_up_is_left_once(connect: Connect) -> None:
+    connection = connect(autocommit=True, socket_timeout=0.1, converter_class=slow_converter())
     assert rows(connection, "SELECT 1") == [(1,)]
     with pytest.raises(errors.FailoverSuccessError) as caught:
         where(connection)
     assert not isinstance(caught.value.__cause__, errors.FailoverError)
     assert caught.value.outcome_known
     assert where(connection) == connection.current_host
+
+
+def test_a_link_that_a_monitor_gave_up_is_closed_where_nothing_replaces_it(
+    connect: Connect,
+) -> None:
+    connection = connect(
+        plugins="host_monitoring",
+        autocommit=True,
+        socket_timeout=0.1,
+        converter_class=slow_converter(),
+    )
+    assert rows(connection, "SELECT 1") == [(1,)]
+    with pytest.raises(errors.QueryTimeoutError):
+        rows(connection, "SELECT 1")
+    assert connection.is_closed
+    assert not connection.is_connected()
 
 
 def test_is_connected_never_hangs(mysql_gated_cluster: Cluster, use_pure: bool) -> None:
