@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cctype>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -149,6 +150,10 @@ bool begins_like_a_setting(PyObject* statement) {
         size = PyByteArray_Size(statement);
     } else if (PyUnicode_Check(statement)) {
         begin = PyUnicode_AsUTF8AndSize(statement, &size);
+    }
+    for (; size > 0 && begin != nullptr && std::isspace(static_cast<unsigned char>(*begin)) != 0;
+         --size) {
+        ++begin;
     }
     if (begin == nullptr || size < 3) {
         PyErr_Clear();

@@ -57,7 +57,7 @@ def _watched(
                 session.leave()
         if may_set:
             statement = args[0] if args else kwargs.get("query", "")
-            if statement[:3].lower() in _SETTINGS:
+            if statement.lstrip()[:3].lower() in _SETTINGS:
                 self._note(statement)
         return result
 
@@ -176,11 +176,16 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         return result
 
     @_watched
+    async def reset_session(self, *args: Any, **kwargs: Any) -> Any:
+        """Reset the session; see ``MySQLConnectionAbstract.reset_session``."""
+        self._record.forget()
+        return await self._driver_class.reset_session(self, *args, **kwargs)
+
+    @_watched
     async def cmd_reset_connection(self) -> Any:
         """Reset the session; see ``MySQLConnectionAbstract.cmd_reset_connection``."""
-        result = await self._driver_class.cmd_reset_connection(self)
-        self._record.forget()
-        return result
+        self._record.forget()  # a session that replaces a lost one now is as good as a reset one
+        return await self._driver_class.cmd_reset_connection(self)
 
     @property
     def is_closed(self) -> bool:

@@ -143,11 +143,16 @@ class BlockingMySqlFace(MySqlFace):
         return result
 
     @_engine.watched
+    def reset_session(self, *args: Any, **kwargs: Any) -> Any:
+        """Reset the session; see ``MySQLConnectionAbstract.reset_session``."""
+        self._record.forget()
+        return self._driver_class.reset_session(self, *args, **kwargs)
+
+    @_engine.watched
     def cmd_reset_connection(self) -> Any:
         """Reset the session; see ``MySQLConnectionAbstract.cmd_reset_connection``."""
-        result = self._driver_class.cmd_reset_connection(self)
-        self._record.forget()
-        return result
+        self._record.forget()  # a session that replaces a lost one now is as good as a reset one
+        return self._driver_class.cmd_reset_connection(self)
 
     @property
     def autocommit(self) -> bool:

@@ -36,7 +36,6 @@ NETWORK_METHODS = (
     "info_query",
     "next_result",
     "ping",
-    "reset_session",
     "rollback",
     "start_transaction",
 )

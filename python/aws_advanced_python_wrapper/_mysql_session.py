@@ -21,6 +21,9 @@ _VARIABLE = re.compile(
     re.IGNORECASE,
 )
 _USER_VARIABLE = re.compile(r"@[^@]")
+# Of one statement alone, or of a server.
+_PASSING = ("password", "insert_id", "last_insert_id", "identity", "timestamp", "gtid_next")
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`""")
 _SESSION_SCOPES = ("", "session", "local")
 # What makes it uncertain where a statement ends: comments, and quoting that depends on sql_mode.
 _UNCERTAIN = re.compile(r"--|#|/\*|\\")
@@ -44,7 +47,7 @@ class SessionRecord:
         """A statement that begins with SET or USE has been carried out."""
         text = (
             statement if isinstance(statement, str) else bytes(statement).decode("utf-8", "replace")
-        )
+        ).strip()
         for part in _parts(text):
             for key, statement_of_key in _settings(part):
                 self._statements.pop(key, None)
@@ -56,7 +59,7 @@ class SessionRecord:
 
     def statements(self) -> list[str]:
         """What to run on a new session."""
-        return list(dict.fromkeys(self._statements.values()))
+        return list(dict.fromkeys(filter(None, self._statements.values())))
 
 
 def _settings(text: str) -> list[tuple[str, str]]:
@@ -82,8 +85,11 @@ def _settings(text: str) -> list[tuple[str, str]]:
         elif variable := _VARIABLE.match(assignment):
             scope = (variable["scope"] or scope).lower()
             name = variable["name"].lower()
-            if (variable["prefix"] or scope).lower() in _SESSION_SCOPES and name != "password":
-                kept.append((f"variable {name}", statement))
+            of_session = (variable["prefix"] or scope).lower() in _SESSION_SCOPES
+            if of_session and name not in _PASSING:
+                # A user variable is not brought over, so its value can't be set again.
+                known = "@" not in _QUOTED.sub("", assignment).replace("@@", "")
+                kept.append((f"variable {name}", statement if known else ""))
         elif not _USER_VARIABLE.match(assignment):
             return []  # it is another statement than it seems
     return kept

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -85,6 +86,19 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
         if begin_call is not None:
             self._end_call()
         return result
+
+    @asynccontextmanager
+    async def transaction(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        """Begin a transaction or a savepoint; see ``psycopg.AsyncConnection.transaction``.
+
+        A block whose work a failover lost does not end without an error, even if it caught the
+        failover's.
+        """
+        async with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
+            yield block
+        if self._is_lost(block):
+            await self.rollback()  # type: ignore[attr-defined]
+            raise self._lost_block()
 
     async def close(self) -> None:
         """Close the connection; see ``psycopg.AsyncConnection.close``."""

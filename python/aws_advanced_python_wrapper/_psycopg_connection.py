@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import psycopg
@@ -62,6 +64,10 @@ class PsycopgFace(Face):
     def _failure_steps(
         self, error: BaseException, aborted_by: str | None, status: int
     ) -> Steps[None]:
+        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction) and (
+            self.pgconn.parameter_status(b"in_hot_standby") == b"off"
+        ):
+            return  # the server may write: the transaction was made read-only by the application
         if isinstance(error, psycopg.Error):
             yield from self._recovery_steps(error, status != _IDLE, aborted_by)
         else:
@@ -106,6 +112,18 @@ class PsycopgFace(Face):
         self._old_links = None
         self.__dict__.pop("wait", None)
 
+    def _is_lost(self, block: Any) -> bool:
+        """Whether a transaction block that ends without an error was begun on another link."""
+        return block.pgconn is not self.pgconn and not block.force_rollback
+
+    def _lost_block(self) -> Exception:
+        lost: Exception = self._face_errors["TransactionResolutionUnknownError"](
+            "the connection moved to another host within this transaction block, and what the "
+            "block had done before is lost. Run the block again as a whole"
+        )
+        lost.failover_report = self._report  # type: ignore[attr-defined]
+        return lost
+
 
 class BlockingPsycopgFace(PsycopgFace):
     """Makes a subclass of ``psycopg.Connection`` survive its server.
@@ -137,6 +155,19 @@ class BlockingPsycopgFace(PsycopgFace):
 
     def _call_failed(self, error: BaseException, verdict: str | None, status: int) -> None:
         drive(self._failure_steps(error, verdict, status))
+
+    @contextmanager
+    def transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Begin a transaction or a savepoint; see ``psycopg.Connection.transaction``.
+
+        A block whose work a failover lost does not end without an error, even if it caught the
+        failover's.
+        """
+        with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
+            yield block
+        if self._is_lost(block):
+            self.rollback()  # type: ignore[attr-defined]
+            raise self._lost_block()
 
     def close(self) -> None:
         """Close the connection; see ``psycopg.Connection.close``."""

@@ -289,6 +289,39 @@ def test_write_on_a_reader_within_a_transaction_block(
     assert where(connection) == (aurora_cluster.writer.id, False)
 
 
+def test_write_in_a_read_only_transaction_is_the_drivers_error(
+    connect: Connect, table: str
+) -> None:
+    connection = connect()
+    connection.read_only = True
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), connection.transaction():
+        connection.execute(f"INSERT INTO {table} VALUES (1)")
+    assert connection.failover_report is None
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_a_block_that_caught_the_failover_does_not_end_without_an_error(
+    aurora_cluster: Cluster, connect: Connect, table: str, autocommit: bool
+) -> None:
+    connection = connect(autocommit=autocommit)
+
+    def work() -> None:
+        with connection.transaction():
+            connection.execute(f"INSERT INTO {table} VALUES (1)")
+            try:
+                with connection.transaction():
+                    aurora_cluster.failover(how="crash")
+                    connection.execute(f"INSERT INTO {table} VALUES (2)")
+            except psycopg.OperationalError:
+                pass
+            connection.execute(f"INSERT INTO {table} VALUES (3)")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError) as caught:
+        work()
+    assert caught.value.failover_report is not None
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
 def test_write_on_a_reader_is_the_drivers_error_in_other_modes(
     aurora_cluster: Cluster, connect: Connect, table: str
 ) -> None:

@@ -188,7 +188,9 @@ def test_session_state_is_brought_over(mysql_cluster: Cluster, connect: Connect)
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "SET SESSION TRANSACTION READ ONLY",
         "SET SESSION lock_wait_timeout = 5, time_zone = '+01:00'",
-        "SET SESSION lock_wait_timeout = 17",
+        "\n SET SESSION lock_wait_timeout = 17",
+        "SET @old = 16",
+        "SET SESSION max_statement_time = @old",
         "USE information_schema",
     ):
         connection.cursor().execute(sql)
@@ -218,6 +220,15 @@ def test_what_the_drivers_own_methods_set_is_brought_over(
     assert rows(connection, "SELECT @@lock_wait_timeout, DATABASE()") == [
         (17, "information_schema")
     ]
+
+
+def test_a_reset_that_meets_a_failover_is_a_reset(mysql_cluster: Cluster, connect: Connect) -> None:
+    connection = connect(autocommit=True)
+    connection.cursor().execute("SET SESSION lock_wait_timeout = 17")
+    mysql_cluster.failover(how="crash")
+    with pytest.raises(errors.FailoverSuccessError):
+        connection.reset_session()
+    assert rows(connection, "SELECT @@lock_wait_timeout") != [(17,)]
 
 
 def test_only_the_settings_of_several_statements_run_again(

@@ -61,6 +61,12 @@ def test_a_scope_holds_for_what_follows_it() -> None:
     ]
 
 
+def test_what_can_not_be_set_again_replaces_what_was_set_before() -> None:
+    assert remembered("SET sql_mode = ''", "SET sql_mode = @old") == []
+    assert remembered("SET a = 'x@y', b = @@c") == ["SET a = 'x@y'", "SET b = @@c"]
+    assert remembered("SET insert_id = 77") == []
+
+
 def test_names_may_stand_beside_variables() -> None:
     assert remembered("SET NAMES latin1, time_zone = '+01:00'") == [
         "SET NAMES latin1",
