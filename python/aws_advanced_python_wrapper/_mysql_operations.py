@@ -36,6 +36,9 @@ logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
 _REPLAY_TIMEOUT = 5.0
 _REPLAY_ERRORS: tuple[type[Exception], ...] = (LinkTimeout, *DRIVER_ERRORS)
+# What a server refuses a statement with (MySQL, "Server Error Message Reference": 2000 to 2999 are the
+# client's), but for its words when it ends the link: ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED.
+_REFUSALS = frozenset((*range(1000, 2000), *range(3000, 6000))) - {1053, 1927}
 # The server answered, and refused the user: its numbers for that.
 _LOGIN_CODES = (1044, 1045, 1524, 1698, 1862)
 # How the driver says, without a number, that a ping failed (cursor() and ping()).
@@ -266,13 +269,24 @@ class Recovery(MySqlPerformer):
         else:
             self._opened(operation, parameters, search)
 
+    def _replay(self, statements: list[str]) -> Steps[None]:
+        for statement in statements:
+            try:
+                yield from self._answers([statement], _REPLAY_TIMEOUT)
+            except DRIVER_ERRORS as error:
+                if getattr(error, "errno", None) not in _REFUSALS:
+                    raise
+                # It would refuse it each time.
+                what = statement.partition("=")[0]
+                logger.warning("not set again after a failover: %s (%s)", what, error)
+
     def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         connection = self._connection
         if connection._session is not self._session:
             raise mysql.connector.OperationalError("the connection was closed by another thread")
         try:
             if connection._transfers_session_state:
-                yield from self._answers(connection._record.statements(), _REPLAY_TIMEOUT)
+                yield from self._replay(connection._record.statements())
         except _REPLAY_ERRORS as error:
             self.drop()
             operation.adopt_failed(*numbers(error), str(error))

@@ -222,6 +222,22 @@ def test_what_the_drivers_own_methods_set_is_brought_over(
     ]
 
 
+def test_a_setting_that_is_refused_on_the_new_server_is_left_out(
+    mysql_cluster: Cluster, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = connect(autocommit=True)
+    with mysql_cluster.connect(mysql_cluster.writer.id) as admin:
+        admin.cursor().execute("CREATE DATABASE passing")
+        admin.cursor().execute(f"GRANT ALL ON passing.* TO {mysql_cluster.user}")
+        connection.database = "passing"
+        admin.cursor().execute("DROP DATABASE passing")
+    mysql_cluster.failover(how="crash")
+    with pytest.raises(errors.FailoverSuccessError):
+        where(connection)
+    assert rows(connection, "SELECT DATABASE()") == [(mysql_cluster.database,)]
+    assert "USE `passing`" in caplog.text
+
+
 def test_a_reset_that_meets_a_failover_is_a_reset(mysql_cluster: Cluster, connect: Connect) -> None:
     connection = connect(autocommit=True)
     connection.cursor().execute("SET SESSION lock_wait_timeout = 17")
