@@ -36,8 +36,8 @@ logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
 _REPLAY_TIMEOUT = 5.0
 _REPLAY_ERRORS: tuple[type[Exception], ...] = (LinkTimeout, *DRIVER_ERRORS)
-# What a server refuses a statement with (MySQL, "Server Error Message Reference": 2000 to 2999 are the
-# client's), but for its words when it ends the link: ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED.
+# What a server refuses a statement with (MySQL, "Server Error Message Reference"; 2000 to 2999 are
+# the client's), but for its words when it ends the link: ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED.
 _REFUSALS = frozenset((*range(1000, 2000), *range(3000, 6000))) - {1053, 1927}
 # The server answered, and refused the user: its numbers for that.
 _LOGIN_CODES = (1044, 1045, 1524, 1698, 1862)
