@@ -58,7 +58,7 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
         """The report of the connection's last failover, or None."""
         return self._report
 
-    def _recovery(self, session: _engine.Session) -> Performer:
+    def _recovery(self, session: _engine.Session, in_transaction: bool) -> Performer:
         """What carries out a recovery by the driver."""
         raise NotImplementedError
 
@@ -105,7 +105,7 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
             operation = session.recover(
                 *self._numbers(error), str(error), broken, in_transaction, aborted_by or ""
             )
-            yield from self._recovery(session).steps(operation)
+            yield from self._recovery(session, in_transaction).steps(operation)
             verdict = operation.verdict
         except _engine.EngineError as refusal:
             logger.debug("no failover: %s", refusal)  # the process exits

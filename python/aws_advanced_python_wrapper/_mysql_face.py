@@ -135,7 +135,7 @@ class MySqlFace(Face):
         if sock is not None:
             sock.close()
 
-    def _recovery(self, session: _engine.Session) -> Recovery:
+    def _recovery(self, session: _engine.Session, in_transaction: bool) -> Recovery:  # noqa: ARG002
         return Recovery(self, session)
 
     def _closed_by_user(self) -> bool:

@@ -91,14 +91,13 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
     async def transaction(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         """Begin a transaction or a savepoint; see ``psycopg.AsyncConnection.transaction``.
 
-        A block whose work a failover lost does not end without an error, even if it caught the
-        failover's.
+        A block whose work a failover lost can't go on: after the failover's error each query within
+        it raises one, too, and so does its end, even if these errors are caught.
         """
-        async with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
-            yield block
-        if self._is_lost(block):
-            await self.rollback()  # type: ignore[attr-defined]
-            raise self._lost_block()
+        with self._in_block():
+            async with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
+                yield block
+            self._check_end_of(block)
 
     async def close(self) -> None:
         """Close the connection; see ``psycopg.AsyncConnection.close``."""

@@ -17,8 +17,9 @@ from ._face import Face
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import ConnectionInfo, connect_and_learn
 from ._psycopg_operations import Opening, Recovery
-from ._psycopg_session import OldLinks, put_link, replay_settings
+from ._psycopg_session import OldLinks, put_link, replay_settings, reported_settings
 from ._steps import Steps, drive
+from .errors import FailoverError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -38,6 +39,9 @@ class PsycopgFace(Face):
     _parameters: dict[str, Any]
     _settings: _engine.Settings
     _old_links: OldLinks | None = None
+    _before_transaction: dict[bytes, bytes | None] | None = None
+    """The settings at the last BEGIN that psycopg sent, which a lost transaction goes back to."""
+    _open_blocks = 0
 
     @property
     def is_closed(self) -> bool:
@@ -68,7 +72,7 @@ class PsycopgFace(Face):
             self.pgconn.parameter_status(b"in_hot_standby") == b"off"
         ):
             return  # the server may write: the transaction was made read-only by the application
-        if isinstance(error, psycopg.Error):
+        if isinstance(error, psycopg.Error) and not isinstance(error, FailoverError):
             yield from self._recovery_steps(error, status != _IDLE, aborted_by)
         else:
             self._let_go_if_closed()
@@ -78,8 +82,8 @@ class PsycopgFace(Face):
             self._let_go()
             self._forget_old_links()
 
-    def _recovery(self, session: _engine.Session) -> Recovery:
-        return Recovery(self, session)
+    def _recovery(self, session: _engine.Session, in_transaction: bool) -> Recovery:
+        return Recovery(self, session, in_transaction)
 
     def _finish_link(self) -> None:
         self.pgconn.finish()
@@ -91,11 +95,31 @@ class PsycopgFace(Face):
     def _numbers(error: Any) -> tuple[str | None, int]:
         return error.sqlstate, 0
 
-    def _adopt(self, pgconn: pq.abc.PGconn) -> Steps[None]:
+    def _get_tx_start_command(self) -> bytes:
+        if self._blocks_are_lost:
+            raise self._lost_block()
+        if self._session is not None:
+            self._before_transaction = reported_settings(self.pgconn)
+        command: bytes = super()._get_tx_start_command()  # type: ignore[misc]
+        return command
+
+    def _settings_to_keep(self, in_transaction: bool) -> dict[bytes, bytes | None]:
+        # In autocommit mode only a block is begun by psycopg, and not by a BEGIN of the
+        # application's, which may have been preceded by other settings.
+        by_psycopg = self._open_blocks or not self.autocommit  # type: ignore[attr-defined]
+        if in_transaction and by_psycopg and self._before_transaction is not None:
+            return self._before_transaction
+        return reported_settings(self.pgconn)
+
+    def _adopt(self, pgconn: pq.abc.PGconn, in_transaction: bool) -> Steps[None]:
         old = self.pgconn
         if self._settings.transfers_session_state:
-            yield from replay_settings(old, pgconn, _REPLAY_TIMEOUT)
+            settings = self._settings_to_keep(in_transaction)
+            yield from replay_settings(settings, pgconn, _REPLAY_TIMEOUT)
         put_link(self, pgconn)  # type: ignore[arg-type]
+        if self._open_blocks:
+            # In the place of what psycopg begins each query with; what it closes goes on.
+            self.__dict__["_start_query"] = self._refuse_query
         if self._old_links is None:
             self._old_links = OldLinks()
         self._old_links.retire(old)
@@ -112,14 +136,33 @@ class PsycopgFace(Face):
         self._old_links = None
         self.__dict__.pop("wait", None)
 
-    def _is_lost(self, block: Any) -> bool:
-        """Whether a transaction block that ends without an error was begun on another link."""
-        return block.pgconn is not self.pgconn and not block.force_rollback
+    @contextmanager
+    def _in_block(self) -> Iterator[None]:
+        """The time from a transaction block's begin to its end."""
+        self._open_blocks += 1
+        try:
+            yield
+        finally:
+            self._open_blocks -= 1
+            if not self._open_blocks:
+                self.__dict__.pop("_start_query", None)
+
+    @property
+    def _blocks_are_lost(self) -> bool:
+        return "_start_query" in self.__dict__
+
+    def _refuse_query(self) -> NoReturn:
+        raise self._lost_block()
+
+    def _check_end_of(self, block: Any) -> None:
+        """A transaction block ends without an error."""
+        if self._blocks_are_lost and not block.force_rollback:
+            raise self._lost_block()
 
     def _lost_block(self) -> Exception:
         lost: Exception = self._face_errors["TransactionResolutionUnknownError"](
-            "the connection moved to another host within this transaction block, and what the "
-            "block had done before is lost. Run the block again as a whole"
+            "the connection moved to another host within this transaction block: what the block "
+            "had done before is lost, and it can do no more. Run it again as a whole"
         )
         lost.failover_report = self._report  # type: ignore[attr-defined]
         return lost
@@ -160,14 +203,13 @@ class BlockingPsycopgFace(PsycopgFace):
     def transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """Begin a transaction or a savepoint; see ``psycopg.Connection.transaction``.
 
-        A block whose work a failover lost does not end without an error, even if it caught the
-        failover's.
+        A block whose work a failover lost can't go on: after the failover's error each query within
+        it raises one, too, and so does its end, even if these errors are caught.
         """
-        with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
-            yield block
-        if self._is_lost(block):
-            self.rollback()  # type: ignore[attr-defined]
-            raise self._lost_block()
+        with self._in_block():
+            with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
+                yield block
+            self._check_end_of(block)
 
     def close(self) -> None:
         """Close the connection; see ``psycopg.Connection.close``."""

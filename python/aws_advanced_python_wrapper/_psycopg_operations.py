@@ -167,9 +167,12 @@ class Opening(PsycopgPerformer):
 class Recovery(PsycopgPerformer):
     """The recovery of a connection: opens links of its own, and swaps the one that proves good."""
 
-    def __init__(self, connection: PsycopgFace, session: _engine.Session) -> None:
+    def __init__(
+        self, connection: PsycopgFace, session: _engine.Session, in_transaction: bool
+    ) -> None:
         self._connection = connection
         self._session = session
+        self._in_transaction = in_transaction
         self._pgconn: pq.abc.PGconn | None = None
         password = connection.pgconn.password
         self._parameters = dict(connection._parameters)
@@ -223,7 +226,7 @@ class Recovery(PsycopgPerformer):
         if self._connection._session is not self._session:
             raise psycopg.OperationalError("the connection was closed by another thread")
         try:
-            yield from self._connection._adopt(pgconn)
+            yield from self._connection._adopt(pgconn, self._in_transaction)
         except (LinkTimeout, psycopg.Error) as error:
             self.drop()
             operation.adopt_failed(getattr(error, "sqlstate", None), 0, str(error))

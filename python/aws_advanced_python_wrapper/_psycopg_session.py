@@ -31,12 +31,18 @@ _REPORTED_SETTINGS = (
 )
 
 
-def replay_settings(old: pq.abc.PGconn, new: pq.abc.PGconn, timeout: float) -> Steps[None]:
-    """Set on the new link what the server reported of the old one and the new one doesn't have."""
+def reported_settings(pgconn: pq.abc.PGconn) -> dict[bytes, bytes | None]:
+    """What the server has reported last of a session's settings; asks no server."""
+    return {name: pgconn.parameter_status(name) for name in _REPORTED_SETTINGS}
+
+
+def replay_settings(
+    settings: dict[bytes, bytes | None], new: pq.abc.PGconn, timeout: float
+) -> Steps[None]:
+    """Make those settings of the new link that it doesn't have."""
     escaping = pq.Escaping(new)
     statements = []
-    for name in _REPORTED_SETTINGS:
-        value = old.parameter_status(name)
+    for name, value in settings.items():
         if value is not None and value != new.parameter_status(name):
             literal = escaping.escape_literal(value)
             statements.append(
@@ -66,7 +72,8 @@ def put_link(connection: psycopg.Connection[Any], pgconn: pq.abc.PGconn) -> None
         pipeline.result_queue.clear()
         pipeline.pgconn = pgconn
         pgconn.enter_pipeline_mode()
-    connection._tpc = None
+    if connection._tpc is not None and not connection._tpc[1]:
+        connection._tpc = None  # a prepared transaction is on the new server, too
     connection._num_transactions = 0
     connection.pgconn = pgconn
 
@@ -100,6 +107,8 @@ class OldLinks:
         own = getattr(cursor, "_pgconn", None)
         if own is not None and any(old() is own for old in self._links):
             cursor._pgconn = link  # type: ignore[union-attr]
+            if hasattr(cursor, "_described"):
+                cursor._described = False  # type: ignore[union-attr]  # the server's cursor is gone
         del own
         self._links = [old for old in self._links if old() is not None]
         return bool(self._links)

@@ -132,6 +132,26 @@ def test_open_transaction_is_told(aurora_cluster: Cluster) -> None:
     run(body())
 
 
+def test_block_that_caught_the_failover_can_do_no_more(aurora_cluster: Cluster) -> None:
+    async def body() -> None:
+        async with await face.connect(aurora_cluster.dsn(), autocommit=True) as connection:
+
+            async def transaction() -> None:
+                async with connection.transaction():
+                    await connection.execute("SET TimeZone = 'Asia/Seoul'")
+                    await off_loop(aurora_cluster.failover, how="crash")
+                    for _ in range(2):
+                        with pytest.raises(errors.TransactionResolutionUnknownError):
+                            await connection.execute("SELECT 1")
+
+            with pytest.raises(errors.TransactionResolutionUnknownError):
+                await transaction()
+            assert await where(connection) == aurora_cluster.truth().writer
+            assert connection.info.parameter_status("TimeZone") != "Asia/Seoul"
+
+    run(body())
+
+
 def test_failed_failover_closes_the_connection(aurora_cluster: Cluster) -> None:
     async def body() -> None:
         connection = await face.connect(aurora_cluster.dsn(), failover_timeout_sec=1)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from _ctypes import FUNCFLAG_PYTHONAPI as _FUNCFLAG_PYTHONAPI
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
@@ -314,12 +315,122 @@ def test_a_block_that_caught_the_failover_does_not_end_without_an_error(
                     connection.execute(f"INSERT INTO {table} VALUES (2)")
             except psycopg.OperationalError:
                 pass
-            connection.execute(f"INSERT INTO {table} VALUES (3)")
+            with pytest.raises(errors.TransactionResolutionUnknownError):
+                connection.execute(f"INSERT INTO {table} VALUES (3)")
 
     with pytest.raises(errors.TransactionResolutionUnknownError) as caught:
         work()
     assert caught.value.failover_report is not None
     assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    with connection.transaction():
+        connection.execute(f"INSERT INTO {table} VALUES (4)")
+    assert connection.execute(f"SELECT id FROM {table}").fetchall() == [(4,)]
+
+
+def test_what_is_within_a_lost_block_ends_with_it(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect()
+
+    def named_cursor() -> None:
+        with connection.cursor("named") as cursor:
+            cursor.execute("SELECT generate_series(1, 1000)")
+            aurora_cluster.failover(how="crash")
+            cursor.fetchall()
+
+    def copy() -> None:
+        with connection.cursor().copy(f"COPY {table} FROM STDIN") as rows:
+            rows.write_row((1,))
+            aurora_cluster.failover(how="crash")
+
+    def pipeline() -> None:
+        with connection.pipeline() as sent:
+            connection.execute(f"INSERT INTO {table} VALUES (1)")
+            sent.sync()
+            aurora_cluster.failover(how="crash")
+            connection.execute(f"INSERT INTO {table} VALUES (2)")
+
+    for work in (named_cursor, copy, pipeline):
+        with pytest.raises(errors.TransactionResolutionUnknownError), connection.transaction():
+            work()
+        assert connection.pgconn.pipeline_status == psycopg.pq.PipelineStatus.OFF
+        with connection.transaction():
+            connection.execute(f"INSERT INTO {table} VALUES (3)")
+        assert connection.execute(f"SELECT id FROM {table}").fetchall() == [(3,)], work.__name__
+        connection.execute(f"DELETE FROM {table}")
+        connection.commit()
+        aurora_cluster.heal()
+
+
+@pytest.mark.parametrize("by_block", [True, False])
+def test_settings_of_a_lost_transaction_are_not_brought_over(
+    aurora_cluster: Cluster, connect: Connect, by_block: bool
+) -> None:
+    connection = connect(autocommit=True)
+    connection.execute("SET TimeZone = 'Asia/Tokyo'")
+    connection.autocommit = by_block
+
+    def work() -> None:
+        with connection.transaction() if by_block else nullcontext():
+            connection.execute("SET TimeZone = 'Asia/Seoul'")
+            connection.execute("SET LOCAL DateStyle = 'German'")
+            connection.execute("SET application_name = 'lost'")
+            aurora_cluster.failover(how="crash")
+            connection.execute("SELECT 1")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        work()
+    assert connection.info.parameter_status("TimeZone") == "Asia/Tokyo"
+    assert connection.info.parameter_status("DateStyle") == "ISO, MDY"
+    assert connection.info.parameter_status("application_name") == ""
+
+
+def test_settings_before_a_begin_of_the_application_are_brought_over(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(autocommit=True)
+    with connection.transaction():
+        pass
+    connection.execute("SET TimeZone = 'Asia/Tokyo'")
+    connection.execute("BEGIN")
+
+    aurora_cluster.failover(how="crash")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        connection.execute("SELECT 1")
+    assert connection.info.parameter_status("TimeZone") == "Asia/Tokyo"
+
+
+def test_cursor_with_hold_leaves_with_the_failover_error(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect()
+
+    def work() -> None:
+        with connection.cursor("held", withhold=True) as cursor:
+            cursor.execute("SELECT generate_series(1, 1000)")
+            connection.commit()
+            aurora_cluster.failover(how="crash")
+            cursor.fetchall()
+
+    with pytest.raises(errors.FailoverSuccessError):
+        work()
+
+
+def test_prepared_transaction_is_ended_on_the_new_writer(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect()
+    connection.tpc_begin(connection.xid(1, "moved", "branch"))
+    connection.execute(f"INSERT INTO {table} VALUES (1)")
+    connection.tpc_prepare()
+
+    aurora_cluster.failover(how="crash")
+
+    with pytest.raises(errors.FailoverSuccessError):
+        connection.tpc_commit()
+    connection.tpc_commit()
+    assert connection.execute(f"SELECT id FROM {table}").fetchall() == [(1,)]
 
 
 def test_write_on_a_reader_is_the_drivers_error_in_other_modes(

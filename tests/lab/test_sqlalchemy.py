@@ -316,6 +316,85 @@ def test_session_goes_on_after_a_query_met_a_failover(cluster: Cluster, tables: 
         session.rollback()
 
 
+def test_failover_within_a_savepoint_ends_the_whole_transaction(
+    cluster: Cluster, tables: sa.Engine
+) -> None:
+    def savepoint() -> None:
+        with connection.begin_nested():
+            cluster.failover(how="crash")
+            connection.execute(sa.insert(Author), {"id": 2, "name": "lost"})
+
+    with tables.connect() as connection:
+        connection.execute(sa.insert(Author), {"id": 1, "name": "lost"})
+        with pytest.raises(sa.exc.OperationalError) as caught:
+            savepoint()
+        assert isinstance(caught.value.orig, errors.TransactionResolutionUnknownError)
+        with pytest.raises(sa.exc.PendingRollbackError):
+            connection.execute(sa.insert(Author), {"id": 3, "name": "half of it"})
+        with pytest.raises(sa.exc.PendingRollbackError):
+            connection.commit()
+        connection.rollback()
+        assert connection.execute(sa.select(Author.id)).all() == []
+
+
+def test_failover_at_a_savepoint_ends_the_whole_transaction(
+    cluster: Cluster, tables: sa.Engine
+) -> None:
+    with orm.Session(tables) as session:
+        session.add(Author(id=1, name="lost"))
+        session.flush()
+        cluster.failover(how="crash")
+        with pytest.raises(sa.exc.OperationalError) as caught, session.begin_nested():
+            session.execute(sa.text("SELECT 1"))
+        assert isinstance(caught.value.orig, errors.TransactionResolutionUnknownError)
+        with pytest.raises(sa.exc.PendingRollbackError):
+            session.commit()
+        session.rollback()
+        assert session.scalars(sa.select(Author.name)).all() == []
+
+
+def test_rollback_that_meets_a_failover_is_a_rollback(cluster: Cluster, tables: sa.Engine) -> None:
+    with orm.Session(tables) as session:
+        session.add(Author(id=1, name="rolled back"))
+        session.flush()
+        connection = session.connection().connection.driver_connection
+        cluster.failover(how="crash")
+        session.rollback()
+        assert connection.failover_report is not None
+        assert session.scalars(sa.select(Author.name)).all() == []
+        assert session.connection().connection.driver_connection is connection
+
+
+def test_failover_within_two_phases_leaves_with_its_error(
+    cluster: Cluster, tables: sa.Engine
+) -> None:
+    def two_phases() -> None:
+        with connection.begin_twophase():
+            connection.execute(sa.insert(Author), {"id": 1, "name": "lost"})
+            cluster.failover(how="crash")
+            connection.execute(sa.insert(Author), {"id": 2, "name": "lost"})
+
+    with tables.connect() as connection:
+        with pytest.raises(sa.exc.OperationalError) as caught:
+            two_phases()
+        assert isinstance(caught.value.orig, errors.TransactionResolutionUnknownError)
+        assert connection.execute(sa.select(Author.id)).all() == []
+
+
+def test_failover_before_the_second_phase_leaves_with_its_error(
+    cluster: Cluster, tables: sa.Engine
+) -> None:
+    with orm.Session(tables, twophase=True) as session:
+        session.add(Author(id=1, name="lost"))
+        session.flush()
+        cluster.failover(how="crash")
+        with pytest.raises(sa.exc.OperationalError) as caught:
+            session.commit()
+        assert isinstance(caught.value.orig, errors.TransactionResolutionUnknownError)
+        session.rollback()
+        assert session.scalars(sa.select(Author.name)).all() == []
+
+
 def test_orm_eager_loading_bulk_and_streaming(tables: sa.Engine) -> None:
     with orm.Session(tables) as session:
         session.execute(

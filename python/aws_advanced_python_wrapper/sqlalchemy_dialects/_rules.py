@@ -3,23 +3,54 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy.engine import URL
+from sqlalchemy import event
+from sqlalchemy.engine import URL, ExceptionContext, TwoPhaseTransaction
 
-from ..errors import FailoverError, FailoverFailedError
+from ..errors import FailoverError, FailoverFailedError, TransactionResolutionUnknownError
+
+logger = logging.getLogger("aws_advanced_python_wrapper.sqlalchemy")
+
+
+def give_up_if_half_is_lost(context: ExceptionContext) -> None:
+    """Treat a transaction that was lost within a savepoint or two phases as a disconnect.
+
+    What catches the error there is made for errors that the rest of the transaction survives: it
+    would go on, and commit the half that is left. And to undo on the new link what went with the
+    old one would fail with an error that hides the failover's. After a disconnect SQLAlchemy
+    undoes nothing, and runs nothing until the whole transaction has been rolled back.
+    """
+    connection = context.connection
+    if connection is None or not isinstance(
+        context.original_exception, TransactionResolutionUnknownError
+    ):
+        return
+    if (
+        connection.in_nested_transaction()
+        or isinstance(connection.get_transaction(), TwoPhaseTransaction)
+        or (context.statement or "").startswith("SAVEPOINT ")
+    ):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False  # the others fail over by themselves
 
 
 class WrapperRules:
     """Stands before the stock dialect among the base classes.
 
-    A connection that failed over goes on, on a new link: SQLAlchemy keeps it in its pool. Only
-    after ``FailoverFailedError`` it is closed, and so a disconnect.
+    A connection that failed over goes on, on a new link: SQLAlchemy keeps it in its pool. A
+    disconnect is ``FailoverFailedError``, after which it is closed, and what
+    ``give_up_if_half_is_lost()`` tells.
     """
 
     supports_statement_cache = True
     get_driver_connection: Callable[[Any], Any]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        event.listen(cls, "handle_error", give_up_if_half_is_lost)
 
     def create_connect_args(self, url: URL) -> Any:
         """Translate ``wrapper_plugins``, since ``plugins`` in an URL is SQLAlchemy's own."""
@@ -33,6 +64,15 @@ class WrapperRules:
         if isinstance(e, FailoverError):
             return isinstance(e, FailoverFailedError)
         return bool(super().is_disconnect(e, connection, cursor))  # type: ignore[misc]
+
+    def do_rollback(self, dbapi_connection: Any) -> None:
+        """Roll back. A failover that this meets has done so: the transaction is gone."""
+        try:
+            super().do_rollback(dbapi_connection)  # type: ignore[misc]
+        except FailoverFailedError:
+            raise
+        except FailoverError as told:
+            logger.debug("the rollback met a failover: %s", told)
 
     def do_ping(self, dbapi_connection: Any) -> bool:
         """Tell whether the connection is usable; a failover that succeeds makes it so.
