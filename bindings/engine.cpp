@@ -66,8 +66,14 @@ NB_MODULE(_engine, module) {
             }
             nb::dict result;
             result["threads"] = statistics.threads;
+            nb::dict counters;
+            for (const auto& [name, value] : statistics.counters) {
+                counters[name.c_str()] = value;
+            }
+            result["counters"] = counters;
             result["clusters"] = clusters;
             return result;
         },
-        "Counters of the engine: its threads, and for each watched cluster what was done.");
+        "Counters of the engine: its threads, what failed silently, and for each watched cluster "
+        "what was done.");
 }

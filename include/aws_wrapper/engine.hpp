@@ -26,6 +26,8 @@ struct ClusterStatistics {
 };
 struct EngineStatistics {
     int threads{0};
+    /// What went wrong in this process without an error for the application, since its start.
+    std::vector<std::pair<std::string, std::uint64_t>> counters{};
     std::vector<ClusterStatistics> clusters{};
 };
 EngineStatistics engine_statistics();

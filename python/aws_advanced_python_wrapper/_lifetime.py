@@ -24,8 +24,12 @@ def release_resources() -> None:
 def statistics() -> dict[str, Any]:
     """What the engine is doing, for diagnosis.
 
-    ``threads`` is the number of engine threads (0 or 1); ``clusters`` has for each watched cluster
-    its dialect, its writer, the number of its hosts and of our connections to them, and counters:
-    links opened and refused, probes, surveys, calls aborted, moves of the writer, loop errors.
+    ``threads`` is the number of engine threads (0 or 1). ``counters`` tells what went wrong in this
+    process without an error: ``threads_not_started``, ``calls_not_watched`` (connections whose
+    calls no monitor can end), ``deadlines_not_armed``, ``handler_errors``; all are 0 unless it is
+    at a limit of its threads, descriptors or memory, or exits. ``clusters`` has for each watched
+    cluster its dialect, its writer, the number of its hosts and of our connections to them, and
+    counters: links opened and refused, probes, surveys, calls aborted, moves of the writer, loop
+    errors.
     """
     return _engine.statistics()

@@ -14,7 +14,6 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Generator
-from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -22,7 +21,7 @@ import psycopg
 from psycopg import generators, pq
 from psycopg.conninfo import make_conninfo
 
-from ._steps import READ, WRITE, Computation, SocketWait, Steps
+from ._steps import READ, WRITE, Computation, NameLookup, SocketWait, Steps
 
 _SERVER_TEXT_ENCODING = "utf-8"
 _RESULT_OK = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
@@ -30,13 +29,15 @@ _MOST_BUFFERS = 10_000  # far more than a socket holds
 
 
 def open_pgconn(parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
-    """Open a link within ``timeout`` seconds.
+    """Open a link to ``host``, a name or a numeric address, within ``timeout`` seconds.
 
     Raises :class:`LinkTimeout` or what psycopg raises.
     """
     deadline = monotonic() + timeout
+    if "hostaddr" not in parameters:
+        parameters = yield from _with_addresses(parameters, deadline)
     text = make_conninfo("", **parameters).encode()
-    pgconn: Any = yield Computation(partial(pq.PGconn.connect_start, text))  # may look a name up
+    pgconn: Any = pq.PGconn.connect_start(text)
     poll = _unlocked_poll()
 
     def step() -> int:
@@ -52,6 +53,19 @@ def open_pgconn(parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGco
             raise connection_failed(pgconn)
         wanted = READ if status == pq.PollingStatus.READING else WRITE
         yield SocketWait(pgconn.socket, wanted, deadline)
+
+
+def _with_addresses(parameters: dict[str, Any], deadline: float) -> Steps[dict[str, Any]]:
+    # libpq would look the name up without a deadline, and psycopg holds the interpreter lock
+    # meanwhile.
+    name = parameters["host"]
+    try:
+        addresses = yield NameLookup(name, deadline)
+    except OSError as error:
+        raise psycopg.OperationalError(f"failed to resolve host {name!r}: {error}") from error
+    # One after the other, as libpq tries the addresses of a name.
+    names = ",".join([name] * len(addresses))
+    return {**parameters, "host": names, "hostaddr": ",".join(addresses)}
 
 
 def connection_failed(

@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import socket
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from functools import partial
+from threading import Thread
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -92,6 +95,58 @@ class EngineWait:
             await asyncio.sleep(_LOOK_EVERY)
 
 
+class NameLookup:
+    """Until the numeric addresses of a host name are known, in the system's order.
+
+    Raises :class:`LinkTimeout` at ``deadline`` (``time.monotonic()``), and what
+    ``socket.getaddrinfo()`` raises. A look-up can't be interrupted: it has a thread of its own,
+    which ends when it ends.
+    """
+
+    def __init__(self, name: str, deadline: float) -> None:
+        self._name = name
+        self._deadline = deadline
+        self._answer: Future[list[str]] = Future()
+
+    def block(self) -> list[str]:
+        self._start()
+        while not self._answer.done():
+            self._check_deadline()
+            wait_for([self._answer], timeout=_SLICE)
+        return self._found()
+
+    async def wait(self) -> list[str]:
+        self._start()
+        while not self._answer.done():
+            self._check_deadline()
+            await asyncio.sleep(_LOOK_EVERY)
+        return self._found()
+
+    def _start(self) -> None:
+        try:
+            Thread(target=self._look_up, name="aws_wrapper_lookup", daemon=True).start()
+        except RuntimeError as error:  # the process is at its limit of threads
+            raise OSError(str(error)) from error
+
+    def _look_up(self) -> None:
+        try:
+            found = socket.getaddrinfo(self._name, None, type=socket.SOCK_STREAM)
+        except Exception as error:  # the waiting one's
+            self._answer.set_exception(error)
+        else:
+            self._answer.set_result([str(address[0]) for *_, address in found])
+
+    def _found(self) -> list[str]:
+        try:
+            return self._answer.result()
+        finally:
+            del self._answer  # see drive()
+
+    def _check_deadline(self) -> None:
+        if monotonic() >= self._deadline:
+            raise LinkTimeout(f"the name {self._name} was not found before the deadline")
+
+
 class DriverCall:
     """Until a function of the driver has returned, which blocks or is awaited, as its caller."""
 
@@ -134,7 +189,7 @@ class Computation:
             del future, cancelled  # see drive()
 
 
-Wait = SocketWait | EngineWait | DriverCall | Computation
+Wait = SocketWait | NameLookup | EngineWait | DriverCall | Computation
 Steps = Generator["Wait", Any, Result]
 
 

@@ -16,4 +16,17 @@ inline std::uint64_t fork_generation() noexcept {
     return detail::fork_generation.load(std::memory_order_relaxed);
 }
 
+/// What went wrong in this process without an error for the application.
+struct ProcessCounters {
+    std::atomic<std::uint64_t> threads_not_started{0};
+    std::atomic<std::uint64_t> calls_not_watched{0};    ///< connections whose calls nobody can end
+    std::atomic<std::uint64_t> deadlines_not_armed{0};  ///< SocketDeadlines that could not be made
+    std::atomic<std::uint64_t> handler_errors{0};  ///< exceptions that reached the engine's loop
+};
+inline ProcessCounters process_counters;
+
+inline void count(std::atomic<std::uint64_t>& counter) noexcept {
+    counter.fetch_add(1, std::memory_order_relaxed);
+}
+
 }  // namespace aws_wrapper

@@ -138,7 +138,7 @@ private:
                 start();
                 return;
             } catch (const std::exception&) {
-                // No thread could be started.
+                count(process_counters.threads_not_started);
             }
         }
         runtime_->expire_armed();
@@ -168,6 +168,7 @@ private:
                 runtime_->context_.run();
                 return;
             } catch (const std::exception&) {
+                count(process_counters.handler_errors);
             }
         }
     }
@@ -191,6 +192,7 @@ private:
                 self.start();
             } catch (const std::exception&) {
                 // The process is at its limit of threads: the next need starts it.
+                count(process_counters.threads_not_started);
             }
         }
         self.mutex_.unlock();

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "monitor/armed_socket.hpp"
+#include "monitor/process.hpp"
 #include "monitor/runtime.hpp"
 
 namespace aws_wrapper {
@@ -28,9 +29,13 @@ void ArmedSocket::close() noexcept {
     socket_ = WatchedSocket{};
 }
 
-SocketDeadline::SocketDeadline(int descriptor, Duration length)
-    : socket_{std::make_shared<ArmedSocket>(WatchedSocket{descriptor})} {
-    Runtime::arm(socket_, Clock::now() + length);
+SocketDeadline::SocketDeadline(int descriptor, Duration length) try
+    : socket_{std::make_shared<ArmedSocket>(WatchedSocket{descriptor})
+}  // namespace aws_wrapper
+{ Runtime::arm(socket_, Clock::now() + length); }
+catch (const std::exception&) {
+    count(process_counters.deadlines_not_armed);
+    throw;
 }
 
 SocketDeadline::~SocketDeadline() { close(); }

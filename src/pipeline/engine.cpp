@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <aws_wrapper/engine.hpp>
 
+#include "monitor/process.hpp"
 #include "monitor/runtime.hpp"
 
 namespace aws_wrapper {
@@ -12,6 +13,12 @@ void close_engine() noexcept { Runtime::close(); }
 EngineStatistics engine_statistics() {
     EngineStatistics statistics;
     statistics.threads = Runtime::threads();
+    statistics.counters = {
+        {"threads_not_started", process_counters.threads_not_started},
+        {"calls_not_watched", process_counters.calls_not_watched},
+        {"deadlines_not_armed", process_counters.deadlines_not_armed},
+        {"handler_errors", process_counters.handler_errors},
+    };
     for (const auto& cluster : Runtime::watched_clusters()) {
         auto& entry = statistics.clusters.emplace_back();
         const auto topology = cluster->topology().current();

@@ -12,6 +12,7 @@
 #include <aws_wrapper/dialect.hpp>
 #include <aws_wrapper/endpoint.hpp>
 
+#include "monitor/process.hpp"
 #include "monitor/runtime.hpp"
 #include "pipeline/cluster_seeker.hpp"
 #include "pipeline/plugin.hpp"
@@ -247,7 +248,8 @@ private:
         try {
             watch_ = seeker_.watch(host_id_, slot_);
         } catch (const std::exception&) {
-            // The process exits, or no thread could be started: nobody watches.
+            // The process exits, or no thread could be started.
+            count(process_counters.calls_not_watched);
         }
         if (!watch_) {
             slot_.reset();

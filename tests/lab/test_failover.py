@@ -565,3 +565,5 @@ def test_login_of_a_failover_does_not_hold_the_interpreter_lock(aurora_cluster: 
     for wrong, text in (({"password": "wrong"}, "password"), ({"port": 1}, "refused")):
         with pytest.raises(psycopg.OperationalError, match=f"connection failed: .*{text}"):
             drive(_psycopg_link.open_pgconn({**parameters, **wrong}, 5))
+    with pytest.raises(psycopg.OperationalError, match="failed to resolve host"):
+        drive(_psycopg_link.open_pgconn({**parameters, "host": "nowhere.invalid"}, 5))

@@ -136,6 +136,15 @@ private:
     Session session_;
 };
 
+std::uint64_t counter(const std::string& name) {
+    for (const auto& [known, value] : engine_statistics().counters) {
+        if (known == name) {
+            return value;
+        }
+    }
+    throw std::invalid_argument{name};
+}
+
 class EngineThread : public ::testing::Test {
 protected:
     ~EngineThread() override { release_resources(); }
@@ -433,7 +442,9 @@ TEST(EngineThreadAtExit, NothingStartsOnceTheEngineIsClosed) {
     close_engine();
     EXPECT_TRUE(deadline.expired()) << "nobody waits at exit";
     EXPECT_THROW((SocketDeadline{socket.own, 1h}), Error);
+    EXPECT_EQ(counter("deadlines_not_armed"), 1U);
     application.call();
+    EXPECT_EQ(counter("calls_not_watched"), 1U);
     EXPECT_EQ(engine_statistics().threads, 0);
     EXPECT_THROW(application.recover(), Error);
     application.session().close();
