@@ -381,18 +381,18 @@ def test_failover_within_two_phases_leaves_with_its_error(
         assert connection.execute(sa.select(Author.id)).all() == []
 
 
-def test_failover_before_the_second_phase_leaves_with_its_error(
+def test_failover_at_the_first_phase_leaves_with_its_error(
     cluster: Cluster, tables: sa.Engine
 ) -> None:
-    with orm.Session(tables, twophase=True) as session:
-        session.add(Author(id=1, name="lost"))
-        session.flush()
+    with tables.connect() as connection:
+        transaction = connection.begin_twophase()
+        connection.execute(sa.insert(Author), {"id": 1, "name": "lost"})
         cluster.failover(how="crash")
         with pytest.raises(sa.exc.OperationalError) as caught:
-            session.commit()
+            transaction.prepare()
         assert isinstance(caught.value.orig, errors.TransactionResolutionUnknownError)
-        session.rollback()
-        assert session.scalars(sa.select(Author.name)).all() == []
+        transaction.rollback()
+        assert connection.execute(sa.select(Author.id)).all() == []
 
 
 def test_orm_eager_loading_bulk_and_streaming(tables: sa.Engine) -> None:
