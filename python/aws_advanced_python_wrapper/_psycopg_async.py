@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ._engine import Session
 
-_IDLE = pq.TransactionStatus.IDLE
+_BAD = pq.ConnStatus.BAD
 _WAIT_INTERVAL: float = (
     inspect.signature(psycopg.AsyncConnection.wait).parameters["interval"].default
 )
@@ -73,7 +73,8 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
             status = self.pgconn.transaction_status
             verdict = begin_call()
             if verdict is not None:
-                await drive_async(self._given_up_steps(verdict, status != _IDLE))
+                in_transaction = self._is_in_transaction(status)
+                await drive_async(self._given_up_steps(verdict, in_transaction))
         try:
             if timeout is None:
                 result = await self._driver_wait(gen, interval)
@@ -95,9 +96,19 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
         it raises one, too, and so does its end, even if these errors are caught.
         """
         with self._in_block():
-            async with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
-                yield block
+            try:
+                async with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
+                    yield block
+            except Exception:
+                await self._end_rollback()
+                raise
+            await self._end_rollback()
             self._check_end_of(block)
+
+    async def _end_rollback(self) -> None:
+        if self.pgconn.status == _BAD:
+            async with self.lock:
+                await drive_async(self._rollback_steps())
 
     async def close(self) -> None:
         """Close the connection; see ``psycopg.AsyncConnection.close``."""

@@ -13,23 +13,22 @@ from psycopg.rows import Row
 
 from . import _engine
 from ._connection import AwsWrapperConnection
-from ._face import Face
+from ._psycopg_blocks import TransactionBlocks
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import ConnectionInfo, connect_and_learn
 from ._psycopg_operations import Opening, Recovery
-from ._psycopg_session import OldLinks, put_link, replay_settings, reported_settings
+from ._psycopg_session import OldLinks, put_link, replay_settings
 from ._steps import Steps, drive
 from .errors import FailoverError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_IDLE = pq.TransactionStatus.IDLE
 _BAD = pq.ConnStatus.BAD
 _REPLAY_TIMEOUT = 5.0
 
 
-class PsycopgFace(Face):
+class PsycopgFace(TransactionBlocks):
     """What a blocking and an awaited connection of psycopg have in common."""
 
     _face_errors = FACE_ERRORS
@@ -39,9 +38,6 @@ class PsycopgFace(Face):
     _parameters: dict[str, Any]
     _settings: _engine.Settings
     _old_links: OldLinks | None = None
-    _before_transaction: dict[bytes, bytes | None] | None = None
-    """The settings at the last BEGIN that psycopg sent, which a lost transaction goes back to."""
-    _open_blocks = 0
 
     @property
     def is_closed(self) -> bool:
@@ -73,7 +69,8 @@ class PsycopgFace(Face):
         ):
             return  # the server may write: the transaction was made read-only by the application
         if isinstance(error, psycopg.Error) and not isinstance(error, FailoverError):
-            yield from self._recovery_steps(error, status != _IDLE, aborted_by)
+            in_transaction = self._is_in_transaction(status)
+            yield from self._recovery_steps(error, in_transaction, aborted_by)
         else:
             self._let_go_if_closed()
 
@@ -87,6 +84,7 @@ class PsycopgFace(Face):
 
     def _finish_link(self) -> None:
         self.pgconn.finish()
+        self._refuse_in_blocks()
 
     def _closed_by_user(self) -> bool:
         return self.is_closed and bool(self._closed)  # type: ignore[attr-defined]
@@ -95,31 +93,13 @@ class PsycopgFace(Face):
     def _numbers(error: Any) -> tuple[str | None, int]:
         return error.sqlstate, 0
 
-    def _get_tx_start_command(self) -> bytes:
-        if self._blocks_are_lost:
-            raise self._lost_block()
-        if self._session is not None:
-            self._before_transaction = reported_settings(self.pgconn)
-        command: bytes = super()._get_tx_start_command()  # type: ignore[misc]
-        return command
-
-    def _settings_to_keep(self, in_transaction: bool) -> dict[bytes, bytes | None]:
-        # In autocommit mode only a block is begun by psycopg, and not by a BEGIN of the
-        # application's, which may have been preceded by other settings.
-        by_psycopg = self._open_blocks or not self.autocommit  # type: ignore[attr-defined]
-        if in_transaction and by_psycopg and self._before_transaction is not None:
-            return self._before_transaction
-        return reported_settings(self.pgconn)
-
     def _adopt(self, pgconn: pq.abc.PGconn, in_transaction: bool) -> Steps[None]:
         old = self.pgconn
         if self._settings.transfers_session_state:
             settings = self._settings_to_keep(in_transaction)
             yield from replay_settings(settings, pgconn, _REPLAY_TIMEOUT)
         put_link(self, pgconn)  # type: ignore[arg-type]
-        if self._open_blocks:
-            # In the place of what psycopg begins each query with; what it closes goes on.
-            self.__dict__["_start_query"] = self._refuse_query
+        self._refuse_in_blocks()
         if self._old_links is None:
             self._old_links = OldLinks()
         self._old_links.retire(old)
@@ -135,37 +115,6 @@ class PsycopgFace(Face):
     def _forget_old_links(self) -> None:
         self._old_links = None
         self.__dict__.pop("wait", None)
-
-    @contextmanager
-    def _in_block(self) -> Iterator[None]:
-        """The time from a transaction block's begin to its end."""
-        self._open_blocks += 1
-        try:
-            yield
-        finally:
-            self._open_blocks -= 1
-            if not self._open_blocks:
-                self.__dict__.pop("_start_query", None)
-
-    @property
-    def _blocks_are_lost(self) -> bool:
-        return "_start_query" in self.__dict__
-
-    def _refuse_query(self) -> NoReturn:
-        raise self._lost_block()
-
-    def _check_end_of(self, block: Any) -> None:
-        """A transaction block ends without an error."""
-        if self._blocks_are_lost and not block.force_rollback:
-            raise self._lost_block()
-
-    def _lost_block(self) -> Exception:
-        lost: Exception = self._face_errors["TransactionResolutionUnknownError"](
-            "the connection moved to another host within this transaction block: what the block "
-            "had done before is lost, and it can do no more. Run it again as a whole"
-        )
-        lost.failover_report = self._report  # type: ignore[attr-defined]
-        return lost
 
 
 class BlockingPsycopgFace(PsycopgFace):
@@ -193,7 +142,7 @@ class BlockingPsycopgFace(PsycopgFace):
 
     def _give_up(self, verdict: str) -> NoReturn:
         status = self.pgconn.transaction_status
-        drive(self._given_up_steps(verdict, status != _IDLE))
+        drive(self._given_up_steps(verdict, self._is_in_transaction(status)))
         raise AssertionError  # it has raised what became of the link
 
     def _call_failed(self, error: BaseException, verdict: str | None, status: int) -> None:
@@ -207,9 +156,19 @@ class BlockingPsycopgFace(PsycopgFace):
         it raises one, too, and so does its end, even if these errors are caught.
         """
         with self._in_block():
-            with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
-                yield block
+            try:
+                with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
+                    yield block
+            except Exception:
+                self._end_rollback()
+                raise
+            self._end_rollback()
             self._check_end_of(block)
+
+    def _end_rollback(self) -> None:
+        if self.pgconn.status == _BAD:
+            with self.lock:
+                drive(self._rollback_steps())
 
     def close(self) -> None:
         """Close the connection; see ``psycopg.Connection.close``."""

@@ -61,7 +61,7 @@ def _with_addresses(parameters: dict[str, Any], deadline: float) -> Steps[dict[s
     name = parameters["host"]
     try:
         addresses = yield NameLookup(name, deadline)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise psycopg.OperationalError(f"failed to resolve host {name!r}: {error}") from error
     # One after the other, as libpq tries the addresses of a name.
     names = ",".join([name] * len(addresses))

@@ -72,8 +72,7 @@ def put_link(connection: psycopg.Connection[Any], pgconn: pq.abc.PGconn) -> None
         pipeline.result_queue.clear()
         pipeline.pgconn = pgconn
         pgconn.enter_pipeline_mode()
-    if connection._tpc is not None and not connection._tpc[1]:
-        connection._tpc = None  # a prepared transaction is on the new server, too
+    connection._tpc = None  # what was prepared is ended by its id, on any link
     connection._num_transactions = 0
     connection.pgconn = pgconn
 

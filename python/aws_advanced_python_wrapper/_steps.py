@@ -15,9 +15,9 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from functools import partial
-from threading import Thread
+from threading import Lock, Thread
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from . import _engine
 
@@ -100,47 +100,64 @@ class NameLookup:
 
     Raises :class:`LinkTimeout` at ``deadline`` (``time.monotonic()``), and what
     ``socket.getaddrinfo()`` raises. A look-up can't be interrupted: it has a thread of its own,
-    which ends when it ends.
+    which ends when it ends, and which all share that ask for the same name meanwhile.
     """
+
+    _running: ClassVar[dict[str, Future[list[str]]]] = {}
+    _mutex: ClassVar[Lock] = Lock()
 
     def __init__(self, name: str, deadline: float) -> None:
         self._name = name
         self._deadline = deadline
-        self._answer: Future[list[str]] = Future()
 
     def block(self) -> list[str]:
-        self._start()
-        while not self._answer.done():
+        answer = self._answer()
+        while not answer.done():
             self._check_deadline()
-            wait_for([self._answer], timeout=_SLICE)
-        return self._found()
+            wait_for([answer], timeout=_SLICE)
+        return self._found(answer)
 
     async def wait(self) -> list[str]:
-        self._start()
-        while not self._answer.done():
+        answer = self._answer()
+        while not answer.done():
             self._check_deadline()
             await asyncio.sleep(_LOOK_EVERY)
-        return self._found()
+        return self._found(answer)
 
-    def _start(self) -> None:
-        try:
-            Thread(target=self._look_up, name="aws_wrapper_lookup", daemon=True).start()
-        except RuntimeError as error:  # the process is at its limit of threads
-            raise OSError(str(error)) from error
+    def _answer(self) -> Future[list[str]]:
+        with self._mutex:
+            answer = self._running.get(self._name)
+            if answer is None:
+                answer = Future()
+                look_up = Thread(target=self._look_up, args=[answer], daemon=True)
+                try:
+                    look_up.start()
+                except RuntimeError as error:  # the process is at its limit of threads
+                    raise OSError(str(error)) from error
+                self._running[self._name] = answer
+        return answer
 
-    def _look_up(self) -> None:
+    def _look_up(self, answer: Future[list[str]]) -> None:
         try:
             found = socket.getaddrinfo(self._name, None, type=socket.SOCK_STREAM)
         except Exception as error:  # the waiting one's
-            self._answer.set_exception(error)
+            outcome = partial(answer.set_exception, error)
         else:
-            self._answer.set_result([str(address[0]) for *_, address in found])
+            outcome = partial(answer.set_result, [str(address[0]) for *_, address in found])
+        with self._mutex:
+            self._running.pop(self._name, None)
+        outcome()
 
-    def _found(self) -> list[str]:
+    @staticmethod
+    def _found(answer: Future[list[str]]) -> list[str]:
+        error = answer.exception()
+        if error is None:
+            return answer.result()
         try:
-            return self._answer.result()
+            # Not the others' object, nor in a circle with this frame: see drive().
+            raise type(error)(*error.args) from None
         finally:
-            del self._answer  # see drive()
+            del answer, error
 
     def _check_deadline(self) -> None:
         if monotonic() >= self._deadline:
@@ -248,6 +265,8 @@ def _threads() -> ThreadPoolExecutor:
 def _forget_threads() -> None:
     global _pool
     _pool = None  # threads do not survive a fork
+    NameLookup._running.clear()
+    NameLookup._mutex = Lock()
 
 
 os.register_at_fork(after_in_child=_forget_threads)

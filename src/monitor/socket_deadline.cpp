@@ -29,13 +29,14 @@ void ArmedSocket::close() noexcept {
     socket_ = WatchedSocket{};
 }
 
-SocketDeadline::SocketDeadline(int descriptor, Duration length) try
-    : socket_{std::make_shared<ArmedSocket>(WatchedSocket{descriptor})
-}  // namespace aws_wrapper
-{ Runtime::arm(socket_, Clock::now() + length); }
-catch (const std::exception&) {
-    count(process_counters.deadlines_not_armed);
-    throw;
+SocketDeadline::SocketDeadline(int descriptor, Duration length) {
+    try {
+        socket_ = std::make_shared<ArmedSocket>(WatchedSocket{descriptor});
+        Runtime::arm(socket_, Clock::now() + length);
+    } catch (const std::exception&) {
+        count(process_counters.deadlines_not_armed);
+        throw;
+    }
 }
 
 SocketDeadline::~SocketDeadline() { close(); }

@@ -178,8 +178,13 @@ public:
         if (watch_params_.first_attention() == Milliseconds::max()) {
             return;
         }
-        slot_ = std::make_shared<CallSlot>(watch_params_, WatchedSocket{facts.descriptor},
-                                           Clock::now());
+        try {
+            slot_ = std::make_shared<CallSlot>(watch_params_, WatchedSocket{facts.descriptor},
+                                               Clock::now());
+        } catch (const std::exception&) {
+            count(process_counters.calls_not_watched);
+            throw;
+        }
         arm();
     }
 

@@ -385,14 +385,18 @@ def test_settings_of_a_lost_transaction_are_not_brought_over(
     assert connection.info.parameter_status("application_name") == ""
 
 
+@pytest.mark.parametrize("in_block", [False, True])
 def test_settings_before_a_begin_of_the_application_are_brought_over(
-    aurora_cluster: Cluster, connect: Connect
+    aurora_cluster: Cluster, connect: Connect, in_block: bool
 ) -> None:
     connection = connect(autocommit=True)
     with connection.transaction():
         pass
     connection.execute("SET TimeZone = 'Asia/Tokyo'")
     connection.execute("BEGIN")
+    if in_block:
+        savepoint = connection.transaction()
+        savepoint.__enter__()
 
     aurora_cluster.failover(how="crash")
 
@@ -421,16 +425,132 @@ def test_prepared_transaction_is_ended_on_the_new_writer(
     aurora_cluster: Cluster, connect: Connect, table: str
 ) -> None:
     connection = connect()
-    connection.tpc_begin(connection.xid(1, "moved", "branch"))
+    xid = connection.xid(1, "moved", "branch")
+    connection.tpc_begin(xid)
     connection.execute(f"INSERT INTO {table} VALUES (1)")
     connection.tpc_prepare()
 
     aurora_cluster.failover(how="crash")
 
-    with pytest.raises(errors.FailoverSuccessError):
+    with pytest.raises(errors.TransactionResolutionUnknownError):
         connection.tpc_commit()
-    connection.tpc_commit()
+    connection.tpc_commit(xid)
     assert connection.execute(f"SELECT id FROM {table}").fetchall() == [(1,)]
+
+
+def test_failover_at_the_first_phase_ends_the_transaction(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect()
+    connection.tpc_begin(connection.xid(1, "lost", "branch"))
+    connection.execute(f"INSERT INTO {table} VALUES (1)")
+
+    aurora_cluster.failover(how="crash")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        connection.tpc_prepare()
+    connection.rollback()
+    connection.execute(f"INSERT INTO {table} VALUES (2)")
+    connection.commit()
+    assert connection.execute(f"SELECT id FROM {table}").fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize("end", ["rollback", "commit"])
+def test_transaction_whose_savepoint_block_was_lost_can_only_be_ended(
+    aurora_cluster: Cluster, connect: Connect, table: str, end: str
+) -> None:
+    connection = connect()
+    connection.execute(f"INSERT INTO {table} VALUES (1)")
+
+    def savepoint() -> None:
+        with connection.transaction():
+            aurora_cluster.failover(how="crash")
+            connection.execute(f"INSERT INTO {table} VALUES (2)")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        savepoint()
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        connection.execute(f"INSERT INTO {table} VALUES (3)")
+    with pytest.raises(errors.TransactionResolutionUnknownError), connection.transaction():
+        raise AssertionError("a block began in the lost transaction")
+    if end == "commit":
+        with pytest.raises(errors.TransactionResolutionUnknownError):
+            connection.commit()
+    else:
+        connection.rollback()
+    connection.execute(f"INSERT INTO {table} VALUES (4)")
+    connection.commit()
+    assert connection.execute(f"SELECT id FROM {table}").fetchall() == [(4,)]
+
+
+def test_lost_block_refuses_what_a_block_refuses(aurora_cluster: Cluster, connect: Connect) -> None:
+    connection = connect()
+
+    def work() -> None:
+        with connection.transaction():
+            aurora_cluster.failover(how="crash")
+            for refused in (
+                lambda: connection.execute("SELECT 1"),
+                lambda: connection.tpc_begin("lost"),
+                lambda: connection.tpc_commit("another"),
+                lambda: connection.set_autocommit(True),
+                connection.commit,
+            ):
+                with pytest.raises(errors.TransactionResolutionUnknownError):
+                    refused()
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        work()
+    assert connection.autocommit is False
+    assert where(connection) == (aurora_cluster.writer.id, False)
+    connection.commit()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_rollback_of_a_block_that_meets_a_failover_moves_the_connection(
+    aurora_cluster: Cluster, connect: Connect, table: str, nested: bool
+) -> None:
+    connection = connect(autocommit=True)
+
+    def block() -> None:
+        with connection.transaction():
+            connection.execute("SET TimeZone = 'Asia/Seoul'")
+            connection.execute(f"INSERT INTO {table} VALUES (1)")
+            aurora_cluster.failover(how="crash")
+            raise KeyError("the application's own")
+
+    def outer() -> None:
+        with connection.transaction():
+            with pytest.raises(KeyError):
+                block()
+            connection.execute(f"INSERT INTO {table} VALUES (2)")
+
+    if nested:
+        with pytest.raises(errors.TransactionResolutionUnknownError):
+            outer()
+    else:
+        with pytest.raises(KeyError):
+            block()
+    assert connection.failover_report is not None
+    assert connection.info.parameter_status("TimeZone") != "Asia/Seoul"
+    assert connection.execute(f"SELECT id FROM {table}").fetchall() == []
+
+
+def test_block_that_caught_a_failed_failover_does_not_end_without_an_error(
+    aurora_cluster: Cluster, connect: Connect
+) -> None:
+    connection = connect(failover_timeout_sec=1)
+
+    def work() -> None:
+        with connection.transaction():
+            for instance in aurora_cluster.instances.values():
+                aurora_cluster.crash(instance.id)
+            with pytest.raises(errors.FailoverFailedError):
+                connection.execute("SELECT 1")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        work()
+    assert connection.closed
 
 
 def test_write_on_a_reader_is_the_drivers_error_in_other_modes(

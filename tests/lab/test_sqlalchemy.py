@@ -395,6 +395,49 @@ def test_failover_at_the_first_phase_leaves_with_its_error(
         assert connection.execute(sa.select(Author.id)).all() == []
 
 
+def test_failover_in_the_first_statement_of_a_savepoint_leaves_with_its_error(
+    cluster: Cluster, tables: sa.Engine
+) -> None:
+    def savepoint() -> None:
+        with tables.begin() as connection, connection.begin_nested():
+            cluster.failover(how="crash")
+            connection.execute(sa.insert(Author), {"id": 1, "name": "lost"})
+
+    with pytest.raises(sa.exc.OperationalError) as caught:
+        savepoint()
+    assert isinstance(caught.value.orig, errors.FailoverError)
+
+
+def test_rollback_of_two_phases_that_meets_a_failover_raises_nothing(
+    cluster: Cluster, tables: sa.Engine
+) -> None:
+    with tables.connect() as connection:
+        transaction = connection.begin_twophase()
+        connection.execute(sa.insert(Author), {"id": 1, "name": "rolled back"})
+        cluster.failover(how="crash")
+        transaction.rollback()
+        assert connection.execute(sa.select(Author.id)).all() == []
+
+
+def test_prepared_transaction_is_recovered_after_a_failover(
+    aurora_cluster: Cluster,
+) -> None:
+    engine = sa.create_engine(PSYCOPG.url(aurora_cluster), pool_size=1, max_overflow=0)
+    Base.metadata.create_all(engine)
+    with engine.connect() as connection:
+        transaction = connection.begin_twophase()
+        connection.execute(sa.insert(Author), {"id": 1, "name": "kept"})
+        transaction.prepare()
+        aurora_cluster.failover(how="crash")
+        with pytest.raises(sa.exc.OperationalError):
+            transaction.commit()
+        connection.rollback()
+        connection.commit_prepared(transaction.xid, recover=True)
+        assert connection.scalars(sa.select(Author.name)).all() == ["kept"]
+    Base.metadata.drop_all(engine)
+    engine.dispose()
+
+
 def test_orm_eager_loading_bulk_and_streaming(tables: sa.Engine) -> None:
     with orm.Session(tables) as session:
         session.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from threading import Event
 from time import monotonic
@@ -46,6 +47,9 @@ def test_look_up_that_does_not_end_has_a_deadline(
 
     # No name server that can be had here is silent for certain.
     monkeypatch.setattr(socket, "getaddrinfo", silent)
-    with pytest.raises(LinkTimeout):
-        run(look_up("silent.invalid", 0.05))
+    before = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(LinkTimeout):
+            run(look_up("silent.invalid", 0.05))
+    assert threading.active_count() == before + 1, "all wait for the same look-up"
     answered.set()

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL, ExceptionContext, TwoPhaseTransaction
+from sqlalchemy.engine import URL, Connection, ExceptionContext, TwoPhaseTransaction
+from sqlalchemy.exc import DBAPIError
 
 from ..errors import FailoverError, FailoverFailedError, TransactionResolutionUnknownError
 
@@ -16,7 +18,7 @@ logger = logging.getLogger("aws_advanced_python_wrapper.sqlalchemy")
 
 
 def give_up_if_half_is_lost(context: ExceptionContext) -> None:
-    """Treat a transaction that was lost within a savepoint or two phases as a disconnect.
+    """Treat a failover within a savepoint or two phases as a disconnect.
 
     What catches the error there is made for errors that the rest of the transaction survives: it
     would go on, and commit the half that is left. And to undo on the new link what went with the
@@ -24,14 +26,10 @@ def give_up_if_half_is_lost(context: ExceptionContext) -> None:
     undoes nothing, and runs nothing until the whole transaction has been rolled back.
     """
     connection = context.connection
-    if connection is None or not isinstance(
-        context.original_exception, TransactionResolutionUnknownError
-    ):
+    if connection is None or not isinstance(context.original_exception, FailoverError):
         return
-    if (
-        connection.in_nested_transaction()
-        or isinstance(connection.get_transaction(), TwoPhaseTransaction)
-        or (context.statement or "").startswith("SAVEPOINT ")
+    if connection.in_nested_transaction() or isinstance(
+        connection.get_transaction(), TwoPhaseTransaction
     ):
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False  # the others fail over by themselves
@@ -65,14 +63,27 @@ class WrapperRules:
             return isinstance(e, FailoverFailedError)
         return bool(super().is_disconnect(e, connection, cursor))  # type: ignore[misc]
 
+    def do_savepoint(self, connection: Connection, name: str) -> None:
+        """Set a savepoint; a failover that this meets is within it, as far as it lost something."""
+        try:
+            super().do_savepoint(connection, name)  # type: ignore[misc]
+        except DBAPIError as error:
+            if isinstance(error.orig, TransactionResolutionUnknownError):
+                error.connection_invalidated = True
+                connection.invalidate(error)
+            raise
+
     def do_rollback(self, dbapi_connection: Any) -> None:
         """Roll back. A failover that this meets has done so: the transaction is gone."""
-        try:
+        with _fulfilled_by_failover():
             super().do_rollback(dbapi_connection)  # type: ignore[misc]
-        except FailoverFailedError:
-            raise
-        except FailoverError as told:
-            logger.debug("the rollback met a failover: %s", told)
+
+    def do_rollback_twophase(
+        self, connection: Connection, xid: Any, is_prepared: bool = True, recover: bool = False
+    ) -> None:
+        """Roll back; as :meth:`do_rollback`, unless the transaction was prepared."""
+        with nullcontext() if is_prepared else _fulfilled_by_failover():
+            super().do_rollback_twophase(connection, xid, is_prepared, recover)  # type: ignore[misc]
 
     def do_ping(self, dbapi_connection: Any) -> bool:
         """Tell whether the connection is usable; a failover that succeeds makes it so.
@@ -89,3 +100,14 @@ class WrapperRules:
             return False
         except FailoverError:
             return True
+
+
+@contextmanager
+def _fulfilled_by_failover() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        told = getattr(error, "orig", error)
+        if not isinstance(told, FailoverError) or isinstance(told, FailoverFailedError):
+            raise
+        logger.debug("the rollback met a failover: %s", told)
