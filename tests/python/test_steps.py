@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from aurora_lab import eventually
 
 from aws_advanced_python_wrapper._steps import LinkTimeout, NameLookup, Steps, drive, drive_async
 
@@ -53,3 +54,4 @@ def test_look_up_that_does_not_end_has_a_deadline(
             run(look_up("silent.invalid", 0.05))
     assert threading.active_count() == before + 1, "all wait for the same look-up"
     answered.set()
+    eventually(lambda: threading.active_count() == before, within=10)
