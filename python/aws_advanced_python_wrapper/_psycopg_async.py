@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import pq
 from psycopg.rows import Row
 
 from ._connection import AsyncAwsWrapperConnection, AwsWrapperConnection
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from ._engine import Session
 
-_BAD = pq.ConnStatus.BAD
 _WAIT_INTERVAL: float = (
     inspect.signature(psycopg.AsyncConnection.wait).parameters["interval"].default
 )
@@ -95,20 +93,27 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
         A block whose work a failover lost can't go on: after the failover's error each query within
         it raises one, too, and so does its end, even if these errors are caught.
         """
+        block = None
         with self._in_block():
             try:
                 async with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
-                    yield block
-            except Exception:
+                    yield self._has_begun(block)
+            except Exception as error:
                 await self._end_rollback()
+                if not self._is_rolled_back(error, block):
+                    raise
+            except BaseException:
+                self._let_go_if_closed()
                 raise
-            await self._end_rollback()
-            self._check_end_of(block)
+            else:
+                await self._end_rollback()
+                self._check_end_of(block)
 
     async def _end_rollback(self) -> None:
-        if self.pgconn.status == _BAD:
+        if self._lost_its_link:
             async with self.lock:
-                await drive_async(self._rollback_steps())
+                if self._lost_its_link:
+                    await drive_async(self._rollback_steps())
 
     async def close(self) -> None:
         """Close the connection; see ``psycopg.AsyncConnection.close``."""

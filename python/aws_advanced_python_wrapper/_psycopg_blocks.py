@@ -3,31 +3,38 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
+import psycopg
 from psycopg import pq
 
 from ._face import Face
 from ._psycopg_session import reported_settings
 from ._steps import Steps
-from .errors import FailoverError
+from .errors import FailoverFailedError
+
+logger = logging.getLogger("aws_advanced_python_wrapper.psycopg")
 
 _IDLE = pq.TransactionStatus.IDLE
 _BAD = pq.ConnStatus.BAD
 
-# What psycopg begins its work with; what it ends work with (cursors, COPY, pipelines) goes on. By
-# their names in the connection, so that they cost nothing while nothing is lost.
-_REFUSED = ("_start_query", "_check_intrans_gen", "_tpc_begin_gen", "_tpc_finish_gen")
+_IN_TRANSACTION = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
+
+# What psycopg begins its work with, by names in the connection, so that it costs nothing while
+# nothing is lost: queries, by _start_query(), and what a block refuses, or ends the transaction.
+# What ends work (of cursors, COPY, pipelines) goes on.
+_REFUSED_AT_ONCE = ("_commit_gen", "_check_intrans_gen", "_tpc_begin_gen", "_tpc_finish_gen")
 
 
 class TransactionBlocks(Face):
     """The part of psycopg's face that knows its transactions.
 
     While the blocks of a lost transaction are open, queries are refused. If the outermost is a
-    savepoint of a transaction that was begun before it, they are refused until that one ends, too:
-    by ``rollback()``, or by ``commit()``, which raises.
+    savepoint of a transaction that psycopg had begun before it, they are refused until that one
+    ends, too: by ``rollback()``, or by ``commit()``, which raises.
     """
 
     pgconn: pq.abc.PGconn
@@ -64,25 +71,45 @@ class TransactionBlocks(Face):
         if self._refuses:
             raise self._lost_transaction()
         if not self._open_blocks:
-            self._block_is_savepoint = self.pgconn.transaction_status != _IDLE
+            self._block_is_savepoint = self.pgconn.transaction_status in _IN_TRANSACTION
         self._open_blocks += 1
         try:
             yield
         finally:
             self._open_blocks -= 1
-            if not self._open_blocks and not self._block_is_savepoint:
+            # What the application begins by SQL in autocommit mode, it ends by SQL.
+            if not self._open_blocks and (self.autocommit or not self._block_is_savepoint):
                 self._allow()
 
-    def _rollback_steps(self) -> Steps[None]:
-        """Make up for a ROLLBACK of a block that lost its link: psycopg keeps the error to itself.
+    def _has_begun(self, block: Any) -> Any:
+        if self._open_blocks == 1:
+            self._block_is_savepoint = not block._outer_transaction
+        return block
 
-        It needs no error of ours, either: the block is rolled back.
-        """
-        if self.pgconn.status != _BAD or self._session is None or self._closed_by_user():
-            return
+    @property
+    def _lost_its_link(self) -> bool:
+        """Whether the link is lost, and nobody has been told: psycopg keeps to itself what goes
+        wrong in a block's ROLLBACK."""
+        session = self._session
+        return self.pgconn.status == _BAD and session is not None and not self._closed_by_user()
+
+    def _rollback_steps(self) -> Steps[None]:
+        """Move the connection. The application needs no error of ours: the block is rolled back."""
         lost = self._lost_error("the connection was lost in the rollback of a transaction block")
-        with suppress(FailoverError):
+        try:
             yield from self._recovery_steps(lost, True, None)
+        except FailoverFailedError as error:
+            logger.warning("the connection is closed after a rollback: %s", error)
+        except psycopg.OperationalError as error:
+            logger.debug("a rollback met a failover: %s", error)
+
+    def _is_rolled_back(self, error: Exception, block: Any) -> bool:
+        """Whether an error is the block's own ``psycopg.Rollback``, fulfilled by a failover."""
+        return (
+            isinstance(error, psycopg.Rollback)
+            and error.transaction in (None, block)
+            and self.pgconn.status != _BAD
+        )
 
     def _check_end_of(self, block: Any) -> None:
         """A transaction block ends without an error."""
@@ -97,20 +124,20 @@ class TransactionBlocks(Face):
         """The link is lost: let open blocks do no more."""
         if not self._open_blocks:
             return
-        self.__dict__.update(dict.fromkeys(_REFUSED, self._refuse))
-        self.__dict__["_commit_gen"] = self._commit_lost
+        self.__dict__.update(dict.fromkeys(_REFUSED_AT_ONCE, self._refuse_at_once))
         self.__dict__["_rollback_gen"] = self._rollback_lost
+        self.__dict__["_start_query"] = self._refuse
         if not self._open_blocks:  # another thread has left the last one meanwhile
             self._allow()
 
     def _allow(self) -> None:
-        for name in (*_REFUSED, "_commit_gen", "_rollback_gen"):
+        for name in (*_REFUSED_AT_ONCE, "_rollback_gen", "_start_query"):
             self.__dict__.pop(name, None)
 
-    def _refuse(self, *_: Any) -> NoReturn:
+    def _refuse(self) -> NoReturn:
         raise self._lost_transaction()
 
-    def _commit_lost(self) -> NoReturn:
+    def _refuse_at_once(self, *_: Any) -> NoReturn:
         if not self._open_blocks:
             self._allow()
         raise self._lost_transaction()

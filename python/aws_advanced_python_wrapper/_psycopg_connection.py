@@ -155,20 +155,27 @@ class BlockingPsycopgFace(PsycopgFace):
         A block whose work a failover lost can't go on: after the failover's error each query within
         it raises one, too, and so does its end, even if these errors are caught.
         """
+        block = None
         with self._in_block():
             try:
                 with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
-                    yield block
-            except Exception:
+                    yield self._has_begun(block)
+            except Exception as error:
                 self._end_rollback()
+                if not self._is_rolled_back(error, block):
+                    raise
+            except BaseException:
+                self._let_go_if_closed()
                 raise
-            self._end_rollback()
-            self._check_end_of(block)
+            else:
+                self._end_rollback()
+                self._check_end_of(block)
 
     def _end_rollback(self) -> None:
-        if self.pgconn.status == _BAD:
+        if self._lost_its_link:
             with self.lock:
-                drive(self._rollback_steps())
+                if self._lost_its_link:
+                    drive(self._rollback_steps())
 
     def close(self) -> None:
         """Close the connection; see ``psycopg.Connection.close``."""

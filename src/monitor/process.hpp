@@ -25,6 +25,15 @@ struct ProcessCounters {
 };
 inline ProcessCounters process_counters;
 
+/// A forked child has done nothing yet.
+inline void reset_process_counters() noexcept {
+    for (auto* counter :
+         {&process_counters.threads_not_started, &process_counters.calls_not_watched,
+          &process_counters.deadlines_not_armed, &process_counters.handler_errors}) {
+        counter->store(0, std::memory_order_relaxed);
+    }
+}
+
 inline void count(std::atomic<std::uint64_t>& counter) noexcept {
     counter.fetch_add(1, std::memory_order_relaxed);
 }

@@ -202,6 +202,7 @@ private:
         auto& self = instance();
         detail::fork_generation.fetch_add(1, std::memory_order_relaxed);
         InheritedSocket::close_all();
+        reset_process_counters();
         // What belonged to the parent is abandoned, not destroyed: see process.hpp.
         self.runtime_ = nullptr;
         static_cast<void>(self.guard_.release());  // NOLINT(bugprone-unused-return-value)

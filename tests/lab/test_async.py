@@ -152,6 +152,35 @@ def test_block_that_caught_the_failover_can_do_no_more(aurora_cluster: Cluster) 
     run(body())
 
 
+def test_block_that_is_cancelled_while_its_server_dies_closes_the_connection(
+    aurora_cluster: Cluster,
+) -> None:
+    async def body() -> None:
+        connection = await face.connect(aurora_cluster.dsn(), autocommit=True)
+        begun = asyncio.Event()
+
+        async def transaction() -> None:
+            async with connection.transaction():
+                await connection.execute("SELECT 1")
+                begun.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.ensure_future(transaction())
+        await begun.wait()
+        await off_loop(aurora_cluster.failover, how="crash")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        for _ in range(2):
+            with pytest.raises(psycopg.OperationalError, match="the connection is lost"):
+                async with connection.transaction():
+                    pass
+        assert connection.closed
+        await connection.close()
+
+    run(body())
+
+
 def test_failed_failover_closes_the_connection(aurora_cluster: Cluster) -> None:
     async def body() -> None:
         connection = await face.connect(aurora_cluster.dsn(), failover_timeout_sec=1)

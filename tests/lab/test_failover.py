@@ -11,9 +11,11 @@ import psycopg
 import pytest
 from aurora_lab import Cluster, eventually
 from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool
 
 from aws_advanced_python_wrapper import _psycopg_link, errors
 from aws_advanced_python_wrapper._steps import drive
+from aws_advanced_python_wrapper.psycopg import PsycopgConnection
 from lab_help import Background, Connect, busy
 
 WHERE = "SELECT pg_catalog.aurora_db_instance_identifier(), pg_catalog.pg_is_in_recovery()"
@@ -534,6 +536,78 @@ def test_rollback_of_a_block_that_meets_a_failover_moves_the_connection(
     assert connection.failover_report is not None
     assert connection.info.parameter_status("TimeZone") != "Asia/Seoul"
     assert connection.execute(f"SELECT id FROM {table}").fetchall() == []
+
+
+def test_rollback_by_the_application_within_a_lost_block_leaves_it(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect()
+    with connection.transaction():
+        connection.execute(f"INSERT INTO {table} VALUES (1)")
+        aurora_cluster.failover(how="crash")
+        raise psycopg.Rollback
+    assert connection.execute(f"SELECT id FROM {table}").fetchall() == []
+    connection.rollback()
+
+
+def test_block_in_a_pipeline_is_lost_no_longer_than_it_lasts(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect(autocommit=True)
+
+    def work() -> None:
+        with connection.pipeline():
+            connection.execute("SELECT 1")
+            with connection.transaction():
+                aurora_cluster.failover(how="crash")
+                connection.execute(f"INSERT INTO {table} VALUES (1)").fetchall()
+
+    with pytest.raises(errors.FailoverError):
+        work()
+    assert connection.execute(f"SELECT id FROM {table}").fetchall() == []
+
+
+def test_transaction_begun_by_sql_is_ended_by_sql(
+    aurora_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect(autocommit=True)
+    connection.execute("BEGIN")
+
+    def savepoint() -> None:
+        with connection.transaction():
+            aurora_cluster.failover(how="crash")
+            connection.execute(f"INSERT INTO {table} VALUES (1)")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        savepoint()
+    connection.execute("ROLLBACK")
+    assert connection.execute(f"SELECT id FROM {table}").fetchall() == []
+
+
+def test_pool_gets_a_lost_transaction_out_of_a_connection(aurora_cluster: Cluster) -> None:
+    pool = ConnectionPool(
+        aurora_cluster.dsn(),
+        connection_class=PsycopgConnection,
+        min_size=1,
+        max_size=1,
+        timeout=10,
+        check=ConnectionPool.check_connection,
+        open=True,
+    )
+    connection = pool.getconn()
+    connection.execute("SELECT 1")
+
+    def savepoint() -> None:
+        with connection.transaction():
+            aurora_cluster.failover(how="crash")
+            connection.execute("SELECT 1")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        savepoint()
+    pool.putconn(connection)
+    with pool.connection() as again:
+        assert where(again) == (aurora_cluster.writer.id, False)
+    pool.close()
 
 
 def test_block_that_caught_a_failed_failover_does_not_end_without_an_error(

@@ -67,10 +67,13 @@ class WrapperRules:
         """Set a savepoint; a failover that this meets is within it, as far as it lost something."""
         try:
             super().do_savepoint(connection, name)  # type: ignore[misc]
-        except DBAPIError as error:
-            if isinstance(error.orig, TransactionResolutionUnknownError):
-                error.connection_invalidated = True
+        except Exception as error:
+            # Or a listener of the application's has put its own error before it.
+            told = getattr(error, "orig", error.__cause__)
+            if isinstance(told, TransactionResolutionUnknownError):
                 connection.invalidate(error)
+                if isinstance(error, DBAPIError):
+                    error.connection_invalidated = True
             raise
 
     def do_rollback(self, dbapi_connection: Any) -> None:
