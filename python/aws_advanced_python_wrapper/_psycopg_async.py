@@ -122,12 +122,8 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
 
     def invalidate(self) -> None:
         """Close the connection at once, without telling a server that may not answer."""
-        self._dispose(self)
-
-    @staticmethod
-    def _dispose(connection: AsyncPsycopgFace) -> None:
-        connection._finish_link()
-        connection._let_go_if_closed()
+        self._finish_link()
+        self._let_go_if_closed()
 
 
 class AsyncPsycopgConnection(AsyncPsycopgFace, psycopg.AsyncConnection[Row]):
