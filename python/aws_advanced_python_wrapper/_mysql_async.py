@@ -20,6 +20,7 @@ from ._mysql_operations import completed_refusal, parse_arguments, parse_conninf
 from ._mysql_session import use
 from ._mysql_socket import LinkSocket
 from ._steps import LinkTimeout, Steps, drive_async
+from .errors import FailoverError
 
 _MODULE = "aws_advanced_python_wrapper.aio.mysql_connector"
 _SETTINGS = ("set", "use", b"set", b"use")
@@ -186,6 +187,18 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         """Reset the session; see ``MySQLConnectionAbstract.cmd_reset_connection``."""
         self._record.forget()  # a session that replaces a lost one now is as good as a reset one
         return await self._driver_class.cmd_reset_connection(self)
+
+    async def get_sql_mode(self) -> str:
+        """The SQL mode; see ``MySQLConnectionAbstract.get_sql_mode``. Asks the server once.
+
+        If this meets a failover, the next query raises its error.
+        """
+        try:
+            return str(await self._driver_class.get_sql_mode(self))
+        except FailoverError as error:
+            mode = "" if self.is_closed else str(await self._driver_class.get_sql_mode(self))
+            self._tell_in_next_query(error)
+            return mode
 
     @property
     def is_closed(self) -> bool:

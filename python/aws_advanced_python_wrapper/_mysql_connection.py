@@ -15,6 +15,7 @@ from ._mysql_link import DRIVER_ERRORS, ask, deadline, is_closed
 from ._mysql_operations import completed_refusal, parse_arguments, truth
 from ._mysql_session import use
 from ._steps import LinkTimeout, drive
+from .errors import FailoverError
 
 _MODULE = "aws_advanced_python_wrapper.mysql_connector"
 
@@ -173,6 +174,23 @@ class BlockingMySqlFace(MySqlFace):
     def database(self, value: str) -> None:
         self._set("database", value)
         self._note(use(value))
+
+    @property
+    def sql_mode(self) -> Any:
+        """The SQL mode; see ``MySQLConnectionAbstract.sql_mode``. Asks the server once.
+
+        If this meets a failover, the next query raises its error.
+        """
+        try:
+            return self._driver_class.sql_mode.fget(self)
+        except FailoverError as error:
+            mode = "" if self.is_closed else self._driver_class.sql_mode.fget(self)
+            self._tell_in_next_query(error)
+            return mode
+
+    @sql_mode.setter
+    def sql_mode(self, value: Any) -> None:
+        self._driver_class.sql_mode.fset(self, value)
 
     @_engine.watched
     def _set(self, name: str, value: Any) -> None:

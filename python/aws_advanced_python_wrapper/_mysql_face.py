@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 from weakref import WeakSet
 
 import mysql.connector
@@ -106,6 +106,19 @@ class MySqlFace(Face):
     def _note(self, statement: str | bytes) -> None:
         if self._session is not None:
             self._record.note(statement)
+
+    def _tell_in_next_query(self, error: Exception) -> None:
+        """Let the next query raise an error of now: the driver's cursors ask for the SQL mode as
+        they prepare a statement, and make another error of what that raises.
+        """
+        names = ("cmd_query", "cmd_query_iter")
+
+        def tell(*_: Any, **__: Any) -> NoReturn:
+            for name in names:
+                self.__dict__.pop(name, None)
+            raise error
+
+        self.__dict__.update(dict.fromkeys(names, tell))
 
     def _note_prepared(self, cursor: Any) -> Any:
         if hasattr(cursor, "_prepared") or hasattr(cursor, "_stmt"):

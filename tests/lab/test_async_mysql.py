@@ -181,6 +181,21 @@ def test_open_transaction_is_told(mysql_cluster: Cluster) -> None:
     run(body())
 
 
+def test_first_statement_with_parameters_hears_of_the_failover(mysql_cluster: Cluster) -> None:
+    """Before it the driver asks for the SQL mode, and makes another error of what that raises."""
+
+    async def body() -> None:
+        async with await face.connect(text_of(mysql_cluster), autocommit=True) as connection:
+            cursor = await connection.cursor()
+            await off_loop(mysql_cluster.failover, how="crash")
+            with pytest.raises(errors.FailoverSuccessError):
+                await cursor.execute("SELECT %s", [1])
+            await cursor.execute("SELECT %s", [2])
+            assert await cursor.fetchall() == [(2,)]
+
+    run(body())
+
+
 def test_failovers_leave_no_sockets(mysql_cluster: Cluster) -> None:
     async def body() -> None:
         async with await face.connect(text_of(mysql_cluster), autocommit=True) as connection:

@@ -140,6 +140,24 @@ def test_lost_writer_is_replaced(mysql_cluster: Cluster, connect: Connect, how: 
     assert where(connection) == mysql_cluster.truth().writer != old
 
 
+def test_first_statement_with_parameters_hears_of_the_failover(
+    mysql_cluster: Cluster, connect: Connect
+) -> None:
+    """Before it the driver asks for the SQL mode, and makes another error of what that raises."""
+    connection = connect(autocommit=True)
+    connection.start_transaction()
+    where(connection)
+    cursor = connection.cursor()
+
+    mysql_cluster.failover(how="crash")
+
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        cursor.execute("SELECT %s", [1])
+    cursor.execute("SELECT %s", [2])
+    assert cursor.fetchall() == [(2,)]
+    assert where(connection) == mysql_cluster.writer.id
+
+
 def test_lost_reader_is_replaced_by_another(mysql_cluster: Cluster, use_pure: bool) -> None:
     endpoint = mysql_cluster.reader_endpoint
     with face.connect(

@@ -108,12 +108,26 @@ class Writer(threading.Thread):
             self._ledger.refused.add(key)
             self.connection.rollback()
 
+    def has_heard(self, faults: int) -> bool:
+        """Whether it heard of more faults than these."""
+        self.check()
+        return len(self.heard) > faults
+
+    def has_committed(self, rows: int) -> bool:
+        """Whether more rows than these were acknowledged."""
+        self.check()
+        return self.acknowledged > rows
+
+    def check(self) -> None:
+        """Raise what ended the writer, if something did."""
+        if self.failure is not None:
+            raise self.failure
+
     def stop(self) -> None:
         self._stop_asked.set()
         self.join(60)
         assert not self.is_alive(), "a writer hangs"
-        if self.failure is not None:
-            raise self.failure
+        self.check()
         self.connection.close()
 
 

@@ -52,8 +52,8 @@ def test_every_commit_is_accounted_for(
         seen = [(writer, len(writer.heard), writer.acknowledged) for writer in writers]
         failover = cluster.failover(how=how)
         for writer, heard, acknowledged in seen:
-            eventually(lambda w=writer, n=heard: len(w.heard) > n, within=60)
-            eventually(lambda w=writer, n=acknowledged: w.acknowledged > n, within=60)
+            eventually(lambda w=writer, n=heard: w.has_heard(n), within=60)
+            eventually(lambda w=writer, n=acknowledged: w.has_committed(n), within=60)
             after_truth.append(writer.heard[heard] - failover.topology_published)
             after_fault.append(writer.heard[heard] - failover.fault)
         cluster.heal()
