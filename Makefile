@@ -14,6 +14,9 @@ TEST_REQUIREMENTS := 'psycopg[binary]' psycopg-pool mysql-connector-python SQLAl
 	pytest anyio greenlet uvloop fastapi uvicorn pproxy dnspython mypy ruff matplotlib clang-format clang-tidy
 VERSIONS := 3.12:pinned 3.10:oldest 3.13:pinned
 say = @printf '\n== %s\n' "$(1)"
+PYTEST := PYTHONPATH=tests/first $(RUN) -m pytest
+# Reads lines, and runs a command with each for {}, two at a time; what one prints stays together.
+TWO_AT_A_TIME := xargs -P 2 -I{} bash -c 'told=$$(eval "$$0" 2>&1); code=$$?; echo "$$told"; exit $$code'
 
 .PHONY: help
 help:  ## List the targets
@@ -71,14 +74,14 @@ test-sanitizers: build/asan/build.ninja build/tsan/build.ninja  ## The engine's 
 	ctest --preset tsan -j 2
 
 .PHONY: test-python
-test-python: setup  ## The Python tests, on the lab
+test-python: setup  ## The Python tests, on the lab; the storms have the machine to themselves
 	$(call say,Python tests)
-	PYTHONPATH=tests/first $(RUN) -m pytest
+	@printf '%s\n' 'tests/python tests/lab' tests/lab_selftest | $(TWO_AT_A_TIME) '$(PYTEST) {}'
+	$(PYTEST) tests/storms
 
 .PHONY: test-versions
 test-versions: setup  ## Smoke and lab tests on other Pythons, and on the oldest supported drivers, two at a time
-	printf '%s\n' $(VERSIONS) | xargs -P 2 -I{} bash -c \
-		'told=$$(tools/test-version $$(tr : " " <<< {}) 2>&1); code=$$?; echo "$$told"; exit $$code'
+	@printf '%s\n' $(VERSIONS) | tr : ' ' | $(TWO_AT_A_TIME) 'tools/test-version {}'
 
 PSYCOPG_TESTS ?= ../shared/conformance/psycopg
 .PHONY: conformance
@@ -97,7 +100,7 @@ bench: setup  ## Measure, beside the bare drivers and upstream: QUICK=1 within t
 
 .PHONY: soak
 soak: setup  ## The long forms of the storms, with a report
-	PYTHONPATH=tests/first $(RUN) -m pytest tests/storms --storm=long
+	$(PYTEST) tests/storms --storm=long
 
 .PHONY: clean
 clean:  ## Remove what was built
