@@ -15,8 +15,8 @@ TEST_REQUIREMENTS := 'psycopg[binary]' psycopg-pool mysql-connector-python SQLAl
 VERSIONS := 3.12:pinned 3.10:oldest 3.13:pinned
 say = @printf '\n== %s\n' "$(1)"
 PYTEST := PYTHONPATH=tests/first $(RUN) -m pytest
-# Reads lines, and runs a command with each for {}, two at a time; what one prints stays together.
-TWO_AT_A_TIME := xargs -P 2 -I{} bash -c 'told=$$(eval "$$0" 2>&1); code=$$?; echo "$$told"; exit $$code'
+# Reads lines, and runs a command with each for {}, two at a time; what one prints comes together at its end.
+TWO_AT_A_TIME := xargs -P 2 -I{} bash -c 'echo "$$0 ..."; told=$$(eval "$$0" 2>&1); code=$$?; echo "$$told"; exit $$code'
 
 .PHONY: help
 help:  ## List the targets
@@ -76,7 +76,7 @@ test-sanitizers: build/asan/build.ninja build/tsan/build.ninja  ## The engine's 
 .PHONY: test-python
 test-python: setup  ## The Python tests, on the lab; the storms have the machine to themselves
 	$(call say,Python tests)
-	@printf '%s\n' 'tests/python tests/lab' tests/lab_selftest | $(TWO_AT_A_TIME) '$(PYTEST) {}'
+	@printf '%s\n' '--deselect=tests/lab_selftest --deselect=tests/storms' tests/lab_selftest | $(TWO_AT_A_TIME) '$(PYTEST) {}'
 	$(PYTEST) tests/storms
 
 .PHONY: test-versions
