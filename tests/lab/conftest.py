@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,9 +10,6 @@ from aurora_lab import Cluster
 
 import aws_advanced_python_wrapper
 from lab_help import Connect, connector
-
-# A shell without job control starts its background jobs with Ctrl-C ignored; tests send it.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
