@@ -6,7 +6,6 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <aws_wrapper/drivers.hpp>
 #include <aws_wrapper/session.hpp>
 
 #include "binding.hpp"
@@ -25,25 +24,31 @@ double milliseconds(Duration length) {
 double seconds(Duration length) { return std::chrono::duration<double>(length).count(); }
 
 nb::object text_or_none(std::string_view text) {
-    return text.empty() ? nb::object{nb::none()} : nb::str(text.data(), text.size());
+    return text.empty() ? nb::object{nb::none()} : text_of(text);
 }
 
 nb::dict dict_of_report(const FailoverReport& report) {
     nb::list attempts;
     for (const auto& attempt : report.attempts) {
         nb::dict entry;
-        entry["host"] = attempt.host;
-        entry["result"] = attempt.result;
+        entry["host"] = text_of(attempt.host);
+        entry["result"] = text_of(attempt.result);
         entry["ms"] = milliseconds(attempt.took);
         attempts.append(entry);
     }
     nb::dict result;
-    result["trigger"] = report.trigger;
+    result["trigger"] = text_of(report.trigger);
     result["sqlstate"] = text_or_none(report.sqlstate.text());
     result["vendor_code"] = report.vendor_code;
     result["from_host"] = text_or_none(report.from);
     result["to_host"] = text_or_none(report.to);
     result["attempts"] = attempts;
+    nb::list refusals;
+    for (const auto& [host, reason] : report.refusals) {
+        refusals.append(nb::make_tuple(text_of(host), text_of(reason)));
+    }
+    result["refusals"] = refusals;
+    result["failed_because"] = text_or_none(report.failed_because);
     result["topology_ms"] = milliseconds(report.found_target);
     result["connect_ms"] = milliseconds(report.connected);
     result["adopt_ms"] = milliseconds(report.adopted);
@@ -65,9 +70,7 @@ LinkFacts facts_of(std::string name,
     if (!in_recovery.is_none()) {
         facts.in_recovery = nb::cast<bool>(in_recovery);
     }
-    for (const auto& [key, value] : options) {
-        facts.options.emplace_back(nb::cast<std::string>(key), nb::cast<std::string>(value));
-    }
+    facts.options = options_of(options);
     return facts;
 }
 
@@ -115,10 +118,6 @@ std::vector<ResultSet> results_of(const nb::list& sets, const nb::object& column
         }
     }
     return results;
-}
-
-std::shared_ptr<Driver> driver_of(const Settings& settings) {
-    return settings.family() == DatabaseFamily::mysql ? mysql_driver() : pg_driver();
 }
 
 const char* to_string(Verdict verdict) {
@@ -247,10 +246,9 @@ void bind_session(nb::module_& module) {
     nb::class_<Session>(module, "Session", "The engine's side of one connection.")
         .def(
             "__init__",
-            [](Session* self, const Settings& settings, const std::string& host) {
-                new (self) Session(settings, host, driver_of(settings));
-            },
-            "settings"_a, "host"_a)
+            [](Session* self, const Settings& settings, const std::string& host,
+               const MonitorDriver& driver) { new (self) Session(settings, host, driver.driver); },
+            "settings"_a, "host"_a, "driver"_a)
         .def_prop_ro("idle", &Session::idle, "No plugin is chosen and no call has a deadline.")
         .def("open", &Session::open, nb::keep_alive<0, 1>(), "Start opening the first link.")
         .def(
@@ -298,10 +296,16 @@ void bind_session(nb::module_& module) {
         .def_prop_ro(
             "report", [](const Session& self) { return dict_of_report(self.report()); },
             "The report of the last failover.")
-        .def_prop_ro("host_id", &Session::host_id, "Id of the host that the link is on.")
+        .def_prop_ro(
+            "host_id", [](const Session& self) { return text_of(self.host_id()); },
+            nb::for_getter(nb::sig("def host_id(self) -> str")),
+            "Id of the host that the link is on.")
         .def_prop_ro(
             "topology", [](const Session& self) { return *self.topology(); },
             "The last known view of the cluster.")
-        .def_prop_ro("notice", &Session::notice, "What keeps it from being protected, or ''.")
+        .def_prop_ro(
+            "notice", [](const Session& self) { return text_of(self.notice()); },
+            nb::for_getter(nb::sig("def notice(self) -> str")),
+            "What keeps it from being protected, or ''.")
         .def_prop_ro("dialect", &Session::dialect_name, "The server's dialect, or ''.");
 }

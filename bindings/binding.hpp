@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include <nanobind/nanobind.h>
 
+#include <aws_wrapper/drivers.hpp>
 #include <aws_wrapper/parameters.hpp>
 
 /// One function for each concept; each is called once, by the module's initialisation.
@@ -12,6 +19,20 @@ void bind_topology(nanobind::module_& module);
 void bind_session(nanobind::module_& module);
 void bind_sockets(nanobind::module_& module);
 void bind_watched(nanobind::module_& module);
+void bind_drivers(nanobind::module_& module);
+
+/// A driver of the monitors, as Python holds it.
+struct MonitorDriver {
+    std::shared_ptr<aws_wrapper::Driver> driver;
+};
+
+/// Text that a server or a library may have written, in whatever encoding: what isn't UTF-8 is
+/// shown as \xNN.
+nanobind::object text_of(std::string_view text);
+
+/// Options of a driver by name, as the driver gets them; Python's stand-ins for undecodable bytes
+/// become these bytes again.
+std::vector<std::pair<std::string, std::string>> options_of(const nanobind::dict& given);
 
 /// A Python mapping of parameters in the engine's form. Raises TypeError for a value that is
 /// neither None, bool, int, float nor str; such a value belongs to the driver alone.

@@ -19,6 +19,15 @@ namespace {
 
 constexpr std::chrono::milliseconds kLetOutWithin{2000};
 
+int level_of(aws_wrapper::EventLevel level) {
+    switch (level) {
+        case aws_wrapper::EventLevel::debug: return 10;
+        case aws_wrapper::EventLevel::info: return 20;
+        case aws_wrapper::EventLevel::warning: break;
+    }
+    return 30;
+}
+
 void close_engine() {
     interpreter_exits.store(true);
     nb::gil_scoped_release released;
@@ -36,6 +45,7 @@ NB_MODULE(_engine, module) {
     // A daemon thread that is cut off at exit keeps its objects: no defect, and no user's concern.
     nb::set_leak_warnings(std::getenv("AWS_WRAPPER_LEAK_WARNINGS") != nullptr);
     bind_errors(module);
+    bind_drivers(module);
     bind_settings(module);
     bind_topology(module);
     bind_session(module);
@@ -48,6 +58,18 @@ NB_MODULE(_engine, module) {
     module.def("close_engine", &close_engine,
                "release_resources() for good, at the end of the process.");
     module.attr("__version__") = AWS_WRAPPER_VERSION;
+    module.def("has_events", &aws_wrapper::has_events, "There is something for take_events().");
+    module.def(
+        "take_events",
+        [] {
+            nb::list taken;
+            for (const auto& event : aws_wrapper::take_events()) {
+                taken.append(nb::make_tuple(level_of(event.level), text_of(event.text)));
+            }
+            return taken;
+        },
+        nb::sig("def take_events() -> list[tuple[int, str]]"),
+        "What has happened since the last call: levels of the module logging, and texts.");
     module.def(
         "statistics",
         [] {
@@ -56,12 +78,17 @@ NB_MODULE(_engine, module) {
             for (const auto& cluster : statistics.clusters) {
                 nb::dict entry;
                 entry["dialect"] = cluster.dialect;
-                entry["writer"] = cluster.writer;
+                entry["writer"] = text_of(cluster.writer);
                 entry["hosts"] = cluster.hosts;
                 entry["connections"] = cluster.connections;
                 for (const auto& [name, value] : cluster.counters) {
                     entry[name.c_str()] = value;
                 }
+                nb::dict refusals;
+                for (const auto& [host, reason] : cluster.refusals) {
+                    refusals[text_of(host)] = text_of(reason);
+                }
+                entry["refusals"] = refusals;
                 clusters.append(entry);
             }
             nb::dict result;

@@ -16,7 +16,7 @@ void bind_errors(nb::module_& module) {
         try {
             std::rethrow_exception(error);
         } catch (const aws_wrapper::Error& engine) {
-            nb::object instance = nb::borrow(engine_error)(engine.what());
+            nb::object instance = nb::borrow(engine_error)(text_of(engine.what()));
             instance.attr("code") = static_cast<int>(engine.code());
             const auto state = engine.sqlstate().text();
             instance.attr("sqlstate") =

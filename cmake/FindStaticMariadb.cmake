@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# StaticMariadb::mariadb - libmariadb and OpenSSL as archives, for the reasons of libpq's
-# (docs/adr/0003, 0008). Debian: libmariadb-dev, which brings OpenSSL's and zlib's archives.
+# StaticMariadb::mariadb - libmariadb and OpenSSL as archives, so that the extension brings no libssl
+# into the process that other drivers could trip over (docs/adr/0008). Debian: libmariadb-dev, which brings OpenSSL's and zlib's archives.
 find_path(MARIADB_INCLUDE_DIR mysql.h PATH_SUFFIXES mariadb)
 find_library(MARIADB_ARCHIVE libmariadb.a)
 find_library(LIBSSL_ARCHIVE libssl.a)

@@ -28,6 +28,7 @@ MODEL_HEADERS = {
     "database_family",
     "endpoint",
     "error",
+    "event",
     "host",
     "instance_template",
     "parameters",

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <aws_wrapper/event.hpp>
+
 namespace aws_wrapper {
 
 /// Stops all monitors and the engine's thread; at most about half a second. Repeatable, from any
@@ -22,6 +24,8 @@ struct ClusterStatistics {
     std::string writer;  ///< id; empty if unknown
     std::size_t hosts{0};
     std::size_t connections{0};  ///< connections of this process that are watched
+    /// Why the monitors can't be on a host ("name:port"), as of their last attempt.
+    std::vector<std::pair<std::string, std::string>> refusals{};
     std::vector<std::pair<std::string, std::uint64_t>> counters{};
 };
 struct EngineStatistics {
@@ -31,5 +35,10 @@ struct EngineStatistics {
     std::vector<ClusterStatistics> clusters{};
 };
 EngineStatistics engine_statistics();
+
+/// What has happened since the last call, oldest first; at most 1,000 events are kept. Whoever owns
+/// the process's log takes them. has_events() costs one load. Any thread.
+bool has_events() noexcept;
+std::vector<Event> take_events();
 
 }  // namespace aws_wrapper

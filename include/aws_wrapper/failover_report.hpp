@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <aws_wrapper/clock.hpp>
@@ -23,9 +24,12 @@ struct FailoverReport {
     std::string from;     ///< id of the host that was left
     std::string to;       ///< id of the host that was reached; empty if none
     std::vector<Attempt> attempts{};
-    Duration found_target{};  ///< until the cluster had proved where to go, waits summed up
-    Duration connected{};     ///< opening and checking links, summed up
-    Duration adopted{};       ///< bringing the session's state over
+    /// Of a failover that failed: why the monitors could prove no host, for each ("name:port").
+    std::vector<std::pair<std::string, std::string>> refusals{};
+    std::string failed_because{};  ///< what was missing in the end; empty if a host was reached
+    Duration found_target{};       ///< until the cluster had proved where to go, waits summed up
+    Duration connected{};          ///< opening and checking links, summed up
+    Duration adopted{};            ///< bringing the session's state over
     Duration total{};
 };
 

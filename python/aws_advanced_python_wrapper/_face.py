@@ -154,8 +154,8 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
         else:
             raised = self._face_errors["FailoverFailedError"](
                 f"the connection to {report.from_host} was lost ({why}) and no "
-                f"suitable host was reached within failover_timeout_sec; tried: "
-                f"{report.tried()}. The connection is closed"
+                f"suitable host was reached within failover_timeout_sec: {report.failed_because}; "
+                f"tried: {report.tried()}. The connection is closed"
             )
         # mysql-connector's errors set it anew on each object.
         raised.sqlstate = type(raised).sqlstate

@@ -7,6 +7,7 @@ import atexit
 from typing import Any
 
 from . import _engine
+from ._logging import log_events
 
 # Runs before the interpreter begins to take threads away, and lets waiting threads go first.
 atexit.register(_engine.close_engine)
@@ -19,6 +20,7 @@ def release_resources() -> None:
     again, and the interpreter's exit does the same by itself. Takes at most about half a second.
     """
     _engine.release_resources()
+    log_events()
 
 
 def statistics() -> dict[str, Any]:
@@ -26,10 +28,14 @@ def statistics() -> dict[str, Any]:
 
     ``threads`` is the number of engine threads (0 or 1). ``counters`` tells what went wrong in this
     process without an error: ``threads_not_started``, ``calls_not_watched`` (connections whose
-    calls no monitor can end), ``deadlines_not_armed``, ``handler_errors``; all are 0 unless it is
-    at a limit of its threads, descriptors or memory, or exits. ``clusters`` has for each watched
-    cluster its dialect, its writer, the number of its hosts and of our connections to them, and
-    counters: links opened and refused, probes, surveys, calls aborted, moves of the writer, loop
-    errors.
+    calls no monitor can end), ``deadlines_not_armed``, ``handler_errors``, ``events_lost`` (more than
+    1,000 events that nobody logged); all are 0 unless it is at a limit of its threads, descriptors
+    or memory, or exits. ``clusters`` has for each watched cluster its dialect, its writer, the
+    number of its hosts and of our connections to them, ``refusals`` (for each host, as
+    ``name:port``, that the monitors could not ask when they last tried: why), and counters: links
+    opened and refused, probes, surveys, calls aborted, moves of the writer, loop errors.
+
+    Logs what has happened in the engine since it was last logged.
     """
+    log_events()
     return _engine.statistics()

@@ -6,10 +6,21 @@ from __future__ import annotations
 import logging
 import sys
 
+from . import _engine
+
+logger = logging.getLogger("aws_advanced_python_wrapper")
+
 _FORMAT = (
     "%(asctime)s.%(msecs)03d %(name)-12s:%(funcName)s [%(levelname)-8s] - %(threadName)s - "
     "%(message)s"
 )
+
+
+def log_events() -> None:
+    """Log what has happened in the engine since the last call."""
+    if _engine.has_events():
+        for level, text in _engine.take_events():
+            logger.log(level, "%s", text)
 
 
 def set_logger(

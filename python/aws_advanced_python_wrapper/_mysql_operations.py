@@ -202,7 +202,9 @@ class Opening(MySqlPerformer):
     def __init__(self, conninfo: str, kwargs: dict[str, Any]) -> None:
         self.settings, self.parameters = parse_arguments(conninfo, kwargs)
         try:
-            self.session = _engine.Session(self.settings, str(self.parameters.get("host") or ""))
+            self.session = _engine.Session(
+                self.settings, str(self.parameters.get("host") or ""), _engine.mysql_driver()
+            )
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
 

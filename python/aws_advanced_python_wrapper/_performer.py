@@ -7,6 +7,7 @@ import logging
 from typing import Any, NoReturn
 
 from . import _engine
+from ._logging import log_events
 from ._steps import EngineWait, Steps
 from .errors import FailoverReport
 
@@ -60,6 +61,8 @@ class Performer:
         except BaseException:
             self.drop()
             raise
+        finally:
+            log_events()
 
     def drop(self) -> None:
         """Close the candidate, if there is one."""
@@ -85,7 +88,8 @@ def raise_not_opened(
     """Say that a failover at the opening of a connection found no host."""
     report = FailoverReport.from_engine(session.report)
     failed = face_errors["FailoverFailedError"](
-        f"no suitable host was reached ({report.trigger}); tried: {report.tried()}"
+        f"no suitable host was reached ({report.trigger}): {report.failed_because}; tried: "
+        f"{report.tried()}"
     )
     failed.failover_report = report
     raise failed from cause

@@ -21,6 +21,7 @@ import psycopg
 from psycopg import generators, pq
 from psycopg.conninfo import make_conninfo
 
+from . import _engine
 from ._steps import READ, WRITE, Computation, NameLookup, SocketWait, Steps
 
 _SERVER_TEXT_ENCODING = "utf-8"
@@ -84,12 +85,10 @@ def _unlocked_poll() -> Callable[[Any], int] | None:
     login, in which no other thread and no event loop runs. None if psycopg calls libpq by ctypes
     itself.
     """
-    module = sys.modules[pq.PGconn.__module__].__file__
-    try:
-        # A name is looked up in what the module is linked with.
-        poll = ctypes.CDLL(module).PQconnectPoll
-    except OSError:
+    if pq.__impl__ == "python":
         return None
+    # A name is looked up in what the module is linked with.
+    poll = ctypes.CDLL(library()).PQconnectPoll
     poll.argtypes, poll.restype = [ctypes.c_void_p], ctypes.c_int
     return poll
 
@@ -123,7 +122,22 @@ def cut_off(pgconn: pq.abc.PGconn) -> None:
             pgconn.consume_input()
 
 
-def facts(pgconn: pq.abc.PGconn, parameters: dict[str, Any]) -> dict[str, Any]:
+@functools.cache
+def library() -> str:
+    """The shared library by which psycopg's libpq can be found: the monitors speak by it, too."""
+    if pq.__impl__ == "python":
+        from psycopg.pq import _pq_ctypes
+
+        return str(_pq_ctypes.pq._name)  # type: ignore[attr-defined]
+    return str(sys.modules[pq.PGconn.__module__].__file__)
+
+
+def monitor_driver() -> _engine.MonitorDriver:
+    """What the monitors of PostgreSQL open their links by."""
+    return _engine.pg_driver(library())
+
+
+def facts(pgconn: pq.abc.PGconn) -> dict[str, Any]:
     """What the engine wants to know of a link that is open; asks no server."""
     reported = pgconn.parameter_status(b"in_hot_standby")
     return {
@@ -133,20 +147,21 @@ def facts(pgconn: pq.abc.PGconn, parameters: dict[str, Any]) -> dict[str, Any]:
         "descriptor": pgconn.socket,
         # Reported by PostgreSQL 14 and newer.
         "in_recovery": None if reported is None else reported == b"on",
-        "options": _options(pgconn, parameters),
+        "options": _options(pgconn),
     }
 
 
-def _options(pgconn: pq.abc.PGconn, parameters: dict[str, Any]) -> dict[str, str]:
-    options: dict[str, str] = {}
-    if "service" in parameters or "PGSERVICE" in os.environ:
-        for option in pgconn.info:
-            if option.val is not None:
-                options[option.keyword.decode()] = option.val.decode()
-    options.update({name: str(value) for name, value in parameters.items() if value is not None})
+def _options(pgconn: Any) -> dict[str, str]:
+    # All that this link was opened with, whatever it came from, so that nothing that restricts it
+    # is missing elsewhere.
+    options = _engine.libpq_options(library(), pgconn.pgconn_ptr or 0)
     options["user"] = pgconn.user.decode()
     options["password"] = pgconn.password.decode()
     options["dbname"] = pgconn.db.decode()
+    if options["password"]:
+        # Keys belong to one password of one user on one server.
+        options.pop("scram_client_key", None)
+        options.pop("scram_server_key", None)
     return options
 
 

@@ -18,7 +18,7 @@ from ._connection import AwsWrapperConnection
 from ._performer import Performer, part_arguments, raise_not_opened, watch_link
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import LoginKeys
-from ._psycopg_link import ask, facts, open_pgconn
+from ._psycopg_link import ask, facts, monitor_driver, open_pgconn
 from ._steps import DriverCall, LinkTimeout, Steps
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Opening(PsycopgPerformer):
             self._settings = _engine.parse_settings(text)
             self._parameters = {**self._settings.driver_parameters, **odd}
             host = str(self._parameters.get("host", ""))
-            self.session = _engine.Session(self._settings, host)
+            self.session = _engine.Session(self._settings, host, monitor_driver())
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
         self._connection: Any = None
@@ -144,7 +144,7 @@ class Opening(PsycopgPerformer):
             login = "authentication failed" in str(error)
             operation.open_failed(error.sqlstate, 0, str(error), login)
         else:
-            operation.opened(**facts(self.candidate, self._parameters))
+            operation.opened(**facts(self.candidate))
 
     def _ask(
         self, operation: _engine.Operation, statements: list[str], timeout: float
@@ -202,7 +202,7 @@ class Recovery(PsycopgPerformer):
         except psycopg.OperationalError as error:
             operation.open_failed(error.sqlstate, 0, str(error), False)
         else:
-            operation.opened(**facts(self._pgconn, self._parameters))
+            operation.opened(**facts(self._pgconn))
 
     def _log_in(self, parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
         keys = self._keys.known()

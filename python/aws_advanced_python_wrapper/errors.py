@@ -71,6 +71,11 @@ class FailoverReport:
     to_host: str | None
     """Id of the host that was reached, or None."""
     attempts: tuple[FailoverAttempt, ...]
+    refusals: tuple[tuple[str, str], ...]
+    """Of a failover that failed: for each host (``name:port``) that the monitors could not ask,
+    why."""
+    failed_because: str | None
+    """What was missing in the end, or None if a host was reached."""
     topology_ms: float
     """Waiting until the cluster had proved where to go."""
     connect_ms: float
@@ -80,14 +85,17 @@ class FailoverReport:
     total_ms: float
 
     def tried(self) -> str:
-        """The attempts as text."""
-        return "; ".join(f"{one.host}: {one.result}" for one in self.attempts) or "none"
+        """The attempts, and what the monitors met, as text."""
+        told = [f"{one.host}: {one.result}" for one in self.attempts]
+        told += [f"{host}, by its monitor: {reason}" for host, reason in self.refusals]
+        return "; ".join(told) or "no host, since none proved itself"
 
     @classmethod
     def from_engine(cls, report: dict[str, Any]) -> FailoverReport:
         """Make one of the engine's own form."""
         attempts = tuple(FailoverAttempt(**attempt) for attempt in report["attempts"])
-        return cls(**{**report, "attempts": attempts})
+        refusals = tuple(report["refusals"])
+        return cls(**{**report, "attempts": attempts, "refusals": refusals})
 
 
 class AwsWrapperError(Error):

@@ -15,7 +15,8 @@ namespace aws_wrapper {
 
 using Timer = asio::basic_waitable_timer<Clock>;
 
-/// Waits until the descriptor is ready; false if `deadline` came first (or the wait failed).
+/// Waits until the descriptor is ready; false if `deadline` has passed (or the wait failed), which
+/// holds for a peer that never stops sending, too.
 inline asio::awaitable<bool> wait_ready(asio::posix::stream_descriptor& descriptor,
                                         asio::posix::descriptor_base::wait_type what,
                                         TimePoint deadline) {
@@ -27,7 +28,7 @@ inline asio::awaitable<bool> wait_ready(asio::posix::stream_descriptor& descript
     const auto first = co_await (
         descriptor.async_wait(what, asio::redirect_error(asio::use_awaitable, ready_error)) ||
         timer.async_wait(asio::redirect_error(asio::use_awaitable, timer_error)));
-    co_return first.index() == 0 && !ready_error;
+    co_return first.index() == 0 && !ready_error && Clock::now() < deadline;
 }
 
 }  // namespace aws_wrapper

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,12 +21,16 @@ namespace aws_wrapper {
 /// Connection options by the driver's own names (user, password, sslmode, ...).
 using DriverOptions = std::vector<std::pair<std::string, std::string>>;
 
+/// Hears what a server says unasked (NOTICE, WARNING). Called on the engine's thread; never throws.
+using OnNotice = std::function<void(const char* text)>;
+
 /// Where a monitoring link goes.
 struct LinkTarget {
     std::string name;     ///< host name; TLS checks the certificate against it
     std::string address;  ///< numeric address if already known, else empty
     std::uint16_t port{0};
     DriverOptions options;  ///< without host, hostaddr and port
+    OnNotice on_notice{};   ///< without one, notices are thrown away
 };
 
 /// One open connection of a monitor. Used by one coroutine at a time, on the engine's thread;
@@ -35,12 +40,14 @@ public:
     virtual ~Link() = default;
 
     /// Runs the statements in order, in one round trip; gives a result for each. After a Failure
-    /// of code `network` or `timed_out` the link is of no more use.
+    /// of code `network`, `timed_out` or `unsupported` (see AnswerLimit) the link is of no more
+    /// use. `deadline` holds also while the server keeps sending.
     virtual asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
         Statements statements,
         TimePoint deadline) = 0;
 
-    /// Completes when the server closes the idle link. Not while a query runs.
+    /// Completes when the server closes the idle link or says something unasked, after which the
+    /// link is of no more use. Not while a query runs.
     virtual asio::awaitable<void> closed() = 0;
 
     /// The numeric address of the server.
@@ -52,7 +59,9 @@ class Driver {
 public:
     virtual ~Driver() = default;
 
-    /// Opens a link before `deadline`, or tells why not (`timed_out`, `login`, `network`, ...).
+    /// Opens a link before `deadline`, or tells why not (`timed_out`, `login`, `network`, ...;
+    /// `unsupported`: an option can't be honoured, and nothing was sent). Each option holds as it
+    /// does for the application's own link, or more strictly.
     virtual asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
         LinkTarget target,
         TimePoint deadline) = 0;

@@ -3,11 +3,19 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
 #include <asio/post.hpp>
 
+#include "monitor/event_ring.hpp"
 #include "monitor/host_runner.hpp"
 
 namespace aws_wrapper {
+
+namespace {
+
+constexpr std::size_t kMostReasons = 8;  // of one host
+
+}  // namespace
 
 std::vector<std::pair<std::string, std::uint64_t>> MonitorCounters::read() const {
     return {{"links_opened", links_opened},
@@ -243,6 +251,42 @@ void ClusterMonitor::on_unreachable(const std::string& host_id, TimePoint asked_
 void ClusterMonitor::on_suspicion(const std::string& host_id, bool suspected) {
     tell_core(
         [&](TopologyCore& core, TimePoint now) { core.on_suspicion(host_id, suspected, now); });
+}
+
+// The last reason is at the end. Each one is told once, until the host answers again.
+void ClusterMonitor::on_refusal(const Host& host, const std::string& reason) {
+    const auto name = host_and_port(host);
+    {
+        const std::lock_guard guard{mutex_};
+        auto& reasons = refusals_[name];
+        const auto known = std::ranges::find(reasons, reason);
+        if (known != reasons.end()) {
+            std::rotate(known, known + 1, reasons.end());
+            return;
+        }
+        if (reasons.size() == kMostReasons) {
+            reasons.erase(reasons.begin());
+        }
+        reasons.push_back(reason);
+    }
+    events().add(EventLevel::warning,
+                 fmt::format("the monitor of {} was refused: {}", name, reason));
+}
+
+void ClusterMonitor::on_answer(const Host& host) {
+    const std::lock_guard guard{mutex_};
+    if (!refusals_.empty()) {
+        refusals_.erase(host_and_port(host));
+    }
+}
+
+std::vector<std::pair<std::string, std::string>> ClusterMonitor::refusals() const {
+    const std::lock_guard guard{mutex_};
+    std::vector<std::pair<std::string, std::string>> result;
+    for (const auto& [host, reasons] : refusals_) {
+        result.emplace_back(host, reasons.back());
+    }
+    return result;
 }
 
 std::size_t ClusterMonitor::connections() const {

@@ -89,6 +89,10 @@ public:
 
     /// What is known of hosts' numeric addresses.
     void learn_address(const std::string& host_id, const std::string& address);
+
+    /// Why hosts ("name:port") could not be asked when that was last tried; without those that
+    /// answer. Any thread.
+    std::vector<std::pair<std::string, std::string>> refusals() const;
     std::string address_of(const std::string& host_id) const;
     std::string host_at(const std::string& address, std::uint16_t port) const;
 
@@ -115,6 +119,8 @@ private:
     void on_survey(const std::string& host_id, const Survey& survey, TimePoint asked_at);
     void on_unreachable(const std::string& host_id, TimePoint asked_at);
     void on_suspicion(const std::string& host_id, bool suspected);
+    void on_refusal(const Host& host, const std::string& reason);
+    void on_answer(const Host& host);
     bool still_used(TimePoint now);
 
     asio::io_context& context_;
@@ -132,6 +138,7 @@ private:
     DriverOptions options_;
     std::map<std::string, std::shared_ptr<HostWatch>> watches_;
     std::map<std::string, std::string> addresses_;
+    std::map<std::string, std::vector<std::string>> refusals_;  // by host, each reason once
 };
 
 }  // namespace aws_wrapper

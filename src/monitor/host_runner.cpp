@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <exception>
 
+#include <fmt/format.h>
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/system_error.hpp>
+
+#include "monitor/event_ring.hpp"
 
 namespace aws_wrapper {
 
@@ -180,12 +183,18 @@ asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline
     target.address = cluster_.address_of(host_.id);
     target.port = host_.port;
     target.options = cluster_.options();
+    target.on_notice = [name = host_and_port(host_)](const char* text) {
+        events().add(EventLevel::debug, fmt::format("{} told its monitor: {}", name, text));
+    };
     deadline = std::min<TimePoint>(deadline, Clock::now() + cluster_.params_.connect_timeout);
     auto opened = co_await cluster_.driver_->connect(std::move(target), deadline);
     if (!opened) {
         cluster_.counters_.links_refused.fetch_add(1, std::memory_order_relaxed);
         // The name may lead elsewhere by now; the next attempt asks for it again.
         cluster_.learn_address(host_.id, {});
+        if (!stopped_) {
+            cluster_.on_refusal(host_, opened.error().message);
+        }
         co_return std::move(opened.error());
     }
     cluster_.counters_.links_opened.fetch_add(1, std::memory_order_relaxed);
@@ -259,9 +268,12 @@ asio::awaitable<void> HostRunner::ask(Next next) {
     if (stopped_) {
         co_return;  // what looks like a failure is the end of this monitor
     }
-    // A server that refuses the user or the question is alive, even if it can't be asked.
-    const bool alive = !failure || failure->code == Errc::server || failure->code == Errc::login;
-    if (!alive) {
+    // A server that refuses the user or the question is alive, even if it can't be asked; and what
+    // our own side can't do says nothing about the host.
+    const bool ours = failure && failure->code == Errc::unsupported;
+    const bool alive =
+        !failure || ours || failure->code == Errc::server || failure->code == Errc::login;
+    if (!alive || ours) {
         link_.reset();
     }
     probe.end = alive                              ? Probe::End::answered
@@ -274,10 +286,13 @@ asio::awaitable<void> HostRunner::ask(Next next) {
     if (!failure) {
         const auto read = read_survey(cluster_.dialect(), results, cluster_.params_.instances);
         if (read) {
+            cluster_.on_answer(host_);
             cluster_.on_survey(host_.id, *read, probe.started);
             co_return;
         }
+        failure = read.error();
     }
+    cluster_.on_refusal(host_, failure->message);
     counters.surveys_failed.fetch_add(1, std::memory_order_relaxed);
     cluster_.on_unreachable(host_.id, probe.started);
 }

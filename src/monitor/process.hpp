@@ -22,6 +22,7 @@ struct ProcessCounters {
     std::atomic<std::uint64_t> calls_not_watched{0};    ///< connections whose calls nobody can end
     std::atomic<std::uint64_t> deadlines_not_armed{0};  ///< SocketDeadlines that could not be made
     std::atomic<std::uint64_t> handler_errors{0};  ///< exceptions that reached the engine's loop
+    std::atomic<std::uint64_t> events_lost{0};     ///< thrown away before anybody took them
 };
 inline ProcessCounters process_counters;
 
@@ -29,7 +30,8 @@ inline ProcessCounters process_counters;
 inline void reset_process_counters() noexcept {
     for (auto* counter :
          {&process_counters.threads_not_started, &process_counters.calls_not_watched,
-          &process_counters.deadlines_not_armed, &process_counters.handler_errors}) {
+          &process_counters.deadlines_not_armed, &process_counters.handler_errors,
+          &process_counters.events_lost}) {
         counter->store(0, std::memory_order_relaxed);
     }
 }

@@ -6,14 +6,17 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <system_error>
 #include <thread>
 
+#include <fmt/format.h>
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
 
 #include <aws_wrapper/error.hpp>
 
 #include "driver/inherited_socket.hpp"
+#include "monitor/event_ring.hpp"
 #include "monitor/process.hpp"
 
 namespace aws_wrapper {
@@ -128,7 +131,16 @@ private:
         ended_ = false;
         // Signals belong to the application's threads.
         const AllSignalsBlocked blocked;
-        thread_ = std::thread{[this] { run(); }};
+        try {
+            thread_ = std::thread{[this] { run(); }};
+        } catch (const std::system_error& error) {
+            guard_.reset();
+            count(process_counters.threads_not_started);
+            throw Error{Errc::unsupported,
+                        fmt::format("no thread could be started for the monitors: {}; no "
+                                    "connection of this process can fail over until one can be",
+                                    error.code().message())};
+        }
     }
 
     // Somebody waits, and counts on a deadline.
@@ -137,8 +149,7 @@ private:
             try {
                 start();
                 return;
-            } catch (const std::exception&) {
-                count(process_counters.threads_not_started);
+            } catch (const Error&) {  // NOLINT(bugprone-empty-catch): start() has counted it
             }
         }
         runtime_->expire_armed();
@@ -190,9 +201,8 @@ private:
         if (self.paused_) {
             try {
                 self.start();
-            } catch (const std::exception&) {
+            } catch (const Error&) {  // NOLINT(bugprone-empty-catch): start() has counted it
                 // The process is at its limit of threads: the next need starts it.
-                count(process_counters.threads_not_started);
             }
         }
         self.mutex_.unlock();
@@ -203,6 +213,7 @@ private:
         detail::fork_generation.fetch_add(1, std::memory_order_relaxed);
         InheritedSocket::close_all();
         reset_process_counters();
+        renew_events();
         // What belonged to the parent is abandoned, not destroyed: see process.hpp.
         self.runtime_ = nullptr;
         static_cast<void>(self.guard_.release());  // NOLINT(bugprone-unused-return-value)

@@ -123,6 +123,11 @@ TopologyPtr ClusterSeeker::topology() const {
     return remembered;
 }
 
+std::vector<std::pair<std::string, std::string>> ClusterSeeker::refusals() const {
+    const bool alive = cluster_ && generation_ == fork_generation();
+    return alive ? cluster_->refusals() : std::vector<std::pair<std::string, std::string>>{};
+}
+
 TopologyPtr ClusterSeeker::wait_topology(std::uint64_t newer_than, TimePoint until) {
     const auto& alive = cluster();
     return alive->topology().wait_newer(newer_than, until);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <aws_wrapper/engine.hpp>
 
+#include "monitor/event_ring.hpp"
 #include "monitor/process.hpp"
 #include "monitor/runtime.hpp"
 
@@ -18,6 +19,7 @@ EngineStatistics engine_statistics() {
         {"calls_not_watched", process_counters.calls_not_watched},
         {"deadlines_not_armed", process_counters.deadlines_not_armed},
         {"handler_errors", process_counters.handler_errors},
+        {"events_lost", process_counters.events_lost},
     };
     for (const auto& cluster : Runtime::watched_clusters()) {
         auto& entry = statistics.clusters.emplace_back();
@@ -27,8 +29,13 @@ EngineStatistics engine_statistics() {
         entry.hosts = topology->hosts.size();
         entry.connections = cluster->connections();
         entry.counters = cluster->counters().read();
+        entry.refusals = cluster->refusals();
     }
     return statistics;
 }
+
+bool has_events() noexcept { return !events().empty(); }
+
+std::vector<Event> take_events() { return events().take(); }
 
 }  // namespace aws_wrapper

@@ -51,6 +51,8 @@ public:
     /// See TopologyCore::demand_proof(); a newer topology answers it.
     virtual void demand_proof(TimePoint since, TimePoint until) = 0;
     virtual std::string address_of(const Host& host) = 0;
+    /// Why the monitors could not ask hosts ("name:port"), as of their last attempts.
+    virtual std::vector<std::pair<std::string, std::string>> refusals() const = 0;
     virtual FailureKind classify(const CallFailure& failure) const = 0;
     /// Opens a candidate by the inner part of the chain, without the plugins outside of it.
     virtual Task<OpenResult> open_directly(Face& face, OpenRequest request) = 0;

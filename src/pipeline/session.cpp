@@ -91,6 +91,10 @@ public:
         return seeker_.cluster()->address_of(host.id);
     }
 
+    std::vector<std::pair<std::string, std::string>> refusals() const override {
+        return seeker_.refusals();
+    }
+
     FailureKind classify(const CallFailure& failure) const override {
         return aws_wrapper::classify(seeker_.dialect(), failure.diagnostics(), failure.link_broken);
     }

@@ -2,6 +2,7 @@
 #include <aws_wrapper/drivers.hpp>
 
 #include "driver_contract.hpp"
+#include "flooding_peer.hpp"
 #include "silent_peer.hpp"
 #include "throwaway_postgres.hpp"
 
@@ -28,12 +29,12 @@ LinkTarget on_port(std::uint16_t port) {
     LinkTarget target;
     target.name = "127.0.0.1";
     target.port = port;
-    target.options = {{"user", "postgres"}, {"dbname", "postgres"}, {"unknown_option", "x"}};
+    target.options = {{"user", "postgres"}, {"dbname", "postgres"}};
     return target;
 }
 
 struct PgServer {
-    static std::shared_ptr<Driver> driver() { return pg_driver(); }
+    static std::shared_ptr<Driver> driver() { return pg_driver("libpq.so.5"); }
     static LinkTarget target() { return on_port(postgres->port()); }
     static LinkTarget refusing() {
         static const SilentPeer bound_only{false};
@@ -93,9 +94,89 @@ TEST_F(PgDriverTest, ALinkThatIsTerminatedDuringAStatementIsANetworkError) {
 TEST_F(PgDriverTest, ALongStatementAndALongAnswerPass) {
     const auto link = this->link();
     const std::string text(4'000'000, 'x');
-    const auto results = query(*link, "SELECT '" + text + "'");
-    ASSERT_TRUE(results) << results.error().message;
-    EXPECT_EQ(results->at(0).rows.at(0).at(0), text);
+    const auto length = query(*link, "SELECT length('" + text + "')");
+    ASSERT_TRUE(length) << length.error().message;
+    EXPECT_EQ(length->at(0).rows.at(0).at(0), "4000000");
+    const auto half = query(*link, "SELECT repeat('x', 500000)");
+    ASSERT_TRUE(half) << half.error().message;
+    EXPECT_EQ(half->at(0).rows.at(0).at(0)->size(), 500'000U);
+}
+
+TEST_F(PgDriverTest, AnAnswerWithoutEndIsNotTaken) {
+    for (const char* statement : {"SELECT repeat('x', 2000000)", "SELECT generate_series(1, 20000)",
+                                  "SELECT repeat('x', 100) FROM generate_series(1, 100000000)"}) {
+        const auto link = this->link();
+        const auto results = query(*link, statement);
+        ASSERT_FALSE(results) << statement;
+        EXPECT_EQ(results.error().code, Errc::unsupported);
+        EXPECT_NE(results.error().message.find("1048576 bytes or 10000 rows"), std::string::npos);
+    }
+}
+
+TEST_F(PgDriverTest, AnAnswerOfAnotherKindEndsTheLink) {
+    for (const char* statement :
+         {"COPY (SELECT 1) TO STDOUT", "CREATE TEMP TABLE t (i int); COPY t FROM STDIN"}) {
+        const auto link = this->link();
+        const auto results = query(*link, statement);
+        ASSERT_FALSE(results) << statement;
+        EXPECT_EQ(results.error().code, Errc::network) << results.error().message;
+    }
+}
+
+TEST_F(PgDriverTest, ARestingLinkEndsWithWhatNobodyAskedFor) {
+    const auto resting = this->link();
+    ASSERT_TRUE(query(*resting, "LISTEN unasked"));
+    const auto other = this->link();
+    ASSERT_TRUE(query(*other, "NOTIFY unasked"));
+    bool ended = false;
+    asio::co_spawn(context_, resting->closed(), [&](const std::exception_ptr&) { ended = true; });
+    context_.restart();
+    context_.run();
+    EXPECT_TRUE(ended);
+}
+
+TEST_F(PgDriverTest, NoticesAreHeardAndNotPrinted) {
+    auto target = PgServer::target();
+    std::vector<std::string> heard;
+    target.on_notice = [&](const char* text) { heard.emplace_back(text); };
+    ::testing::internal::CaptureStderr();
+    const auto opened = connect(target);
+    ASSERT_TRUE(opened) << opened.error().message;
+    EXPECT_TRUE(query(**opened, "DO $$ BEGIN RAISE WARNING 'of the test'; END $$"));
+    EXPECT_TRUE(query(*this->link(), "DO $$ BEGIN RAISE WARNING 'to nobody'; END $$"));
+    EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+    ASSERT_EQ(heard.size(), 1U);
+    EXPECT_NE(heard.front().find("WARNING:  of the test"), std::string::npos);
+}
+
+TEST_F(PgDriverTest, AServerThatNeverStopsSendingIsLeft) {
+    // AuthenticationOk; NoticeResponse, of 4 + 4 + 1 bytes behind its kind.
+    const FloodingPeer peer{std::string{"R\0\0\0\x08\0\0\0\0", 9},
+                            std::string{"N\0\0\0\x09Mno\0\0", 10}};
+    auto target = on_port(peer.port());
+    target.options.emplace_back("sslmode", "disable");
+    target.options.emplace_back("gssencmode", "disable");
+    const auto opened = connect(target);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::unsupported) << opened.error().message;
+}
+
+TEST_F(PgDriverTest, AnOptionThatThisLibpqLacksIsNamedBeforeAnythingIsSent) {
+    const SilentPeer peer{true};
+    auto target = on_port(peer.port());
+    target.options.emplace_back("require_nothing", "secret");
+    const auto opened = connect(target);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::unsupported);
+    EXPECT_EQ(opened.error().message, "libpq has no connection option \"require_nothing\"");
+    pollfd asked{peer.descriptor(), POLLIN, 0};
+    EXPECT_EQ(::poll(&asked, 1, 0), 0);
+}
+
+TEST(PgDriver, ALibraryWithoutLibpqIsNamed) {
+    EXPECT_THROW(pg_driver("libm.so.6"), Error);
+    EXPECT_THROW(pg_driver("no-such-library.so"), Error);
+    EXPECT_EQ(pg_driver("libpq.so.5"), pg_driver("libpq.so.5"));
 }
 
 TEST_F(PgDriverTest, NamesAreLookedUpAndLinksTellTheNumericAddress) {

@@ -40,7 +40,7 @@ def test_settings_dialect_of_the_other_family_is_refused_with_the_possible_ones(
 
 def test_session_of_mysql_asks_in_statements_and_takes_errors_by_number() -> None:
     settings = _engine.parse_settings({}, family="mysql")
-    session = _engine.Session(settings, "127.0.0.1")
+    session = _engine.Session(settings, "127.0.0.1", _engine.mysql_driver())
     operation = session.open()
     operation.opened("127.0.0.1", "127.0.0.1", 3306, -1, None, {"user": "u"})
     kind, statements, timeout = operation.request

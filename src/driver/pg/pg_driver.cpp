@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <aws_wrapper/drivers.hpp>
 
-#include <libpq-fe.h>
-
 #include <algorithm>
+#include <map>
+#include <mutex>
 #include <optional>
-#include <set>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "driver/answer_limit.hpp"
 #include "driver/asio_wait.hpp"
 #include "driver/driver.hpp"
+#include "driver/pg/libpq.hpp"
 #include "driver/resolve.hpp"
 #include "driver/socket_watch.hpp"
 
@@ -21,16 +22,6 @@ namespace {
 
 using asio::posix::descriptor_base;
 
-struct PgConnFinish {
-    void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
-};
-using PgConnPtr = std::unique_ptr<PGconn, PgConnFinish>;
-
-struct PgResultClear {
-    void operator()(PGresult* result) const noexcept { PQclear(result); }
-};
-using PgResultPtr = std::unique_ptr<PGresult, PgResultClear>;
-
 std::string trimmed(const char* text) {
     std::string result{text == nullptr ? "" : text};
     while (!result.empty() && result.back() == '\n') {
@@ -39,32 +30,103 @@ std::string trimmed(const char* text) {
     return result;
 }
 
-ResultSet rows_of(const PGresult* result) {
-    ResultSet set;
-    const int columns = PQnfields(result);
-    for (int column = 0; column < columns; ++column) {
-        set.columns.emplace_back(PQfname(result, column));
-    }
-    for (int row = 0; row < PQntuples(result); ++row) {
-        auto& values = set.rows.emplace_back();
-        for (int column = 0; column < columns; ++column) {
-            if (PQgetisnull(result, row, column) != 0) {
-                values.emplace_back(std::nullopt);
-            } else {
-                values.emplace_back(PQgetvalue(result, row, column));
-            }
+// A PGconn, the library that made it, and what hears its notices.
+class PgConnection {
+public:
+    PgConnection(const Libpq& libpq, PGconn* connection, OnNotice on_notice)
+        : libpq_{libpq}, connection_{connection}, on_notice_{std::move(on_notice)} {
+        if (connection_ != nullptr) {
+            // Otherwise libpq prints them to stderr.
+            libpq_.set_notice_receiver(connection_, &PgConnection::notice, this);
         }
     }
-    return set;
-}
+    ~PgConnection() {
+        if (connection_ != nullptr) {
+            libpq_.finish(connection_);
+        }
+    }
+    PgConnection(const PgConnection&) = delete;
+    PgConnection& operator=(const PgConnection&) = delete;
+
+    const Libpq& libpq() const noexcept { return libpq_; }
+    PGconn* get() const noexcept { return connection_; }
+    bool bad() const noexcept {
+        return connection_ == nullptr || libpq_.status(connection_) == CONNECTION_BAD;
+    }
+    int socket() const noexcept { return libpq_.socket(connection_); }
+    std::string error() const {
+        return connection_ == nullptr ? "out of memory"
+                                      : trimmed(libpq_.error_message(connection_));
+    }
+
+private:
+    static void notice(void* self, const PGresult* result) noexcept {
+        const auto& connection = *static_cast<PgConnection*>(self);
+        if (connection.on_notice_) {
+            connection.on_notice_(connection.libpq_.result_error_message(result));
+        }
+    }
+
+    const Libpq& libpq_;
+    PGconn* const connection_;
+    const OnNotice on_notice_;
+};
+using PgConnectionPtr = std::unique_ptr<PgConnection>;
+
+class PgResult {
+public:
+    PgResult(const Libpq& libpq, PGresult* result) : libpq_{libpq}, result_{result} {}
+    ~PgResult() { libpq_.clear(result_); }
+    PgResult(const PgResult&) = delete;
+    PgResult& operator=(const PgResult&) = delete;
+
+    explicit operator bool() const noexcept { return result_ != nullptr; }
+    int row_count() const noexcept { return libpq_.ntuples(result_); }
+    bool succeeded() const noexcept {
+        const auto status = libpq_.result_status(result_);
+        return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+    }
+    // A state of the protocol that none of our questions leads to (COPY).
+    bool unasked() const noexcept {
+        const auto status = libpq_.result_status(result_);
+        return status != PGRES_FATAL_ERROR && status != PGRES_EMPTY_QUERY && !succeeded();
+    }
+    Failure refusal() const {
+        const char* state = libpq_.result_error_field(result_, PG_DIAG_SQLSTATE);
+        return Failure{Errc::server, SqlState{state == nullptr ? "" : state},
+                       trimmed(libpq_.result_error_message(result_))};
+    }
+    ResultSet rows() const {
+        ResultSet set;
+        const int columns = libpq_.nfields(result_);
+        for (int column = 0; column < columns; ++column) {
+            set.columns.emplace_back(libpq_.fname(result_, column));
+        }
+        for (int row = 0; row < row_count(); ++row) {
+            auto& values = set.rows.emplace_back();
+            for (int column = 0; column < columns; ++column) {
+                if (libpq_.get_is_null(result_, row, column) != 0) {
+                    values.emplace_back(std::nullopt);
+                } else {
+                    values.emplace_back(libpq_.get_value(result_, row, column));
+                }
+            }
+        }
+        return set;
+    }
+
+private:
+    const Libpq& libpq_;
+    PGresult* const result_;
+};
 
 class PgLink final : public Link {
 public:
-    PgLink(PgConnPtr connection, const asio::any_io_executor& executor)
-        : connection_{std::move(connection)}, watch_{executor} {
-        const char* address = PQhostaddr(connection_.get());
+    PgLink(PgConnectionPtr connection, const asio::any_io_executor& executor)
+        : connection_{std::move(connection)}, libpq_{connection_->libpq()}, watch_{executor} {
+        const char* address = libpq_.hostaddr(connection_->get());
         address_ = address == nullptr ? "" : address;
-        PQsetnonblocking(connection_.get(), 1);
+        libpq_.set_nonblocking(connection_->get(), 1);
     }
     ~PgLink() override { watch_.detach(); }
 
@@ -73,7 +135,8 @@ public:
     asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
         Statements statements,
         TimePoint deadline) override {
-        if (PQsendQuery(connection_.get(), as_one_text(statements).c_str()) == 0) {
+        AnswerLimit limit{connection_->socket()};
+        if (libpq_.send_query(connection_->get(), as_one_text(statements).c_str()) == 0) {
             co_return tl::unexpected{broken()};
         }
         if (auto failure = co_await flush(deadline)) {
@@ -82,28 +145,37 @@ public:
         std::vector<ResultSet> sets;
         std::optional<Failure> refused;
         for (;;) {
-            while (PQisBusy(connection_.get()) != 0) {
-                const bool ready = co_await wait_ready(watch_.on(PQsocket(connection_.get())),
+            while (libpq_.is_busy(connection_->get()) != 0) {
+                const bool ready = co_await wait_ready(watch_.on(connection_->socket()),
                                                        descriptor_base::wait_read, deadline);
                 if (!ready) {
                     co_return tl::unexpected{timed_out("the query of a monitor")};
                 }
-                if (PQconsumeInput(connection_.get()) == 0) {
+                if (libpq_.consume_input(connection_->get()) == 0) {
                     co_return tl::unexpected{broken()};
                 }
+                if (limit.exceeded()) {
+                    co_return tl::unexpected{AnswerLimit::failure()};
+                }
             }
-            const PgResultPtr result{PQgetResult(connection_.get())};
+            const PgResult result{libpq_, libpq_.get_result(connection_->get())};
             if (!result) {
                 break;
             }
-            const auto status = PQresultStatus(result.get());
-            if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
-                sets.push_back(rows_of(result.get()));
+            if (result.unasked()) {
+                co_return tl::unexpected{
+                    Failure{Errc::network, {}, "the server's answer is of a kind not asked for"}};
+            }
+            if (!limit.takes_rows(result.row_count())) {
+                co_return tl::unexpected{AnswerLimit::failure()};
+            }
+            if (result.succeeded()) {
+                sets.push_back(result.rows());
             } else if (!refused) {
-                refused = refusal(result.get());
+                refused = result.refusal();
             }
         }
-        if (PQstatus(connection_.get()) == CONNECTION_BAD) {
+        if (connection_->bad()) {
             co_return tl::unexpected{broken()};
         }
         if (refused) {
@@ -112,43 +184,29 @@ public:
         co_return sets;
     }
 
+    // Whatever a server says to a link that rests, nobody has asked for it.
     asio::awaitable<void> closed() override {
-        for (;;) {
-            const bool ready = co_await wait_ready(watch_.on(PQsocket(connection_.get())),
-                                                   descriptor_base::wait_read, TimePoint::max());
-            if (!ready) {
-                co_return;
-            }
-            if (PQconsumeInput(connection_.get()) == 0) {
-                watch_.detach();
-                co_return;
-            }
-        }
+        co_await wait_ready(watch_.on(connection_->socket()), descriptor_base::wait_read,
+                            TimePoint::max());
     }
 
 private:
     // libpq may have closed its socket by now, and its number may soon be another link's.
     Failure broken() {
         watch_.detach();
-        return Failure{Errc::network, {}, trimmed(PQerrorMessage(connection_.get()))};
-    }
-
-    Failure refusal(const PGresult* result) const {
-        const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-        return Failure{Errc::server, SqlState{state == nullptr ? "" : state},
-                       trimmed(PQresultErrorMessage(result))};
+        return Failure{Errc::network, {}, connection_->error()};
     }
 
     asio::awaitable<std::optional<Failure>> flush(TimePoint deadline) {
         for (;;) {
-            const int unsent = PQflush(connection_.get());
+            const int unsent = libpq_.flush(connection_->get());
             if (unsent == 0) {
                 co_return std::nullopt;
             }
             if (unsent < 0) {
                 co_return broken();
             }
-            const bool ready = co_await wait_ready(watch_.on(PQsocket(connection_.get())),
+            const bool ready = co_await wait_ready(watch_.on(connection_->socket()),
                                                    descriptor_base::wait_write, deadline);
             if (!ready) {
                 co_return timed_out("sending the query of a monitor");
@@ -156,24 +214,11 @@ private:
         }
     }
 
-    PgConnPtr connection_;
+    PgConnectionPtr connection_;
+    const Libpq& libpq_;
     SocketWatch watch_;
     std::string address_;
 };
-
-const std::set<std::string, std::less<>>& known_options() {
-    static const auto known = [] {
-        std::set<std::string, std::less<>> names;
-        PQconninfoOption* defaults = PQconndefaults();
-        for (const auto* option = defaults; option != nullptr && option->keyword != nullptr;
-             ++option) {
-            names.emplace(option->keyword);
-        }
-        PQconninfoFree(defaults);
-        return names;
-    }();
-    return known;
-}
 
 // The connection settings as libpq takes them: two parallel arrays of C strings.
 class ConnectionSettings {
@@ -186,15 +231,10 @@ public:
         if (target.port != 0) {
             add("port", std::to_string(target.port));
         }
-        for (const auto& [name, value] : target.options) {
-            if (known_options().contains(name)) {
-                const bool system_roots = name == "sslrootcert" && value == "system";
-                add(name, system_roots ? "/etc/ssl/certs/ca-certificates.crt" : value);
-            }
-        }
+        settings_.insert(settings_.end(), target.options.begin(), target.options.end());
     }
 
-    PgConnPtr start() const {
+    PGconn* start(const Libpq& libpq) const {
         std::vector<const char*> names;
         std::vector<const char*> values;
         for (const auto& [name, value] : settings_) {
@@ -203,7 +243,7 @@ public:
         }
         names.push_back(nullptr);
         values.push_back(nullptr);
-        return PgConnPtr{PQconnectStartParams(names.data(), values.data(), 0)};
+        return libpq.connect_start_params(names.data(), values.data(), 0);
     }
 
 private:
@@ -243,10 +283,21 @@ Errc connect_error(SqlState state, std::string_view message) {
 
 class PgDriver final : public Driver {
 public:
+    explicit PgDriver(const Libpq& libpq) : libpq_{libpq} {}
+
     asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
         LinkTarget target,
         TimePoint deadline) override {
         const auto executor = co_await asio::this_coro::executor;
+        const auto unknown = std::ranges::find_if(target.options, [this](const auto& option) {
+            return !libpq_.options.contains(option.first);
+        });
+        if (unknown != target.options.end()) {
+            co_return tl::unexpected{
+                Failure{Errc::unsupported,
+                        {},
+                        fmt::format("libpq has no connection option \"{}\"", unknown->first)}};
+        }
         const bool unix_socket = target.name.starts_with('/') || target.name.starts_with('@');
         if (target.address.empty() && !unix_socket) {
             auto address = co_await resolve(target.name, deadline);
@@ -256,53 +307,77 @@ public:
             target.address = std::move(*address);
         }
         const ConnectionSettings settings{target};
-        auto connection = settings.start();
-        if (!connection || PQstatus(connection.get()) == CONNECTION_BAD) {
-            co_return tl::unexpected{refused(connection.get())};
+        auto connection = std::make_unique<PgConnection>(libpq_, settings.start(libpq_),
+                                                         std::move(target.on_notice));
+        if (connection->bad()) {
+            co_return tl::unexpected{refused(*connection)};
         }
-        PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
+        libpq_.set_error_verbosity(connection->get(), PQERRORS_VERBOSE);
         SocketWatch watch{executor};
         auto state = PGRES_POLLING_WRITING;
         while (state != PGRES_POLLING_OK) {
             if (state == PGRES_POLLING_FAILED) {
                 watch.detach();
-                co_return tl::unexpected{refused(connection.get())};
+                co_return tl::unexpected{refused(*connection)};
             }
             const auto what = state == PGRES_POLLING_READING ? descriptor_base::wait_read
                                                              : descriptor_base::wait_write;
-            const bool ready =
-                co_await wait_ready(watch.on(PQsocket(connection.get())), what, deadline);
+            const int socket = connection->socket();
+            const bool ready = co_await wait_ready(watch.on(socket), what, deadline);
             // PQconnectPoll may close this socket and open another one.
             watch.detach();
             if (!ready) {
                 co_return tl::unexpected{timed_out(fmt::format("connecting to {}", target.name))};
             }
-            state = PQconnectPoll(connection.get());
+            if (AnswerLimit::exceeded_by_all_of(socket)) {
+                co_return tl::unexpected{AnswerLimit::failure()};
+            }
+            state = libpq_.connect_poll(connection->get());
         }
         watch.detach();
-        PQsetErrorVerbosity(connection.get(), PQERRORS_DEFAULT);
+        libpq_.set_error_verbosity(connection->get(), PQERRORS_DEFAULT);
         std::unique_ptr<Link> link = std::make_unique<PgLink>(std::move(connection), executor);
         co_return link;
     }
 
 private:
-    static Failure refused(PGconn* connection) {
-        if (connection == nullptr) {
-            return Failure{Errc::network, {}, "out of memory"};
-        }
-        auto message = trimmed(PQerrorMessage(connection));
+    static Failure refused(const PgConnection& connection) {
+        auto message = connection.error();
         message.resize(std::min(message.size(), message.find("\nLOCATION:")));
         const auto state = state_in(message);
         return Failure{connect_error(state, message), state, std::move(message)};
     }
+
+    const Libpq& libpq_;
 };
 
 }  // namespace
 
-std::shared_ptr<Driver> pg_driver() {
-    // Not destroyed at exit: a monitor may still be in it.
-    static const auto* driver = new std::shared_ptr<Driver>{std::make_shared<PgDriver>()};
-    return *driver;
+std::shared_ptr<Driver> pg_driver(const std::string& library) {
+    // Not destroyed at exit: a monitor may still be in one of them.
+    static auto* const drivers = new std::map<const Libpq*, std::shared_ptr<Driver>>;
+    static auto* const mutex = new std::mutex;
+    const auto& libpq = Libpq::of(library);
+    const std::lock_guard guard{*mutex};
+    auto& driver = (*drivers)[&libpq];
+    if (!driver) {
+        driver = std::make_shared<PgDriver>(libpq);
+    }
+    return driver;
+}
+
+std::vector<std::pair<std::string, std::string>> libpq_options(const std::string& library,
+                                                               void* connection) {
+    const auto& libpq = Libpq::of(library);
+    std::vector<std::pair<std::string, std::string>> options;
+    PQconninfoOption* const all = libpq.conninfo(static_cast<PGconn*>(connection));
+    for (const auto* option = all; option != nullptr && option->keyword != nullptr; ++option) {
+        if (option->val != nullptr && *option->val != '\0') {
+            options.emplace_back(option->keyword, option->val);
+        }
+    }
+    libpq.conninfo_free(all);
+    return options;
 }
 
 }  // namespace aws_wrapper

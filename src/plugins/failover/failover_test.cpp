@@ -130,6 +130,8 @@ protected:
         script_.emplace(Clock::now() + 5ms, [this] { publish(proves_itself_); });
     }
     std::string address_of(const Host&) override { return {}; }
+    std::vector<std::pair<std::string, std::string>> refusals() const override { return refused; }
+    std::vector<std::pair<std::string, std::string>> refused;
     FailureKind classify(const CallFailure& failure) const override {
         return aws_wrapper::classify(dialect(DialectCode::aurora_pg), failure.diagnostics(),
                                      failure.link_broken);

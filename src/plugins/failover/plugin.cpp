@@ -31,7 +31,7 @@ public:
             }
             begin_report(opened.error().message, opened.error().sqlstate,
                          opened.error().vendor_code);
-            co_return co_await search_.find(face, {}, deadline);
+            co_return noted(co_await search_.find(face, {}, deadline));
         }
         if (!leads_astray(*opened)) {
             co_return opened;
@@ -45,7 +45,7 @@ public:
         begin_report("the writer endpoint led to a host that is not the writer", {}, 0);
         const std::string avoid = opened->host_id;
         co_await face.drop();
-        co_return co_await search_.find_writer(face, avoid, deadline);
+        co_return noted(co_await search_.find_writer(face, avoid, deadline));
     }
 
     Task<Verdict> call_failed(Face& face, const CallFailure& failure) override {
@@ -60,7 +60,7 @@ public:
                      failure.sqlstate, failure.vendor_code);
         services_.report().from = from;
         for (;;) {
-            auto opened = co_await search_.find(face, from, deadline);
+            auto opened = noted(co_await search_.find(face, from, deadline));
             if (!opened) {
                 services_.report().total = face.now() - started;
                 co_return Verdict::failed;
@@ -138,6 +138,15 @@ private:
         services_.report().trigger = trigger;
         services_.report().sqlstate = sqlstate;
         services_.report().vendor_code = vendor_code;
+    }
+
+    // A failure's reasons: those of our own attempts are in the report already.
+    OpenResult noted(OpenResult opened) {
+        if (!opened) {
+            services_.report().failed_because = opened.error().message;
+            services_.report().refusals = services_.refusals();
+        }
+        return opened;
     }
 
     Services& services_;

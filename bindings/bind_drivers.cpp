@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include <aws_wrapper/drivers.hpp>
+#include <aws_wrapper/error.hpp>
+
+#include "binding.hpp"
+#include "interpreter_lock.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace aws_wrapper;
+
+nb::object text_of(std::string_view text) {
+    return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()),
+                                          "backslashreplace"));
+}
+
+std::vector<std::pair<std::string, std::string>> options_of(const nb::dict& given) {
+    std::vector<std::pair<std::string, std::string>> options;
+    for (const auto& [name, value] : given) {
+        const auto bytes = nb::steal<nb::bytes>(
+            PyUnicode_AsEncodedString(nb::str(value).ptr(), "utf-8", "surrogateescape"));
+        if (!bytes.is_valid()) {
+            throw nb::python_error{};
+        }
+        options.emplace_back(nb::cast<std::string>(name), std::string{bytes.c_str(), bytes.size()});
+    }
+    return options;
+}
+
+namespace {
+
+nb::dict dict_of_options(const std::vector<std::pair<std::string, std::string>>& options) {
+    nb::dict result;
+    for (const auto& [name, value] : options) {
+        const auto size = static_cast<Py_ssize_t>(value.size());
+        result[name.c_str()] =
+            nb::steal(PyUnicode_DecodeUTF8(value.data(), size, "surrogateescape"));
+    }
+    return result;
+}
+
+}  // namespace
+
+void bind_drivers(nb::module_& module) {
+    nb::class_<MonitorDriver>(module, "MonitorDriver", "What the monitors open links by.")
+        .def(
+            "try_to_connect",
+            [](const MonitorDriver& self, const std::string& name, const std::string& address,
+               int port, const nb::dict& options, double timeout) -> nb::object {
+                const auto given = options_of(options);
+                const auto within =
+                    std::chrono::duration_cast<Duration>(std::chrono::duration<double>(timeout));
+                const auto failure = without_lock([&] {
+                    return try_to_connect(*self.driver, name, address,
+                                          static_cast<std::uint16_t>(port), given, within);
+                });
+                return failure ? text_of(failure->message) : nb::object{nb::none()};
+            },
+            "name"_a, "address"_a, "port"_a, "options"_a, "timeout"_a,
+            nb::sig("def try_to_connect(self, name: str, address: str, port: int, "
+                    "options: dict[str, str], timeout: float) -> str | None"),
+            "Open a link as a monitor would, within `timeout` seconds, and close it again: why "
+            "that "
+            "failed, or None. Blocks without the interpreter lock. For diagnosis and tests.");
+    module.def(
+        "pg_driver", [](const std::string& library) { return MonitorDriver{pg_driver(library)}; },
+        "library"_a,
+        "The monitors' way to PostgreSQL, by the libpq that a shared library is or is linked "
+        "with.");
+    module.def(
+        "mysql_driver", [] { return MonitorDriver{mysql_driver()}; },
+        "The monitors' way to MySQL and MariaDB.");
+    module.def(
+        "libpq_options",
+        [](const std::string& library, std::uintptr_t connection) {
+            return dict_of_options(
+                libpq_options(library, reinterpret_cast<void*>(connection)));  // NOLINT
+        },
+        "library"_a, "connection"_a,
+        nb::sig("def libpq_options(library: str, connection: int) -> dict[str, str]"),
+        "The options that a live PGconn, by its address, was opened with, defaults included.");
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/event_ring.hpp"
+
+#include <string>
+
+#include "monitor/process.hpp"
+
+namespace aws_wrapper {
+
+namespace {
+
+// Never destroyed: the last thread of the process may still write.
+std::atomic<EventRing*>& ring() noexcept {
+    static std::atomic<EventRing*> current{new EventRing};
+    return current;
+}
+
+}  // namespace
+
+void EventRing::add(EventLevel level, std::string_view text) {
+    std::string kept{text.substr(0, kLongestText)};
+    if (kept.size() < text.size()) {
+        kept += "...";
+    }
+    const std::lock_guard guard{mutex_};
+    if (events_.size() == kMost) {
+        events_.pop_front();
+        count(process_counters.events_lost);
+    }
+    events_.push_back({Clock::now(), level, std::move(kept)});
+    size_.store(events_.size(), std::memory_order_release);
+}
+
+std::vector<Event> EventRing::take() {
+    const std::lock_guard guard{mutex_};
+    std::vector<Event> taken{std::make_move_iterator(events_.begin()),
+                             std::make_move_iterator(events_.end())};
+    events_.clear();
+    size_.store(0, std::memory_order_release);
+    return taken;
+}
+
+EventRing& events() noexcept { return *ring().load(std::memory_order_acquire); }
+
+// The parent's lock may be held by a thread that doesn't exist here: its ring is left alone.
+void renew_events() noexcept { ring().store(new EventRing, std::memory_order_release); }
+
+}  // namespace aws_wrapper
