@@ -94,6 +94,10 @@ compliance: setup  ## SQLAlchemy's dialect compliance suite, ours beside the sto
 	$(call say,Compliance)
 	$(RUN) tests/conformance/run.py sqlalchemy
 
+.PHONY: tables
+tables: setup  ## Write the tables of docs/guide/security.md from a run of their tests
+	AWS_WRAPPER_WRITE_TABLES=1 $(PYTEST) tests/lab/test_same_rules.py
+
 .PHONY: bench
 bench: setup  ## Measure, beside the bare drivers and upstream: QUICK=1 within two minutes
 	$(RUN) -m bench $(if $(QUICK),--quick) $(if $(SLACK),--slack $(SLACK))

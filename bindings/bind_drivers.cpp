@@ -30,8 +30,6 @@ std::vector<std::pair<std::string, std::string>> options_of(const nb::dict& give
     return options;
 }
 
-namespace {
-
 nb::dict dict_of_options(const std::vector<std::pair<std::string, std::string>>& options) {
     nb::dict result;
     for (const auto& [name, value] : options) {
@@ -41,8 +39,6 @@ nb::dict dict_of_options(const std::vector<std::pair<std::string, std::string>>&
     }
     return result;
 }
-
-}  // namespace
 
 void bind_drivers(nb::module_& module) {
     nb::class_<MonitorDriver>(module, "MonitorDriver", "What the monitors open links by.")

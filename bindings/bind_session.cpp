@@ -296,6 +296,14 @@ void bind_session(nb::module_& module) {
         .def_prop_ro(
             "report", [](const Session& self) { return dict_of_report(self.report()); },
             "The report of the last failover.")
+        .def(
+            "monitor_options",
+            [](const Session& self, const nb::dict& of_link) {
+                return dict_of_options(self.monitor_options(options_of(of_link)));
+            },
+            "of_link"_a,
+            nb::sig("def monitor_options(self, of_link: dict[str, str]) -> dict[str, str]"),
+            "The options that a monitor's links have, made of those of one of the application's.")
         .def_prop_ro(
             "host_id", [](const Session& self) { return text_of(self.host_id()); },
             nb::for_getter(nb::sig("def host_id(self) -> str")),

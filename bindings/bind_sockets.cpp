@@ -5,7 +5,9 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
 
+#include <aws_wrapper/answer_limit.hpp>
 #include <aws_wrapper/socket_deadline.hpp>
 #include <aws_wrapper/socket_peer.hpp>
 
@@ -55,6 +57,22 @@ void bind_sockets(nb::module_& module) {
         .def("close", &SocketDeadline::close,
              "The wait is over: nothing is shut down any more. Repeatable.")
         .def_prop_ro("expired", &SocketDeadline::expired, "Whether it was shut down.");
+
+    nb::class_<AnswerLimit>(module, "AnswerLimit",
+                            "How much is taken of one answer to a question of the engine.")
+        .def(nb::init<int>(), "descriptor"_a, "Count what arrives on a TCP socket from now on.")
+        .def("exceeded", &AnswerLimit::exceeded, "Whether that is too much.")
+        .def("takes_rows", &AnswerLimit::takes_rows, "count"_a,
+             "Take that many rows more; false if there are too many by now.")
+        .def_prop_ro_static(
+            "text", [](nb::handle) { return AnswerLimit::failure().message; },
+            "What is wrong with an answer that exceeds it.")
+        .def_prop_ro_static(
+            "most_rows", [](nb::handle) { return AnswerLimit::kMostRows; },
+            "So many rows are taken.")
+        .def_prop_ro_static(
+            "most_bytes", [](nb::handle) { return AnswerLimit::kMostBytes; },
+            "So many bytes are taken.");
 
     module.def("connector_socket", &connector_socket, "connection"_a.none(), "port"_a,
                "The descriptor of a connection of mysql-connector's C build (its `_cmysql`), or "

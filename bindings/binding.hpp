@@ -33,6 +33,7 @@ nanobind::object text_of(std::string_view text);
 /// Options of a driver by name, as the driver gets them; Python's stand-ins for undecodable bytes
 /// become these bytes again.
 std::vector<std::pair<std::string, std::string>> options_of(const nanobind::dict& given);
+nanobind::dict dict_of_options(const std::vector<std::pair<std::string, std::string>>& options);
 
 /// A Python mapping of parameters in the engine's form. Raises TypeError for a value that is
 /// neither None, bool, int, float nor str; such a value belongs to the driver alone.

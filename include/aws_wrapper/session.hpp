@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <aws_wrapper/face.hpp>
 #include <aws_wrapper/failover_report.hpp>
@@ -75,6 +76,9 @@ public:
 
     /// Id of the host that the link is on; empty if it is not part of a known cluster.
     const std::string& host_id() const noexcept;
+    /// The options that a monitor's links have, made of those of one of the application's links.
+    std::vector<std::pair<std::string, std::string>> monitor_options(
+        const std::vector<std::pair<std::string, std::string>>& of_link) const;
     /// The last known view of the cluster; never null, version 0 if there is none.
     TopologyPtr topology() const;
     /// What keeps the connection from being protected, for a warning; empty if nothing does.

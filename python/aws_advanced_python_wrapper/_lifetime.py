@@ -28,9 +28,9 @@ def statistics() -> dict[str, Any]:
 
     ``threads`` is the number of engine threads (0 or 1). ``counters`` tells what went wrong in this
     process without an error: ``threads_not_started``, ``calls_not_watched`` (connections whose
-    calls no monitor can end), ``deadlines_not_armed``, ``handler_errors``, ``events_lost`` (more than
-    1,000 events that nobody logged); all are 0 unless it is at a limit of its threads, descriptors
-    or memory, or exits. ``clusters`` has for each watched cluster its dialect, its writer, the
+    calls no monitor can end), ``deadlines_not_armed``, ``handler_errors``, ``events_lost`` (of more
+    than 1,000 that nobody logged); all are 0 unless it is at a limit of its threads, descriptors or
+    memory, or exits. ``clusters`` has for each watched cluster its dialect, its writer, the
     number of its hosts and of our connections to them, ``refusals`` (for each host, as
     ``name:port``, that the monitors could not ask when they last tried: why), and counters: links
     opened and refused, probes, surveys, calls aborted, moves of the writer, loop errors.

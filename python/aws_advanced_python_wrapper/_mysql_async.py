@@ -8,6 +8,7 @@ import functools
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import mysql.connector
@@ -15,11 +16,11 @@ from mysql.connector import aio as _driver
 
 from ._connection import AsyncAwsWrapperConnection
 from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
-from ._mysql_link import DRIVER_ERRORS, deadline, is_closed, names_of, texts_of
+from ._mysql_link import DRIVER_ERRORS, Answer, deadline, is_closed, names_of
 from ._mysql_operations import completed_refusal, parse_arguments, parse_conninfo
 from ._mysql_session import use
 from ._mysql_socket import LinkSocket
-from ._steps import LinkTimeout, Steps, drive_async
+from ._steps import LinkGivenUp, Steps, drive_async
 from .errors import FailoverError
 
 _MODULE = "aws_advanced_python_wrapper.aio.mysql_connector"
@@ -111,7 +112,7 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         try:
             with deadline(self._link_socket, CLOSE_WITHIN):
                 await self._driver_class.close(self)
-        except LinkTimeout:
+        except LinkGivenUp:
             self._abandon(self)
         except BaseException:
             self._abandon(self)
@@ -134,7 +135,7 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         try:
             with deadline(self._link_socket, self._answer_within):
                 return bool(await self._watched_is_connected())
-        except LinkTimeout:
+        except LinkGivenUp:
             return False
 
     @_watched
@@ -239,14 +240,13 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
     async def _ask_link(
         self, link: Any, sock: LinkSocket | None, statements: list[str], timeout: float
     ) -> tuple[list[list[Any]], list[list[str]]]:
-        sets: list[list[Any]] = []
-        columns: list[list[str]] = []
+        answer = Answer(sock)
+        get_rows = partial(self._driver_class.get_rows, link, count=answer.MOST, raw=True)
         with deadline(sock, timeout):
             for statement in statements:
-                columns.append(names_of(await self._driver_class.cmd_query(link, statement)))
-                rows = (await self._driver_class.get_rows(link, raw=True))[0] if columns[-1] else []
-                sets.append(texts_of(rows))
-        return sets, columns
+                names = names_of(await self._driver_class.cmd_query(link, statement))
+                answer.add(names, *(await get_rows() if names else ()))
+        return answer.sets, answer.columns
 
     def _abandon(self, link: Any) -> None:
         channel, link._socket = link._socket, None

@@ -14,7 +14,7 @@ from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
 from ._mysql_link import DRIVER_ERRORS, ask, deadline, is_closed
 from ._mysql_operations import completed_refusal, parse_arguments, truth
 from ._mysql_session import use
-from ._steps import LinkTimeout, drive
+from ._steps import LinkGivenUp, drive
 from .errors import FailoverError
 
 _MODULE = "aws_advanced_python_wrapper.mysql_connector"
@@ -70,7 +70,7 @@ class BlockingMySqlFace(MySqlFace):
         try:
             with deadline(self._link_socket if watched else None, CLOSE_WITHIN):
                 self._driver_class.close(self)
-        except LinkTimeout:
+        except LinkGivenUp:
             pass  # the socket is shut down: the server learns of it when it is there again
         finally:
             self._forget_socket()
@@ -91,7 +91,7 @@ class BlockingMySqlFace(MySqlFace):
         try:
             with deadline(self._link_socket, self._answer_within):
                 return bool(self._watched_is_connected())
-        except LinkTimeout:
+        except LinkGivenUp:
             return False
 
     @_engine.watched

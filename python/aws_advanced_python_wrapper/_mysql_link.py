@@ -18,7 +18,7 @@ import mysql.connector
 
 from . import _engine
 from ._mysql_socket import LinkSocket, socket_of
-from ._steps import LinkTimeout
+from ._steps import LinkGivenUp
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
@@ -71,7 +71,7 @@ def to_host(parameters: dict[str, Any], host: Any, timeout: float) -> dict[str, 
 
 @contextmanager
 def deadline(sock: LinkSocket | None, seconds: float) -> Iterator[None]:
-    """Shut a link down if what is done with it takes longer; then raises :class:`LinkTimeout`.
+    """Shut a link down if what is done with it takes longer; then raises :class:`LinkGivenUp`.
 
     Without a limit where none can be set: at the end of the process, without a free descriptor.
     """
@@ -86,7 +86,7 @@ def deadline(sock: LinkSocket | None, seconds: float) -> Iterator[None]:
         yield
     except DRIVER_ERRORS as error:
         if limit.expired:
-            raise LinkTimeout("no answer before the deadline") from error
+            raise LinkGivenUp("no answer before the deadline") from error
         raise
     finally:
         limit.close()
@@ -97,26 +97,44 @@ def ask(
 ) -> tuple[list[list[Any]], list[list[str]]]:
     """Run statements one by one; return the rows of each, and the names of their columns.
 
-    Raises :class:`LinkTimeout` or what the driver raises.
+    Raises :class:`LinkGivenUp` or what the driver raises.
     """
-    sets: list[list[Any]] = []
-    columns: list[list[str]] = []
+    answer = Answer(sock)
     with deadline(sock, timeout):
         for statement in statements:
-            result = link.cmd_query(statement)
-            columns.append(names_of(result))
-            sets.append(texts_of(link.get_rows(raw=True)[0]) if columns[-1] else [])
-    return sets, columns
+            names = names_of(link.cmd_query(statement))
+            answer.add(names, *(link.get_rows(count=answer.MOST, raw=True) if names else ()))
+    return answer.sets, answer.columns
+
+
+class Answer:
+    """The rows that a server has for some statements, as far as they are taken."""
+
+    MOST = _engine.AnswerLimit.most_rows + 1
+
+    def __init__(self, sock: LinkSocket | None) -> None:
+        self.sets: list[list[Any]] = []
+        """For each statement its rows, as the server's texts."""
+        self.columns: list[list[str]] = []
+        """For each statement the names of its columns."""
+        self._limit = _engine.AnswerLimit(-1 if sock is None else sock.fileno())
+
+    def add(self, columns: list[str], rows: Any = (), *_: Any) -> None:
+        """Take one statement's result, of which at most ``MOST`` rows were read.
+
+        Raises :class:`LinkGivenUp` if it is too long; then the link is of no more use.
+        """
+        if not self._limit.takes_rows(len(rows)) or self._limit.exceeded():
+            raise LinkGivenUp(self._limit.text)
+        self.columns.append(columns)
+        self.sets.append(
+            [tuple(None if value is None else bytes(value) for value in row) for row in rows]
+        )
 
 
 def names_of(result: dict[str, Any]) -> list[str]:
     """The names of a result's columns; none if it has no rows to be read."""
     return [str(column[0]) for column in result.get("columns") or ()]
-
-
-def texts_of(rows: Any) -> list[Any]:
-    """Rows, as the server's texts."""
-    return [tuple(None if value is None else bytes(value) for value in row) for row in rows]
 
 
 def port_of(parameters: dict[str, Any]) -> int:

@@ -27,7 +27,7 @@ from ._mysql_link import (
 from ._mysql_session import reset_prepared
 from ._mysql_socket import LinkSocket, SocketSearch
 from ._performer import Performer, part_arguments, raise_not_opened, watch_link
-from ._steps import DriverCall, LinkTimeout, Steps
+from ._steps import DriverCall, LinkGivenUp, Steps
 
 if TYPE_CHECKING:
     from ._mysql_face import MySqlFace
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
 _REPLAY_TIMEOUT = 5.0
-_REPLAY_ERRORS: tuple[type[Exception], ...] = (LinkTimeout, *DRIVER_ERRORS)
+_REPLAY_ERRORS: tuple[type[Exception], ...] = (LinkGivenUp, *DRIVER_ERRORS)
 # What a server refuses a statement with (MySQL, "Server Error Message Reference"; 2000 to 2999 are
 # the client's), but for its words when it ends the link: ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED.
 _REFUSALS = frozenset((*range(1000, 2000), *range(3000, 6000))) - {1053, 1927}
@@ -148,7 +148,7 @@ class MySqlPerformer(Performer):
     ) -> Steps[None]:
         try:
             sets, columns = yield from self._answers(statements, timeout)
-        except LinkTimeout as error:
+        except LinkGivenUp as error:
             self.error = error
             operation.ask_failed(None, 0, str(error))
         except DRIVER_ERRORS as error:

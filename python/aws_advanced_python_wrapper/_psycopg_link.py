@@ -22,7 +22,7 @@ from psycopg import generators, pq
 from psycopg.conninfo import make_conninfo
 
 from . import _engine
-from ._steps import READ, WRITE, Computation, NameLookup, SocketWait, Steps
+from ._steps import READ, WRITE, Computation, LinkGivenUp, NameLookup, SocketWait, Steps
 
 _SERVER_TEXT_ENCODING = "utf-8"
 _RESULT_OK = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
@@ -32,7 +32,7 @@ _MOST_BUFFERS = 10_000  # far more than a socket holds
 def open_pgconn(parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
     """Open a link to ``host``, a name or a numeric address, within ``timeout`` seconds.
 
-    Raises :class:`LinkTimeout` or what psycopg raises.
+    Raises :class:`LinkGivenUp` or what psycopg raises.
     """
     deadline = monotonic() + timeout
     if "hostaddr" not in parameters:
@@ -93,18 +93,34 @@ def _unlocked_poll() -> Callable[[Any], int] | None:
     return poll
 
 
-def ask(pgconn: pq.abc.PGconn, sql: str, timeout: float) -> Steps[list[list[list[str | None]]]]:
-    """Run a text of one or more statements; return the rows of each.
+def ask(pgconn: pq.abc.PGconn, sql: str, timeout: float) -> Steps[list[list[list[bytes | None]]]]:
+    """Run a text of one or more statements; return the rows of each, as the server's texts.
 
-    Raises :class:`LinkTimeout` or what psycopg raises.
+    Raises :class:`LinkGivenUp` or what psycopg raises.
     """
     deadline = monotonic() + timeout
+    limit = _engine.AnswerLimit(pgconn.socket)
     pgconn.send_query(sql.encode(_SERVER_TEXT_ENCODING))
-    results = yield from _steps_of(generators.execute(pgconn), pgconn.socket, deadline)
+    answer = _limited(generators.execute(pgconn), limit)
+    results = yield from _steps_of(answer, pgconn.socket, deadline)
     for result in results:
         if result.status not in _RESULT_OK:
             raise psycopg.errors.error_from_result(result, encoding=_SERVER_TEXT_ENCODING)
+        if not limit.takes_rows(result.ntuples):
+            raise LinkGivenUp(limit.text)
     return [_rows(result) for result in results]
+
+
+def _limited(generator: Generator[Any, Any, Any], limit: _engine.AnswerLimit) -> Any:
+    try:
+        wait = next(generator)
+        while True:
+            ready = yield wait
+            if limit.exceeded():
+                raise LinkGivenUp(limit.text)
+            wait = generator.send(ready)
+    except StopIteration as done:
+        return done.value
 
 
 def cut_off(pgconn: pq.abc.PGconn) -> None:
@@ -147,14 +163,16 @@ def facts(pgconn: pq.abc.PGconn) -> dict[str, Any]:
         "descriptor": pgconn.socket,
         # Reported by PostgreSQL 14 and newer.
         "in_recovery": None if reported is None else reported == b"on",
-        "options": _options(pgconn),
+        "options": link_options(pgconn),
     }
 
 
-def _options(pgconn: Any) -> dict[str, str]:
-    # All that this link was opened with, whatever it came from, so that nothing that restricts it
-    # is missing elsewhere.
-    options = _engine.libpq_options(library(), pgconn.pgconn_ptr or 0)
+def link_options(pgconn: Any) -> dict[str, str]:
+    """All that a link was opened with, whatever it came from; asks no server.
+
+    So that nothing that restricts it is missing where another link is opened for it.
+    """
+    options = _engine.libpq_options(library(), pgconn.pgconn_ptr)
     options["user"] = pgconn.user.decode()
     options["password"] = pgconn.password.decode()
     options["dbname"] = pgconn.db.decode()
@@ -174,11 +192,8 @@ def _steps_of(generator: Generator[Any, Any, Any], fileno: int, deadline: float)
         return done.value
 
 
-def _rows(result: pq.abc.PGresult) -> list[list[str | None]]:
+def _rows(result: pq.abc.PGresult) -> list[list[bytes | None]]:
     return [
-        [
-            None if value is None else value.decode(_SERVER_TEXT_ENCODING)
-            for value in (result.get_value(row, column) for column in range(result.nfields))
-        ]
+        [result.get_value(row, column) for column in range(result.nfields)]
         for row in range(result.ntuples)
     ]

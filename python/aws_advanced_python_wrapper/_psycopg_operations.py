@@ -18,8 +18,8 @@ from ._connection import AwsWrapperConnection
 from ._performer import Performer, part_arguments, raise_not_opened, watch_link
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import LoginKeys
-from ._psycopg_link import ask, facts, monitor_driver, open_pgconn
-from ._steps import DriverCall, LinkTimeout, Steps
+from ._psycopg_link import ask, facts, link_options, monitor_driver, open_pgconn
+from ._steps import DriverCall, LinkGivenUp, Steps
 
 if TYPE_CHECKING:
     from ._psycopg_connection import PsycopgFace
@@ -39,7 +39,7 @@ _CONNECT_ARGUMENTS = (
 class PsycopgPerformer(Performer):
     """Asks a ``PGconn`` what the engine wants to know."""
 
-    error: psycopg.Error | LinkTimeout | None = None
+    error: psycopg.Error | LinkGivenUp | None = None
     """The last thing that went wrong."""
 
     def _ask(
@@ -47,7 +47,7 @@ class PsycopgPerformer(Performer):
     ) -> Steps[None]:
         try:
             sets = yield from ask(self.candidate, "; ".join(statements), timeout)
-        except LinkTimeout as error:
+        except LinkGivenUp as error:
             self.error = error
             operation.ask_failed(None, 0, str(error))
         except psycopg.Error as error:
@@ -174,12 +174,14 @@ class Recovery(PsycopgPerformer):
         self._session = session
         self._in_transaction = in_transaction
         self._pgconn: pq.abc.PGconn | None = None
+        given = dict(connection._parameters)
         password = connection.pgconn.password
-        self._parameters = dict(connection._parameters)
         if password:
             # It may have come from a password file that knows only the endpoint.
-            self._parameters["password"] = password.decode()
-        self._keys = LoginKeys(self._parameters)
+            given["password"] = password.decode()
+        self._keys = LoginKeys(given)
+        # What the environment or a service file demanded of the old link, the new one has to meet.
+        self._parameters = {**link_options(connection.pgconn), **given}
 
     @property
     def candidate(self) -> pq.abc.PGconn:
@@ -197,7 +199,7 @@ class Recovery(PsycopgPerformer):
         parameters = _to_host(self._parameters, host, address)
         try:
             self._pgconn = yield from self._log_in(parameters, timeout)
-        except LinkTimeout as error:
+        except LinkGivenUp as error:
             operation.open_failed(None, 0, str(error), False)
         except psycopg.OperationalError as error:
             operation.open_failed(error.sqlstate, 0, str(error), False)
@@ -211,7 +213,7 @@ class Recovery(PsycopgPerformer):
         deadline = monotonic() + timeout
         try:
             return (yield from open_pgconn({**parameters, **keys}, timeout))
-        except LinkTimeout as error:
+        except LinkGivenUp as error:
             self._keys.failed(str(error))
             raise
         except psycopg.OperationalError as error:
@@ -227,7 +229,7 @@ class Recovery(PsycopgPerformer):
             raise psycopg.OperationalError("the connection was closed by another thread")
         try:
             yield from self._connection._adopt(pgconn, self._in_transaction)
-        except (LinkTimeout, psycopg.Error) as error:
+        except (LinkGivenUp, psycopg.Error) as error:
             self.drop()
             operation.adopt_failed(getattr(error, "sqlstate", None), 0, str(error))
             return

@@ -30,12 +30,12 @@ _LOOK_EVERY = 0.001  # seconds between two looks at a wait of the engine
 _THREADS = 2  # for steps of coroutines, in the whole process
 
 
-class LinkTimeout(Exception):
-    """A link did not answer before its deadline."""
+class LinkGivenUp(Exception):
+    """A link did not answer before its deadline, or says more than anybody wants to hear."""
 
 
 class SocketWait:
-    """Until a socket is ready, or :class:`LinkTimeout` at ``deadline`` (``time.monotonic()``).
+    """Until a socket is ready, or :class:`LinkGivenUp` at ``deadline`` (``time.monotonic()``).
 
     Answered by what it is ready for. ``wanted`` is ``READ``, ``WRITE`` or both.
     """
@@ -50,8 +50,8 @@ class SocketWait:
         reading = select.POLLIN if self._wanted & READ else 0
         poll.register(self._fileno, reading | (select.POLLOUT if self._wanted & WRITE else 0))
         events = poll.poll(self._remaining() * 1000)
-        if not events:
-            raise LinkTimeout("no answer before the deadline")
+        if not events or self._remaining() == 0:  # a peer may never stop sending
+            raise LinkGivenUp("no answer before the deadline")
         event = events[0][1]
         # An error is told to whoever reads or writes next.
         return (READ if event & ~select.POLLOUT else 0) | (WRITE if event & ~select.POLLIN else 0)
@@ -71,7 +71,7 @@ class SocketWait:
         try:
             return await asyncio.wait_for(ready, self._remaining())
         except (asyncio.TimeoutError, TimeoutError):
-            raise LinkTimeout("no answer before the deadline") from None
+            raise LinkGivenUp("no answer before the deadline") from None
         finally:
             loop.remove_reader(self._fileno)
             loop.remove_writer(self._fileno)
@@ -98,7 +98,7 @@ class EngineWait:
 class NameLookup:
     """Until the numeric addresses of a host name are known, in the system's order.
 
-    Raises :class:`LinkTimeout` at ``deadline`` (``time.monotonic()``), and what
+    Raises :class:`LinkGivenUp` at ``deadline`` (``time.monotonic()``), and what
     ``socket.getaddrinfo()`` raises. A look-up can't be interrupted: it has a thread of its own,
     which ends when it ends, and which all share that ask for the same name meanwhile.
     """
@@ -161,7 +161,7 @@ class NameLookup:
 
     def _check_deadline(self) -> None:
         if monotonic() >= self._deadline:
-            raise LinkTimeout(f"the name {self._name} was not found before the deadline")
+            raise LinkGivenUp(f"the name {self._name} was not found before the deadline")
 
 
 class DriverCall:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "driver/answer_limit.hpp"
+#include <aws_wrapper/answer_limit.hpp>
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -22,8 +22,8 @@ std::optional<std::uint64_t> AnswerLimit::received(int socket) noexcept {
 Failure AnswerLimit::failure() {
     return Failure{Errc::unsupported,
                    {},
-                   fmt::format("the server sent more than the {} bytes or {} rows that a monitor "
-                               "takes as an answer",
+                   fmt::format("the server sent more than the {} bytes or {} rows that are taken "
+                               "as an answer to the engine's question",
                                kMostBytes, kMostRows)};
 }
 

@@ -15,6 +15,7 @@
 #include "monitor/process.hpp"
 #include "monitor/runtime.hpp"
 #include "pipeline/cluster_seeker.hpp"
+#include "pipeline/monitoring_options.hpp"
 #include "pipeline/plugin.hpp"
 
 namespace aws_wrapper {
@@ -335,6 +336,10 @@ bool Session::is_fresh() const noexcept {
 }
 
 const FailoverReport& Session::report() const noexcept { return state_->report(); }
+std::vector<std::pair<std::string, std::string>> Session::monitor_options(
+    const std::vector<std::pair<std::string, std::string>>& of_link) const {
+    return monitoring_options(of_link, state_->settings());
+}
 const std::string& Session::host_id() const noexcept { return state_->current_host(); }
 TopologyPtr Session::topology() const { return state_->topology(); }
 const std::string& Session::notice() const noexcept { return state_->seeker().notice(); }

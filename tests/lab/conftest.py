@@ -10,6 +10,7 @@ from aurora_lab import Cluster
 
 import aws_advanced_python_wrapper
 from lab_help import Connect, connector
+from rules_table import Rules
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +24,8 @@ def released() -> Iterator[None]:
 def connect(aurora_cluster: Cluster) -> Iterator[Connect]:
     """Opens connections, to the writer endpoint or another one, and closes them at the end."""
     yield from connector(aurora_cluster)
+
+
+@pytest.fixture(scope="module")
+def rules_table() -> Rules:
+    return Rules()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aurora_lab import eventually
 
-from aws_advanced_python_wrapper._steps import LinkTimeout, NameLookup, Steps, drive, drive_async
+from aws_advanced_python_wrapper._steps import LinkGivenUp, NameLookup, Steps, drive, drive_async
 
 
 def look_up(name: str, within: float) -> Steps[list[str]]:
@@ -50,7 +50,7 @@ def test_look_up_that_does_not_end_has_a_deadline(
     monkeypatch.setattr(socket, "getaddrinfo", silent)
     before = threading.active_count()
     for _ in range(3):
-        with pytest.raises(LinkTimeout):
+        with pytest.raises(LinkGivenUp):
             run(look_up("silent.invalid", 0.05))
     assert threading.active_count() == before + 1, "all wait for the same look-up"
     answered.set()

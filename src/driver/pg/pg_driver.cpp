@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "driver/answer_limit.hpp"
+#include <aws_wrapper/answer_limit.hpp>
 #include "driver/asio_wait.hpp"
 #include "driver/driver.hpp"
 #include "driver/pg/libpq.hpp"

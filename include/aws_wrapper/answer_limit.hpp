@@ -9,8 +9,8 @@
 
 namespace aws_wrapper {
 
-/// How much a monitor takes of one server's answer. What a cluster tells of itself fits many times
-/// over; a server that sends more is not one to be listened to.
+/// How much the engine takes of one server's answer to a question of its own. What a cluster tells
+/// of itself fits many times over; a server that sends more is not one to be listened to.
 class AnswerLimit {
 public:
     static constexpr std::uint64_t kMostBytes = 1024UL * 1024;
