@@ -2,6 +2,9 @@
 #include "monitor/cluster_monitor.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
+#include <tuple>
 
 #include <asio/post.hpp>
 
@@ -18,6 +21,8 @@ std::vector<std::pair<std::string, std::uint64_t>> MonitorCounters::read() const
             {"surveys_failed", surveys_failed},
             {"calls_aborted", calls_aborted},
             {"writer_moves", writer_moves},
+            {"rival_claims", rival_claims},
+            {"rows_left_out", rows_left_out},
             {"loop_errors", loop_errors}};
 }
 
@@ -45,11 +50,17 @@ bool ClusterMonitor::is_same(const ClusterParams& params, const std::vector<Host
     if (params.dialect != params_.dialect || !(params.instances == params_.instances)) {
         return false;
     }
-    const auto known = store_.current();
-    return std::ranges::any_of(hosts, [&](const Host& host) {
-        const auto* twin = known->find_by_id(host.id);
-        return twin != nullptr && twin->name == host.name && twin->port == host.port;
-    });
+    const auto identity = [](const Host& host) {
+        return std::tuple<std::string_view, std::string_view, std::uint16_t>{host.id, host.name,
+                                                                             host.port};
+    };
+    const auto topology = store_.current();
+    std::set<decltype(identity(hosts.front()))> known;
+    for (const auto& host : topology->hosts) {
+        known.insert(identity(host));
+    }
+    return std::ranges::any_of(hosts,
+                               [&](const Host& host) { return known.contains(identity(host)); });
 }
 
 void ClusterMonitor::start() {
@@ -153,6 +164,19 @@ std::string ClusterMonitor::host_at(const std::string& address, std::uint16_t po
     return {};
 }
 
+void ClusterMonitor::endpoint_led_to(const std::string& host_id) {
+    {
+        const std::lock_guard guard{mutex_};
+        if (host_id.empty() || endpoint_host_ == host_id) {
+            return;
+        }
+        endpoint_host_ = host_id;
+    }
+    asio::post(context_, [self = shared_from_this(), host_id] {
+        self->core_.endpoint_leads_to(host_id, Clock::now());
+    });
+}
+
 void ClusterMonitor::sync_runners() {
     if (stopped()) {
         return;
@@ -174,8 +198,12 @@ void ClusterMonitor::sync_runners() {
         runners_.emplace(host.id, runner);
         added.push_back(std::move(runner));
     }
+    std::set<std::string_view> listed_ids;
+    for (const auto& host : hosts) {
+        listed_ids.insert(host.id);
+    }
     for (auto entry = runners_.begin(); entry != runners_.end();) {
-        const bool listed = std::ranges::find(hosts, entry->first, &Host::id) != hosts.end();
+        const bool listed = listed_ids.contains(entry->first);
         const std::lock_guard guard{mutex_};
         if (!listed && entry->second->watch().size() == 0) {
             entry->second->stop();
@@ -223,12 +251,21 @@ void ClusterMonitor::on_survey(const std::string& host_id,
     tell_core([&](TopologyCore& core, TimePoint now) {
         outcome = core.on_survey(host_id, survey, asked_at, now);
     });
+    counters_.rows_left_out.fetch_add(survey.left_out_count, std::memory_order_relaxed);
+    if (outcome.contested) {
+        counters_.rival_claims.fetch_add(1, std::memory_order_relaxed);
+    }
     if (outcome.publish) {
         store_.publish(core_.hosts(), asked_at, core_.writer_proved_at());
         sync_runners();
     }
     if (core_.writer_moved_at() != moved_before) {
         counters_.writer_moves.fetch_add(1, std::memory_order_relaxed);
+        {
+            // The endpoint has to be looked at anew.
+            const std::lock_guard guard{mutex_};
+            endpoint_host_.clear();
+        }
         for (auto& [id, runner] : runners_) {
             runner->writer_moved();
         }

@@ -42,7 +42,10 @@ struct MonitorCounters {
     std::atomic<std::uint64_t> surveys_failed{0};
     std::atomic<std::uint64_t> calls_aborted{0};
     std::atomic<std::uint64_t> writer_moves{0};
-    std::atomic<std::uint64_t> loop_errors{0};  ///< exceptions that restarted a monitor's loop
+    /// Proofs of a writer that were not believed: another host claimed the role, too.
+    std::atomic<std::uint64_t> rival_claims{0};
+    std::atomic<std::uint64_t> rows_left_out{0};  ///< see Survey::left_out_count
+    std::atomic<std::uint64_t> loop_errors{0};    ///< exceptions that restarted a monitor's loop
 
     /// All of them by name.
     std::vector<std::pair<std::string, std::uint64_t>> read() const;
@@ -92,6 +95,10 @@ public:
     std::string address_of(const std::string& host_id) const;
     std::string host_at(const std::string& address, std::uint16_t port) const;
 
+    /// The application's writer endpoint led to this host. Wakes the engine's thread only if it led
+    /// elsewhere the last time, or the writer moved since; see TopologyCore::endpoint_leads_to().
+    void endpoint_led_to(const std::string& host_id);
+
     /// True after stop(): watches have ended and nothing is published any more.
     bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
 
@@ -132,6 +139,7 @@ private:
     DriverOptions options_;
     std::map<std::string, std::shared_ptr<HostWatch>> watches_;
     std::map<std::string, std::string> addresses_;
+    std::string endpoint_host_;
 };
 
 }  // namespace aws_wrapper
