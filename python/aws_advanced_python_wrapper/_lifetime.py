@@ -29,7 +29,7 @@ def statistics() -> dict[str, Any]:
     calls no monitor can end), ``deadlines_not_armed``, ``handler_errors``; all are 0 unless it is
     at a limit of its threads, descriptors or memory, or exits. ``clusters`` has for each watched
     cluster its dialect, its writer, the number of its hosts and of our connections to them, and
-    counters: links opened and refused, probes, surveys, calls aborted, moves of the writer, loop
-    errors.
+    counters: links opened and refused, probes, surveys, calls aborted, moves of the writer, claims
+    of its role that were not believed, rows of topologies that were left out, loop errors.
     """
     return _engine.statistics()
