@@ -144,18 +144,26 @@ private:
     bool rds_tools_{false};
 };
 
+/// So many hosts are taken of one answer, and known of one cluster. Aurora has at most 16; a server
+/// that tells more is broken or hostile, and must not cost its clients their memory and time.
+constexpr std::size_t kMostHosts = 256;
+
 /// What one server says about itself and its cluster at one moment.
 struct Survey {
     /// The instances of the cluster; at most one has the writer's role, the others are readers.
     /// Empty for dialects without a topology.
     std::vector<Host> hosts{};
-    /// The id of the asked server, the same as its Host::id; empty if it doesn't tell. Without a
-    /// topology its "address:port", empty over a Unix socket.
+    /// The id of the asked server, the same as its Host::id; empty if it tells none, or one that
+    /// can't be an id. Without a topology its "address:port", empty over a Unix socket.
     std::string self_id{};
     bool in_recovery{false};
     /// The topology names the asked server as the writer. Only together with !in_recovery a proof:
     /// a writer that was replaced may go on to claim it.
     bool claims_writer{false};
+    /// What of the answer was not believed: up to three of the values, with their kind, in
+    /// printable ASCII.
+    std::vector<std::string> left_out{};
+    std::size_t left_out_count{0};  ///< how many rows, and ids of the asked server, that were
 
     bool operator==(const Survey&) const = default;
 };
@@ -166,9 +174,16 @@ Statements survey_statements(const Dialect& dialect);
 /// Makes a survey of the results of survey_statements(), one per statement and in its order.
 ///
 /// Of several writers the most recently updated one counts, the others are left out; a missing
-/// time is "now". Of rows that give the same host the newer one counts. Rows without an id are
-/// left out. A missing writer is no error. Times are compared only in the DateStyle ISO, with a
+/// time is "now". Of rows that give the same host the newer one counts. A missing writer is no
+/// error. Times are compared only in the DateStyle ISO, with a
 /// zone or all in the server's own; in any other form they count as missing.
+///
+/// A row is data of a server that may be broken or hostile. Left out and told of are those whose
+/// id can't be the name of an instance (InstanceTemplate::can_name()), so that no host's name leads
+/// out of the pattern; on Multi-AZ those whose id isn't 1 to 255 printable characters, or whose
+/// endpoint is no host name, or none of the domain of a pattern of RDS. At most kMostHosts are
+/// taken, the writer and the asked server first. All other rows count as if the bad ones weren't
+/// there.
 ///
 /// Where the writer's id has a query of its own, a server without an answer to it is the writer,
 /// unless its role speaks against that.

@@ -19,8 +19,13 @@ public:
     /// optionally followed by ":port"; an IPv6 address with a port needs brackets. Without a port
     /// in the pattern `connect_port` is used (0 = the dialect's default).
     ///
-    /// Throws Error (Errc::invalid_property) if there is no `?` or more than one, if the port isn't
-    /// 1 to 65535, or if the pattern names a proxy or a custom cluster endpoint.
+    /// Behind the `?` comes a dot and the domain, or nothing but the port; in an address the rest
+    /// of its parts. A name has the letters, digits, hyphens, underscores and lengths that DNS
+    /// allows.
+    ///
+    /// Throws Error (Errc::invalid_property) if there is no `?` or more than one, if what stands
+    /// around it makes no host name or address, if the port isn't 1 to 65535, or if the pattern
+    /// names a proxy or a custom cluster endpoint.
     static InstanceTemplate parse(std::string_view pattern, std::uint16_t connect_port);
 
     /// From the host that the application connects to; see instance_pattern().
@@ -35,6 +40,14 @@ public:
     const std::string& pattern() const noexcept { return pattern_; }  ///< without the port
     std::uint16_t port() const noexcept { return port_; }
 
+    /// True if `id` is a DNS label that makes a host name of the pattern, or an address of the
+    /// pattern of addresses. Asked before host_for() of every id that a server tells: a name of
+    /// any other can lead out of the pattern, to a socket's path or to a list of hosts.
+    bool can_name(std::string_view id) const;
+
+    /// True for "?.xyz.us-east-1.rds.amazonaws.com" and its like.
+    bool is_of_rds() const;
+
     /// The host of an instance: `?` replaced by `id`, which also becomes Host::id.
     Host host_for(std::string_view id, HostRole role, std::int32_t weight = 100) const;
 
@@ -46,6 +59,7 @@ private:
     std::string pattern_{"?"};
     std::uint16_t port_{0};
     bool has_own_port_{false};
+    bool is_address_{false};
 };
 
 }  // namespace aws_wrapper

@@ -33,7 +33,8 @@ def statistics() -> dict[str, Any]:
     memory, or exits. ``clusters`` has for each watched cluster its dialect, its writer, the
     number of its hosts and of our connections to them, ``refusals`` (for each host, as
     ``name:port``, that the monitors could not ask when they last tried: why), and counters: links
-    opened and refused, probes, surveys, calls aborted, moves of the writer, loop errors.
+    opened and refused, probes, surveys, calls aborted, moves of the writer, claims of its role that
+    were not believed, rows of topologies that were left out, loop errors.
 
     Logs what has happened in the engine since it was last logged.
     """

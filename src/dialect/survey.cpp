@@ -3,12 +3,14 @@
 #include <charconv>
 #include <chrono>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <aws_wrapper/dialect.hpp>
 #include <dialect/values.hpp>
+#include <model/host_name.hpp>
 #include <model/text.hpp>
 
 namespace aws_wrapper {
@@ -21,10 +23,32 @@ constexpr UpdateTime kNow = std::numeric_limits<UpdateTime>::max();
 // "address:port" of a server that was reached over a Unix socket.
 constexpr std::string_view kNoAddress{":"};
 
+constexpr std::size_t kLongestResourceId = 255;
+constexpr std::size_t kMostToldOf = 3;
+constexpr std::size_t kLongestTold = 80;
+
+// A row that may become a host: views of the answer, since there may be any number of them.
 struct Candidate {
-    Host host;
+    std::string_view id;
+    std::string_view name;  // what stands for the "?" of the pattern
+    std::uint16_t port;
+    bool writer;
     UpdateTime updated;
 };
+
+void leave_out(Survey& survey, const char* kind, std::string_view value) {
+    ++survey.left_out_count;
+    if (survey.left_out.size() < kMostToldOf) {
+        survey.left_out.push_back(
+            fmt::format("{} \"{}\"", kind, text::printable(value, kLongestTold)));
+    }
+}
+
+// Of Multi-AZ, "db-WQFQKBTL2LQUPIEFIFBGENS4ZQ" on PostgreSQL and a number on MySQL.
+bool is_resource_id(std::string_view id) noexcept {
+    return !id.empty() && id.size() <= kLongestResourceId &&
+           std::ranges::all_of(id, [](char c) { return c > ' ' && c <= '~'; });
+}
 
 // Takes a number of exactly `digits` digits off the text; -1 if there is none.
 int take_digits(std::string_view& rest, std::size_t digits) noexcept {
@@ -102,88 +126,159 @@ std::uint16_t read_port(std::optional<std::string_view> value) noexcept {
     return port;
 }
 
-void fill_port(Host& host, const Dialect& dialect) noexcept {
-    if (host.port == 0) {
-        host.port = dialect.default_port;
-    }
+std::uint16_t port_of(const Dialect& dialect, const InstanceTemplate& instances) noexcept {
+    return instances.port() == 0 ? dialect.default_port : instances.port();
 }
 
 std::vector<Candidate> aurora_candidates(const Dialect& dialect,
                                          const ResultSet& rows,
-                                         const InstanceTemplate& instances) {
+                                         const InstanceTemplate& instances,
+                                         Survey& survey) {
     std::vector<Candidate> result;
     for (std::size_t row = 0; row < rows.rows.size(); ++row) {
         const std::string_view id = cell(rows, row, 0).value_or("");
-        if (id.empty()) {
+        if (!instances.can_name(id)) {
+            leave_out(survey, "instance id", id);
             continue;
         }
-        const HostRole role = is_true(cell(rows, row, 1)) ? HostRole::writer : HostRole::reader;
-        result.push_back({instances.host_for(id, role), read_time(cell(rows, row, 4))});
-        fill_port(result.back().host, dialect);
+        result.push_back({id, id, port_of(dialect, instances), is_true(cell(rows, row, 1)),
+                          read_time(cell(rows, row, 4))});
     }
     return result;
+}
+
+// Where the pattern says so, an endpoint of another domain is not one of this cluster.
+bool is_endpoint_of(const InstanceTemplate& instances, bool of_rds, std::string_view endpoint) {
+    if (!is_host_name(endpoint) || !instances.can_name(endpoint.substr(0, endpoint.find('.')))) {
+        return false;
+    }
+    const auto domain = [](std::string_view name) {
+        std::string lowered = text::lower(name.substr(std::min(name.find('.'), name.size())));
+        if (lowered.ends_with('.')) {
+            lowered.pop_back();
+        }
+        return lowered;
+    };
+    return !of_rds || domain(endpoint) == domain(instances.pattern());
 }
 
 // The endpoint's first label is the instance's name; the id that the servers use is another one.
 std::vector<Candidate> multi_az_candidates(const Dialect& dialect,
                                            const ResultSet& rows,
                                            const InstanceTemplate& instances,
-                                           std::string_view writer_id) {
+                                           std::string_view writer_id,
+                                           Survey& survey) {
+    const bool of_rds = instances.is_of_rds();
     std::vector<Candidate> result;
     for (std::size_t row = 0; row < rows.rows.size(); ++row) {
         const std::string_view id = cell(rows, row, 0).value_or("");
         const std::string_view endpoint = cell(rows, row, 1).value_or("");
-        const std::string_view name = endpoint.substr(0, endpoint.find('.'));
-        if (id.empty() || name.empty()) {
+        if (!is_resource_id(id)) {
+            leave_out(survey, "resource id", id);
             continue;
         }
-        Host host = instances.host_for(name, id == writer_id ? HostRole::writer : HostRole::reader,
-                                       /*weight=*/0);
-        host.id = id;
-        if (const std::uint16_t port = read_port(cell(rows, row, 2));
-            port != 0 && !instances.has_own_port()) {
-            host.port = port;
+        if (!is_endpoint_of(instances, of_rds, endpoint)) {
+            leave_out(survey, "endpoint", endpoint);
+            continue;
         }
-        fill_port(host, dialect);
-        result.push_back({std::move(host), kNow});
+        std::uint16_t port = port_of(dialect, instances);
+        if (const std::uint16_t told = read_port(cell(rows, row, 2));
+            told != 0 && !instances.has_own_port()) {
+            port = told;
+        }
+        result.push_back({id, endpoint.substr(0, endpoint.find('.')), port, id == writer_id, kNow});
     }
     return result;
 }
 
-bool same_address(const Host& a, const Host& b) noexcept {
-    return a.name == b.name && a.port == b.port;
-}
-
-std::vector<Candidate> newest_of_each_host(std::vector<Candidate> candidates) {
+template <typename Key>
+std::vector<Candidate> newest_of_each(const std::vector<Candidate>& candidates, Key key) {
     std::vector<Candidate> result;
-    for (Candidate& candidate : candidates) {
-        const auto twin = std::ranges::find_if(result, [&](const Candidate& earlier) {
-            return same_address(earlier.host, candidate.host);
-        });
-        if (twin == result.end()) {
-            result.push_back(std::move(candidate));
-        } else if (candidate.updated >= twin->updated) {
-            *twin = std::move(candidate);
+    std::map<decltype(key(candidates.front())), std::size_t> places;
+    for (const Candidate& candidate : candidates) {
+        const auto [place, is_new] = places.emplace(key(candidate), result.size());
+        if (is_new) {
+            result.push_back(candidate);
+        } else if (candidate.updated >= result[place->second].updated) {
+            result[place->second] = candidate;
         }
     }
     return result;
 }
 
-std::vector<Host> with_one_writer(const std::vector<Candidate>& candidates) {
+// Neither an address nor an id may stand for two hosts.
+std::vector<Candidate> newest_of_each_host(const std::vector<Candidate>& candidates) {
+    const auto by_address = newest_of_each(candidates, [](const Candidate& candidate) {
+        return std::pair{candidate.name, candidate.port};
+    });
+    return newest_of_each(by_address, [](const Candidate& candidate) { return candidate.id; });
+}
+
+std::vector<Candidate> with_one_writer(std::vector<Candidate> candidates) {
     const Candidate* writer = nullptr;
     for (const Candidate& candidate : candidates) {
-        if (candidate.host.role == HostRole::writer &&
-            (writer == nullptr || candidate.updated > writer->updated)) {
+        if (candidate.writer && (writer == nullptr || candidate.updated > writer->updated)) {
             writer = &candidate;
         }
     }
+    const std::string_view writer_id = writer == nullptr ? std::string_view{} : writer->id;
+    std::erase_if(candidates, [writer_id](const Candidate& candidate) {
+        return candidate.writer && candidate.id != writer_id;
+    });
+    return candidates;
+}
+
+// The writer and the asked server are taken wherever they stand.
+void leave_out_surplus(std::vector<Candidate>& candidates, Survey& survey) {
+    if (candidates.size() <= kMostHosts) {
+        return;
+    }
+    const auto needed = [&survey](const Candidate& candidate) {
+        return candidate.writer || candidate.id == survey.self_id;
+    };
+    auto room = kMostHosts - static_cast<std::size_t>(std::ranges::count_if(candidates, needed));
+    const auto surplus = std::erase_if(candidates, [&](const Candidate& candidate) {
+        if (needed(candidate)) {
+            return false;
+        }
+        if (room == 0) {
+            return true;
+        }
+        --room;
+        return false;
+    });
+    survey.left_out_count += surplus;
+    if (survey.left_out.size() == kMostToldOf) {
+        survey.left_out.pop_back();
+    }
+    survey.left_out.push_back(
+        fmt::format("{} more rows than the {} that are taken", surplus, kMostHosts));
+}
+
+std::vector<Host> hosts_of(const std::vector<Candidate>& candidates,
+                           const Dialect& dialect,
+                           const InstanceTemplate& instances) {
+    const bool multi_az = !dialect.writer_id_sql.empty();
     std::vector<Host> hosts;
     for (const Candidate& candidate : candidates) {
-        if (candidate.host.role != HostRole::writer || &candidate == writer) {
-            hosts.push_back(candidate.host);
-        }
+        const HostRole role = candidate.writer ? HostRole::writer : HostRole::reader;
+        Host host = multi_az ? instances.host_for(candidate.name, role, /*weight=*/0)
+                             : instances.host_for(candidate.name, role);
+        host.id = candidate.id;
+        host.port = candidate.port;
+        hosts.push_back(std::move(host));
     }
     return hosts;
+}
+
+// An id that can't be one is no id: nothing is watched or connected to by it.
+void check_self_id(const Dialect& dialect, Survey& survey) {
+    const bool is_name = dialect.has_topology() && dialect.writer_id_sql.empty();
+    const bool valid = is_name ? is_label(survey.self_id) : is_resource_id(survey.self_id);
+    if (!valid && !survey.self_id.empty()) {
+        leave_out(survey, "own id", survey.self_id);
+        survey.self_id.clear();
+    }
 }
 
 tl::unexpected<Failure> malformed(const Dialect& dialect, std::string_view what) {
@@ -242,6 +337,7 @@ tl::expected<Survey, Failure> read_survey(const Dialect& dialect,
         if (survey.self_id == kNoAddress) {
             survey.self_id.clear();
         }
+        check_self_id(dialect, survey);
         return survey;
     }
 
@@ -254,9 +350,10 @@ tl::expected<Survey, Failure> read_survey(const Dialect& dialect,
             "can't be told from the host that was connected to; set "
             "cluster_instance_host_pattern, for example to \"?.my-domain.com\""});
     }
+    check_self_id(dialect, survey);
     std::vector<Candidate> candidates;
     if (dialect.writer_id_sql.empty()) {
-        candidates = aurora_candidates(dialect, topology, instances);
+        candidates = aurora_candidates(dialect, topology, instances, survey);
     } else {
         const ResultSet& answer = results[3];
         std::string_view writer_id;
@@ -269,9 +366,11 @@ tl::expected<Survey, Failure> read_survey(const Dialect& dialect,
         } else if (!survey.in_recovery) {
             writer_id = survey.self_id;
         }
-        candidates = multi_az_candidates(dialect, topology, instances, writer_id);
+        candidates = multi_az_candidates(dialect, topology, instances, writer_id, survey);
     }
-    survey.hosts = with_one_writer(newest_of_each_host(std::move(candidates)));
+    candidates = with_one_writer(newest_of_each_host(candidates));
+    leave_out_surplus(candidates, survey);
+    survey.hosts = hosts_of(candidates, dialect, instances);
     survey.claims_writer = std::ranges::any_of(survey.hosts, [&survey](const Host& host) {
         return host.role == HostRole::writer && host.id == survey.self_id;
     });

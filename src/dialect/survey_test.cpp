@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -148,6 +151,159 @@ TEST(Survey, LeavesOutRowsWithoutAnId) {
     EXPECT_THAT(survey->hosts, IsEmpty());
 }
 
+TEST(Survey, LeavesOutRowsWhoseIdIsNoLabelAndKeepsTheOthers) {
+    const std::string too_long(64, 'x');
+    for (const std::string& bad :
+         {std::string{"/tmp/socket"}, std::string{"@abstract"}, std::string{"a,evil.example"},
+          std::string{"10.0.0.1"}, std::string{"evil.example"}, std::string{"a b"},
+          std::string{"-a"}, std::string{"a-"}, std::string{"a_b"}, std::string{"a\0b", 3},
+          std::string{"\xc3\xa9"}, std::string{"?"}, too_long}) {
+        const auto survey = aurora_survey(
+            {aurora_row(bad.c_str(), true, kNoTime), Row{bad, "t", "5", "0", std::nullopt},
+             aurora_row("w", true, kNoTime), aurora_row("r", false, kNoTime)});
+        ASSERT_TRUE(survey) << bad;
+        if (bad.find('\0') == std::string::npos) {
+            EXPECT_THAT(survey->hosts,
+                        ElementsAre(host("w", HostRole::writer), host("r", HostRole::reader)))
+                << bad;
+            EXPECT_EQ(survey->left_out_count, 2U) << bad;
+        }
+        EXPECT_EQ(survey->hosts.back().name, "r.d");
+    }
+}
+
+TEST(Survey, TellsWhatItLeftOutInPrintableAsciiAndCutShort) {
+    const auto survey =
+        aurora_survey({Row{"/tmp", "f"}, Row{"a\n\"\\\xff", "f"}, Row{std::string(300, '.'), "f"},
+                       Row{"@", "f"}, aurora_row("w", true, kNoTime)},
+                      "not an id");
+    ASSERT_TRUE(survey);
+    EXPECT_EQ(survey->left_out_count, 5U);
+    EXPECT_THAT(survey->left_out, ElementsAre("own id \"not an id\"", "instance id \"/tmp\"",
+                                              R"(instance id "a\x0a\"\\\xff")"));
+    const auto dots = aurora_survey({Row{std::string(300, '.'), "f"}});
+    EXPECT_THAT(dots->left_out, ElementsAre("instance id \"" + std::string(80, '.') + "...\""));
+}
+
+TEST(Survey, TakesAnOwnIdThatIsNoneForUnknown) {
+    for (const char* self : {"/tmp", "a,b", "w.evil", ""}) {
+        const auto survey = aurora_survey({aurora_row("w", true, kNoTime)}, self);
+        ASSERT_TRUE(survey);
+        EXPECT_EQ(survey->self_id, "");
+        EXPECT_FALSE(survey->claims_writer);
+        EXPECT_EQ(survey->hosts.size(), 1U);
+    }
+    const auto own = std::string(256, 'x');
+    EXPECT_EQ(read_survey(dialect(DialectCode::pg), {{Row{own}}, {Row{"f"}}}, {})->self_id, "");
+}
+
+TEST(Survey, WithAPatternOfAddressesTakesOnlyNumbers) {
+    const auto survey =
+        read_survey(kAurora,
+                    {{aurora_row("11", true, kNoTime), aurora_row("256", false, kNoTime),
+                      aurora_row("a", false, kNoTime), aurora_row("12", false, kNoTime)},
+                     {Row{"11", "11"}},
+                     {Row{"f"}}},
+                    InstanceTemplate::parse("127.0.5.?", 0));
+    ASSERT_TRUE(survey);
+    ASSERT_EQ(survey->hosts.size(), 2U);
+    EXPECT_EQ(survey->hosts[0].name, "127.0.5.11");
+    EXPECT_EQ(survey->hosts[1].name, "127.0.5.12");
+    EXPECT_TRUE(survey->claims_writer);
+}
+
+// Whatever a server says, nothing is connected to but one label in the place of the "?".
+TEST(Survey, NoBytesLeadOutOfThePattern) {
+    const auto seed = static_cast<std::uint32_t>(20261127);
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    std::mt19937 random{seed};
+    constexpr std::string_view kNasty = "a1-./@,:%?[] \t\n\0x_\\'\"\xc3\xa9Z";
+    const auto any_text = [&random, kNasty] {
+        std::string text;
+        const auto length = random() % (random() % 8 == 0 ? 80U : 6U);
+        const bool any_byte = random() % 2 == 0;
+        for (std::size_t i = 0; i < length; ++i) {
+            text += any_byte ? static_cast<char>(random() % 256) : kNasty[random() % kNasty.size()];
+        }
+        return text;
+    };
+    const std::array patterns{
+        InstanceTemplate::parse("?.d", 0), InstanceTemplate::parse("any.db-?.my-domain.com", 0),
+        InstanceTemplate::parse("db.?", 0), InstanceTemplate::parse("127.0.0.?", 0),
+        InstanceTemplate::parse("fd00::?", 0)};
+    std::size_t taken = 0;
+    std::size_t refused = 0;
+    for (int round = 0; round < 20000; ++round) {
+        const auto& instances = patterns[random() % patterns.size()];
+        const bool multi_az = random() % 2 == 0;
+        const auto id = any_text();
+        const auto endpoint = any_text() + (random() % 2 == 0 ? ".e.example" : "");
+        const ResultSet topology{multi_az ? Row{id, endpoint, "5432"} : Row{id, "t"}};
+        const auto survey =
+            multi_az
+                ? read_survey(kMultiAz, {topology, {Row{any_text()}}, {Row{"f"}}, {}}, instances)
+                : read_survey(kAurora, {topology, {Row{any_text()}}, {Row{"f"}}}, instances);
+        ASSERT_TRUE(survey);
+        refused += survey->left_out_count;
+        const auto& pattern = instances.pattern();
+        const std::string before = pattern.substr(0, pattern.find('?'));
+        const std::string behind = pattern.substr(pattern.find('?') + 1);
+        for (const Host& found : survey->hosts) {
+            ++taken;
+            ASSERT_TRUE(found.name.starts_with(before) && found.name.ends_with(behind));
+            ASSERT_GT(found.name.size(), before.size() + behind.size());
+            const auto label =
+                found.name.substr(before.size(), found.name.size() - before.size() - behind.size());
+            ASSERT_LE(label.size(), 63U);
+            ASSERT_TRUE(std::ranges::all_of(label, [](char c) {
+                return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == '-';
+            })) << label;
+            ASSERT_EQ(classify_endpoint(found.name).type == EndpointType::ip_address,
+                      classify_endpoint(before + "1" + behind).type == EndpointType::ip_address)
+                << found.name;
+        }
+    }
+    EXPECT_GT(taken, 100U);
+    EXPECT_GT(refused, 500U);
+}
+
+TEST(Survey, TakesNoMoreHostsThanThereCanBeButTheWriterAndTheAskedServer) {
+    ResultSet rows;
+    for (int i = 0; i < 1000; ++i) {
+        rows.rows.push_back(aurora_row(("r" + std::to_string(i)).c_str(), false, kNoTime));
+    }
+    rows.rows[900] = aurora_row("w", true, kNoTime);
+    rows.rows[950] = aurora_row("me", false, kNoTime);
+    for (const int bad : {0, 1, 2, 3}) {
+        rows.rows[static_cast<std::size_t>(bad)] = Row{"/tmp", "f"};
+    }
+    const auto survey = aurora_survey(rows, "me", "t");
+    ASSERT_TRUE(survey);
+    EXPECT_EQ(survey->hosts.size(), kMostHosts);
+    EXPECT_EQ(survey->hosts.front().id, "r4");
+    EXPECT_THAT(writers_of(*survey), ElementsAre("w"));
+    EXPECT_EQ(survey->hosts.back().id, "me");
+    EXPECT_EQ(survey->left_out_count, 4U + 996U - kMostHosts);
+    EXPECT_THAT(survey->left_out, ElementsAre("instance id \"/tmp\"", "instance id \"/tmp\"",
+                                              "740 more rows than the 256 that are taken"));
+}
+
+TEST(Survey, OfManyRowsTakesNoTimeThatGrowsWithTheirSquare) {
+    ResultSet rows;
+    constexpr int kMany = 50'000;
+    for (int i = 0; i < kMany; ++i) {
+        rows.rows.push_back(aurora_row(("r" + std::to_string(i)).c_str(), i % 2 == 0, kNoTime));
+    }
+    const auto began = std::chrono::steady_clock::now();
+    const auto survey = aurora_survey(rows, "r0");
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds{10})
+        << "a comparison of each with each";
+    ASSERT_TRUE(survey);
+    EXPECT_EQ(survey->hosts.size(), kMostHosts);
+    EXPECT_TRUE(survey->claims_writer);
+}
+
 TEST(Survey, UsesThePortOfTheTemplateOnAurora) {
     const auto survey = read_survey(kAurora, {{Row{"w", "t"}}, {Row{"w"}}, {Row{"f"}}},
                                     InstanceTemplate::parse("?.d:6000", 5432));
@@ -192,6 +348,63 @@ TEST(Survey, OfAMultiAzReaderWithoutASourceNamesNoWriter) {
     ASSERT_TRUE(survey);
     EXPECT_THAT(writers_of(*survey), IsEmpty());
     EXPECT_FALSE(survey->claims_writer);
+}
+
+TEST(Survey, OfMultiAzLeavesOutRowsWhoseEndpointIsNoHostName) {
+    for (const char* endpoint :
+         {"", ".", "/tmp/x.d", "@x.d", "10.0.0.1", "::1", "fe80::1%eth0", "a,b.d", "in st.d",
+          "inst_1.d", "inst-1..d", "-inst.d", "inst-1.d:5432", "inst-1.d/x", "1.2", "inst.0x7f"}) {
+        const auto survey = read_survey(
+            kMultiAz,
+            {{Row{"db-A", endpoint, "5433"}, Row{"db-B", "inst-2.e.", "5433"}}, {}, {Row{"t"}}, {}},
+            kInstances);
+        ASSERT_TRUE(survey) << endpoint;
+        EXPECT_THAT(survey->hosts, ElementsAre(Host{"db-B", "inst-2.d", 5433, HostRole::reader, 0}))
+            << endpoint;
+        EXPECT_EQ(survey->left_out_count, 1U);
+        EXPECT_THAT(survey->left_out, ElementsAre("endpoint \"" + std::string{endpoint} + "\""));
+    }
+}
+
+TEST(Survey, OfMultiAzTakesOnlyEndpointsOfTheDomainOfRds) {
+    const auto instances =
+        InstanceTemplate::derive("db.cluster-xyz.us-east-2.rds.amazonaws.com", 0);
+    const auto hosts_at = [&instances](const char* endpoint) {
+        return read_survey(kMultiAz, {{Row{"db-A", endpoint, "5433"}}, {}, {Row{"t"}}, {}},
+                           instances)
+            ->hosts.size();
+    };
+    EXPECT_EQ(hosts_at("inst-1.xyz.us-east-2.rds.amazonaws.com"), 1U);
+    EXPECT_EQ(hosts_at("Inst-1.XYZ.us-east-2.rds.amazonaws.com."), 1U);
+    EXPECT_EQ(hosts_at("inst-1.abc.us-east-2.rds.amazonaws.com"), 0U);
+    EXPECT_EQ(hosts_at("a.inst-1.xyz.us-east-2.rds.amazonaws.com"), 0U);
+    EXPECT_EQ(hosts_at("inst-1.evil.example"), 0U);
+    EXPECT_EQ(hosts_at("inst-1"), 0U);
+}
+
+TEST(Survey, OfMultiAzLeavesOutRowsWhoseIdIsNotPrintable) {
+    for (const std::string& id : {std::string{}, std::string{"db A"}, std::string{"db\n"},
+                                  std::string{"db\x7f"}, std::string(256, 'x')}) {
+        const auto survey = read_survey(
+            kMultiAz,
+            {{Row{id, "inst-1.d", "1"}, Row{"db-B", "inst-2.d", "1"}}, {}, {Row{"t"}}, {}},
+            kInstances);
+        ASSERT_TRUE(survey);
+        ASSERT_EQ(survey->hosts.size(), 1U);
+        EXPECT_EQ(survey->hosts[0].id, "db-B");
+        EXPECT_THAT(survey->left_out.at(0), HasSubstr("resource id"));
+    }
+}
+
+TEST(Survey, OfMultiAzOneIdStandsForOneHost) {
+    const auto survey = read_survey(kMultiAz,
+                                    {{Row{"db-A", "inst-1.d", "1"}, Row{"db-A", "inst-2.d", "1"}},
+                                     {Row{"db-A"}},
+                                     {Row{"f"}},
+                                     {}},
+                                    kInstances);
+    ASSERT_TRUE(survey);
+    EXPECT_THAT(survey->hosts, ElementsAre(Host{"db-A", "inst-2.d", 1, HostRole::writer, 0}));
 }
 
 TEST(Survey, APortInThePatternWinsOverTheServers) {

@@ -8,6 +8,7 @@
 
 #include <aws_wrapper/endpoint.hpp>
 #include <aws_wrapper/error.hpp>
+#include <model/host_name.hpp>
 #include <model/text.hpp>
 
 namespace aws_wrapper {
@@ -16,7 +17,28 @@ namespace {
 
 [[noreturn]] void refuse(std::string_view pattern, std::string_view why) {
     throw Error{Errc::invalid_property,
-                fmt::format("cluster_instance_host_pattern \"{}\" {}", pattern, why)};
+                fmt::format("cluster_instance_host_pattern \"{}\" {}",
+                            text::printable(pattern, kLongestHostName), why)};
+}
+
+std::string with_id(std::string_view pattern, std::string_view id) {
+    std::string name{pattern};
+    name.replace(name.find('?'), 1, id);
+    return name;
+}
+
+bool is_address(std::string_view name) {
+    return classify_endpoint(name).type == EndpointType::ip_address;
+}
+
+// "?" alone knows nothing, but is none of the names that lead elsewhere; see resolvable().
+bool is_sane(std::string_view pattern) {
+    const std::string_view behind = pattern.substr(pattern.find('?') + 1);
+    if (is_address(with_id(pattern, "1"))) {
+        return behind.empty() || behind.front() == '.' || behind.front() == ':';
+    }
+    return (behind.empty() || (behind.front() == '.' && behind != ".")) &&
+           is_host_name(with_id(pattern, "a"), Underscores::yes);
 }
 
 struct HostAndPort {
@@ -57,7 +79,10 @@ std::uint16_t parse_port(std::string_view whole, std::string_view digits) {
 }  // namespace
 
 InstanceTemplate::InstanceTemplate(std::string pattern, std::uint16_t port, bool has_own_port)
-    : pattern_{std::move(pattern)}, port_{port}, has_own_port_{has_own_port} {}
+    : pattern_{std::move(pattern)},
+      port_{port},
+      has_own_port_{has_own_port},
+      is_address_{is_address(with_id(pattern_, "1"))} {}
 
 InstanceTemplate InstanceTemplate::parse(std::string_view pattern, std::uint16_t connect_port) {
     const std::string_view whole = text::trimmed(pattern);
@@ -68,6 +93,11 @@ InstanceTemplate InstanceTemplate::parse(std::string_view pattern, std::uint16_t
         refuse(whole,
                "must have exactly one \"?\" where the instance's name goes, "
                "as in \"?.my-domain.com\" or \"?.my-domain.com:5432\"");
+    }
+    if (!is_sane(parts.host)) {
+        refuse(whole,
+               "must be a host name or a numeric address, of which \"?\" stands for one part or "
+               "the end of one: behind it comes a dot and the domain, or nothing but the port");
     }
     const Endpoint endpoint = classify_endpoint(parts.host);
     if (endpoint.is_proxy()) {
@@ -86,9 +116,20 @@ InstanceTemplate InstanceTemplate::derive(std::string_view connect_host,
 }
 
 Host InstanceTemplate::host_for(std::string_view id, HostRole role, std::int32_t weight) const {
-    std::string name = pattern_;
-    name.replace(name.find('?'), 1, id);
-    return {std::string{id}, std::move(name), port_, role, weight};
+    return {std::string{id}, with_id(pattern_, id), port_, role, weight};
+}
+
+bool InstanceTemplate::can_name(std::string_view id) const {
+    if (!resolvable() || !is_label(id)) {
+        return false;
+    }
+    const std::string name = with_id(pattern_, id);
+    return is_address_ ? is_address(name) : is_host_name(name, Underscores::yes);
+}
+
+bool InstanceTemplate::is_of_rds() const {
+    return pattern_.starts_with("?.") &&
+           classify_endpoint(with_id(pattern_, "a")).type == EndpointType::rds_instance;
 }
 
 }  // namespace aws_wrapper

@@ -86,6 +86,126 @@ TEST(InstanceTemplate, RefusesWhatCanNotNameInstances) {
                 HasSubstr("custom cluster"));
 }
 
+TEST(InstanceTemplate, TakesPatternsOfNames) {
+    for (const char* pattern :
+         {"?.d", "?.example.com:5433", "any.?.my-domain.com:9999", "db-?", "db-?.example.com",
+          "db.?", "?.my_domain.internal", "?.example.com.", "?", "?:5433", "x.1.?", "?.COM"}) {
+        EXPECT_EQ(refusal_of(pattern), "") << pattern;
+    }
+}
+
+TEST(InstanceTemplate, RefusesWhatIsNoNameAroundTheQuestionMark) {
+    const std::string long_label(64, 'l');
+    std::string long_name = "?";
+    while (long_name.size() <= 253) {
+        long_name += ".label";
+    }
+    for (const std::string& pattern : {std::string{"?foo.com"},
+                                       std::string{"?-db.example.com"},
+                                       std::string{"?/tmp"},
+                                       std::string{"/tmp/?"},
+                                       std::string{"/?.d"},
+                                       std::string{"@?"},
+                                       std::string{"@?.d"},
+                                       std::string{"?@x"},
+                                       std::string{"?,evil"},
+                                       std::string{"evil,?.d"},
+                                       std::string{"?."},
+                                       std::string{"any.?."},
+                                       std::string{".?"},
+                                       std::string{"?..d"},
+                                       std::string{"?.d.."},
+                                       std::string{"? .d"},
+                                       std::string{"?.d d"},
+                                       std::string{"?.d\n.e"},
+                                       std::string{"?.d%eth0"},
+                                       std::string{"fe80::?%eth0"},
+                                       std::string{"[?.d"} + "]x",
+                                       std::string{"?.[d]"},
+                                       std::string{"?.-d"},
+                                       std::string{"?.d-"},
+                                       std::string{"-?.d"},
+                                       std::string{"?.d\0e", 6},
+                                       std::string{"?.d\xc3\xa9"},
+                                       std::string{"?.1"},
+                                       std::string{"?.0x7f"},
+                                       std::string{"?.0.0.256"},
+                                       std::string{"127.0.0.?0"},
+                                       std::string{"fd00:x::?"},
+                                       "?." + long_label,
+                                       long_label + "?.d",
+                                       long_name}) {
+        EXPECT_THAT(refusal_of(pattern), HasSubstr("cluster_instance_host_pattern")) << pattern;
+    }
+    EXPECT_THAT(refusal_of("?foo.com"),
+                AllOf(HasSubstr("\"?foo.com\""), HasSubstr("a dot and the domain")));
+    EXPECT_THAT(refusal_of("?.d\n"
+                           "e"),
+                HasSubstr("?.d\\x0ae"));
+}
+
+TEST(InstanceTemplate, TakesOnlyIdsThatMakeAHostNameOfIt) {
+    const auto names = InstanceTemplate::parse("?.d", 0);
+    for (const std::string& id : {std::string{"a"}, std::string{"inst-1"}, std::string{"1"},
+                                  std::string{"DB-9"}, std::string(63, 'x')}) {
+        EXPECT_TRUE(names.can_name(id)) << id;
+    }
+    for (const std::string& id :
+         {std::string{}, std::string{"-a"}, std::string{"a-"}, std::string{"a.b"},
+          std::string{"a_b"}, std::string{"/tmp"}, std::string{"@a"}, std::string{"a,b"},
+          std::string{"a b"}, std::string{"a\0", 2}, std::string{"::1"}, std::string{"\xc3\xa9"},
+          std::string{"?"}, std::string(64, 'x')}) {
+        EXPECT_FALSE(names.can_name(id)) << id;
+    }
+    EXPECT_FALSE(InstanceTemplate{}.can_name("a")) << "an id would be a host name by itself";
+}
+
+TEST(InstanceTemplate, TakesNoIdByWhichANameBecomesTooLong) {
+    const auto prefixed = InstanceTemplate::parse("db-?.d", 0);
+    EXPECT_TRUE(prefixed.can_name(std::string(60, 'x')));
+    EXPECT_FALSE(prefixed.can_name(std::string(61, 'x')));
+    std::string domain;
+    while (domain.size() < 240) {
+        domain += ".label";
+    }
+    const auto far_down = InstanceTemplate::parse("?" + domain, 0);
+    EXPECT_TRUE(far_down.can_name(std::string(13, 'x')));
+    EXPECT_FALSE(far_down.can_name(std::string(14, 'x')));
+}
+
+TEST(InstanceTemplate, TakesNoIdByWhichANameBecomesAnAddress) {
+    EXPECT_TRUE(InstanceTemplate::parse("10.?", 0).can_name("a"));
+    EXPECT_FALSE(InstanceTemplate::parse("10.?", 0).can_name("1"));
+    EXPECT_FALSE(InstanceTemplate::parse("10.?", 0).can_name("0x7f"));
+}
+
+TEST(InstanceTemplate, TakesOnlyTheNumbersThatMakeAnAddressOfAnAddress) {
+    for (const char* pattern : {"127.0.5.?", "?.0.0.1", "10.?.0.1", "127.0.0.1?"}) {
+        const auto names = InstanceTemplate::parse(pattern, 0);
+        EXPECT_TRUE(names.can_name("1")) << pattern;
+        EXPECT_TRUE(names.can_name("23")) << pattern;
+        for (const char* id : {"256", "a", "0x1", "1.2", "-1", ""}) {
+            EXPECT_FALSE(names.can_name(id)) << pattern << " " << id;
+        }
+    }
+    EXPECT_FALSE(InstanceTemplate::parse("127.0.5.?", 0).can_name("010")) << "8 to some";
+    const auto ipv6 = InstanceTemplate::parse("fd00::?", 0);
+    EXPECT_TRUE(ipv6.can_name("b"));
+    EXPECT_TRUE(ipv6.can_name("FFff"));
+    for (const char* id : {"g", "12345", "1:2", ":", "1%eth0"}) {
+        EXPECT_FALSE(ipv6.can_name(id)) << id;
+    }
+}
+
+TEST(InstanceTemplate, KnowsThePatternsOfRds) {
+    EXPECT_TRUE(
+        InstanceTemplate::derive("db.cluster-xyz.us-east-2.rds.amazonaws.com", 0).is_of_rds());
+    EXPECT_TRUE(InstanceTemplate::parse("?.xyz.us-east-2.rds.amazonaws.com", 0).is_of_rds());
+    EXPECT_FALSE(InstanceTemplate::parse("db.?.xyz.us-east-2.rds.amazonaws.com", 0).is_of_rds());
+    EXPECT_FALSE(InstanceTemplate::parse("?.d", 0).is_of_rds());
+    EXPECT_FALSE(InstanceTemplate{}.is_of_rds());
+}
+
 TEST(InstanceTemplate, RefusesAMalformedPort) {
     for (const char* pattern :
          {"?.d:", "?.d:0", "?.d:65536", "?.d:x", "?.d:1x", "?.d:-1", "[fd00::?]:"}) {

@@ -35,6 +35,26 @@ constexpr std::string_view trimmed(std::string_view text) noexcept {
     return text;
 }
 
+/// In printable ASCII, whatever it was, and no longer than `most` and the "..." that says so.
+inline std::string printable(std::string_view text, std::size_t most) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    std::string result;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        std::string shown{c};
+        if (c == '"' || c == '\\') {
+            shown = {'\\', c};
+        } else if (byte < 0x20 || byte > 0x7e) {
+            shown = {'\\', 'x', kHex[byte >> 4U], kHex[byte & 0xfU]};
+        }
+        if (result.size() + shown.size() > most) {
+            return result + "...";
+        }
+        result += shown;
+    }
+    return result;
+}
+
 /// The parts between the separators, empty ones too; at least one.
 inline std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> parts;

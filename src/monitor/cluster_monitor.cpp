@@ -2,6 +2,9 @@
 #include "monitor/cluster_monitor.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <asio/post.hpp>
@@ -14,6 +17,7 @@ namespace aws_wrapper {
 namespace {
 
 constexpr std::size_t kMostReasons = 8;  // of one host
+constexpr std::size_t kMostTold = 100;   // by one cluster; a liar has no end
 
 }  // namespace
 
@@ -26,6 +30,8 @@ std::vector<std::pair<std::string, std::uint64_t>> MonitorCounters::read() const
             {"surveys_failed", surveys_failed},
             {"calls_aborted", calls_aborted},
             {"writer_moves", writer_moves},
+            {"rival_claims", rival_claims},
+            {"rows_left_out", rows_left_out},
             {"loop_errors", loop_errors}};
 }
 
@@ -53,11 +59,17 @@ bool ClusterMonitor::is_same(const ClusterParams& params, const std::vector<Host
     if (params.dialect != params_.dialect || !(params.instances == params_.instances)) {
         return false;
     }
-    const auto known = store_.current();
-    return std::ranges::any_of(hosts, [&](const Host& host) {
-        const auto* twin = known->find_by_id(host.id);
-        return twin != nullptr && twin->name == host.name && twin->port == host.port;
-    });
+    const auto identity = [](const Host& host) {
+        return std::tuple<std::string_view, std::string_view, std::uint16_t>{host.id, host.name,
+                                                                             host.port};
+    };
+    const auto topology = store_.current();
+    std::set<decltype(identity(hosts.front()))> known;
+    for (const auto& host : topology->hosts) {
+        known.insert(identity(host));
+    }
+    return std::ranges::any_of(hosts,
+                               [&](const Host& host) { return known.contains(identity(host)); });
 }
 
 void ClusterMonitor::start() {
@@ -161,6 +173,19 @@ std::string ClusterMonitor::host_at(const std::string& address, std::uint16_t po
     return {};
 }
 
+void ClusterMonitor::endpoint_led_to(const std::string& host_id) {
+    {
+        const std::lock_guard guard{mutex_};
+        if (host_id.empty() || endpoint_host_ == host_id) {
+            return;
+        }
+        endpoint_host_ = host_id;
+    }
+    asio::post(context_, [self = shared_from_this(), host_id] {
+        self->core_.endpoint_leads_to(host_id, Clock::now());
+    });
+}
+
 void ClusterMonitor::sync_runners() {
     if (stopped()) {
         return;
@@ -182,12 +207,17 @@ void ClusterMonitor::sync_runners() {
         runners_.emplace(host.id, runner);
         added.push_back(std::move(runner));
     }
+    std::set<std::string_view> listed_ids;
+    for (const auto& host : hosts) {
+        listed_ids.insert(host.id);
+    }
     for (auto entry = runners_.begin(); entry != runners_.end();) {
-        const bool listed = std::ranges::find(hosts, entry->first, &Host::id) != hosts.end();
+        const bool listed = listed_ids.contains(entry->first);
         const std::lock_guard guard{mutex_};
         if (!listed && entry->second->watch().size() == 0) {
             entry->second->stop();
             watches_.erase(entry->first);
+            refusals_.erase(host_and_port(entry->second->host()));
             entry = runners_.erase(entry);
         } else {
             ++entry;
@@ -231,12 +261,25 @@ void ClusterMonitor::on_survey(const std::string& host_id,
     tell_core([&](TopologyCore& core, TimePoint now) {
         outcome = core.on_survey(host_id, survey, asked_at, now);
     });
+    note_left_out(survey);
+    if (outcome.contested) {
+        counters_.rival_claims.fetch_add(1, std::memory_order_relaxed);
+        tell_once(
+            fmt::format("{} claims to be the writer, but is not believed: another host does so, "
+                        "too, and the others or the endpoint speak for that one",
+                        host_id));
+    }
     if (outcome.publish) {
         store_.publish(core_.hosts(), asked_at, core_.writer_proved_at());
         sync_runners();
     }
     if (core_.writer_moved_at() != moved_before) {
         counters_.writer_moves.fetch_add(1, std::memory_order_relaxed);
+        {
+            // The endpoint has to be looked at anew.
+            const std::lock_guard guard{mutex_};
+            endpoint_host_.clear();
+        }
         for (auto& [id, runner] : runners_) {
             runner->writer_moved();
         }
@@ -251,6 +294,23 @@ void ClusterMonitor::on_unreachable(const std::string& host_id, TimePoint asked_
 void ClusterMonitor::on_suspicion(const std::string& host_id, bool suspected) {
     tell_core(
         [&](TopologyCore& core, TimePoint now) { core.on_suspicion(host_id, suspected, now); });
+}
+
+void ClusterMonitor::note_left_out(const Survey& survey) {
+    counters_.rows_left_out.fetch_add(survey.left_out_count, std::memory_order_relaxed);
+    for (const auto& what : survey.left_out) {
+        tell_once(fmt::format("left out of what a server told of its cluster: {}", what));
+    }
+}
+
+void ClusterMonitor::tell_once(std::string warning) {
+    {
+        const std::lock_guard guard{mutex_};
+        if (told_.size() == kMostTold || !told_.insert(warning).second) {
+            return;
+        }
+    }
+    events().add(EventLevel::warning, warning);
 }
 
 // The last reason is at the end. Each one is told once, until the host answers again.

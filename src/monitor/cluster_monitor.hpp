@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,10 @@ struct MonitorCounters {
     std::atomic<std::uint64_t> surveys_failed{0};
     std::atomic<std::uint64_t> calls_aborted{0};
     std::atomic<std::uint64_t> writer_moves{0};
-    std::atomic<std::uint64_t> loop_errors{0};  ///< exceptions that restarted a monitor's loop
+    /// Proofs of a writer that were not believed: another host claimed the role, too.
+    std::atomic<std::uint64_t> rival_claims{0};
+    std::atomic<std::uint64_t> rows_left_out{0};  ///< see Survey::left_out_count
+    std::atomic<std::uint64_t> loop_errors{0};    ///< exceptions that restarted a monitor's loop
 
     /// All of them by name.
     std::vector<std::pair<std::string, std::uint64_t>> read() const;
@@ -90,11 +94,18 @@ public:
     /// What is known of hosts' numeric addresses.
     void learn_address(const std::string& host_id, const std::string& address);
 
+    /// Counts what was left out of a survey, and tells each thing once. Any thread.
+    void note_left_out(const Survey& survey);
+
     /// Why hosts ("name:port") could not be asked when that was last tried; without those that
     /// answer. Any thread.
     std::vector<std::pair<std::string, std::string>> refusals() const;
     std::string address_of(const std::string& host_id) const;
     std::string host_at(const std::string& address, std::uint16_t port) const;
+
+    /// The application's writer endpoint led to this host. Wakes the engine's thread only if it led
+    /// elsewhere the last time, or the writer moved since; see TopologyCore::endpoint_leads_to().
+    void endpoint_led_to(const std::string& host_id);
 
     /// True after stop(): watches have ended and nothing is published any more.
     bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
@@ -121,6 +132,7 @@ private:
     void on_suspicion(const std::string& host_id, bool suspected);
     void on_refusal(const Host& host, const std::string& reason);
     void on_answer(const Host& host);
+    void tell_once(std::string warning);
     bool still_used(TimePoint now);
 
     asio::io_context& context_;
@@ -139,6 +151,8 @@ private:
     std::map<std::string, std::shared_ptr<HostWatch>> watches_;
     std::map<std::string, std::string> addresses_;
     std::map<std::string, std::vector<std::string>> refusals_;  // by host, each reason once
+    std::string endpoint_host_;
+    std::set<std::string> told_;
 };
 
 }  // namespace aws_wrapper

@@ -304,6 +304,100 @@ TEST_F(ClusterMonitorTest, TheDetectionRuleEndsACallOnTime) {
     EXPECT_EQ(link.end(), AbortReason::host_unhealthy);
 }
 
+TEST_F(ClusterMonitorTest, OfTwoThatClaimToBeTheWriterTheOneStaysThatTheOthersName) {
+    for (const auto& id : {"a", "b", "c"}) {
+        cluster_.server(id).latency = 2ms;
+    }
+    monitor();
+    cluster_.believes("b", "b", false);
+    for (int round = 0; round < 5; ++round) {
+        const auto since = Clock::now();
+        monitor().demand_proof(since, since + 10s);
+        EXPECT_LE(
+            time_until([&] { return monitor().topology().current()->writer_proved_at >= since; }),
+            50ms);
+        EXPECT_TRUE(writer_is("a"));
+        run_for(1s);
+    }
+    EXPECT_EQ(counter("writer_moves"), 0U);
+    EXPECT_GT(counter("rival_claims"), 0U);
+    const auto questions = cluster_.questions();
+    run_for(5s);
+    EXPECT_LE(cluster_.questions() - questions, 1) << "the search is over";
+}
+
+TEST_F(ClusterMonitorTest, OfTwoThatClaimToBeTheWriterTheOneIsFollowedThatTheOthersName) {
+    for (const auto& id : {"a", "b", "c"}) {
+        cluster_.server(id).latency = 2ms;
+    }
+    monitor();
+    cluster_.believes("b", "b", false);
+    cluster_.believes("c", "b", true);
+    for (int round = 0; round < 5; ++round) {
+        monitor().demand_proof(Clock::now(), Clock::now() + 10s);
+        EXPECT_LE(time_until([&] { return writer_is("b"); }), 50ms);
+        run_for(1s);
+    }
+    EXPECT_TRUE(writer_is("b"));
+    EXPECT_EQ(counter("writer_moves"), 1U) << "the other one claims it in vain";
+}
+
+TEST_F(ClusterMonitorTest, OfTwoThatNobodyTellsApartTheOneOfTheEndpointIsTheWriter) {
+    cluster_.remove("c");
+    for (const auto& id : {"a", "b"}) {
+        cluster_.server(id).latency = 2ms;
+    }
+    monitor();
+    cluster_.believes("b", "b", false);
+    monitor().demand_proof(Clock::now(), Clock::now() + 10s);
+    run_for(1s);
+    EXPECT_TRUE(writer_is("a")) << "it is the writer already";
+    monitor().endpoint_led_to("b");
+    monitor().demand_proof(Clock::now(), Clock::now() + 10s);
+    run_for(1s);
+    EXPECT_TRUE(writer_is("b"));
+    EXPECT_EQ(counter("writer_moves"), 1U);
+}
+
+TEST_F(ClusterMonitorTest, TheEndpointWakesTheEngineOnlyIfItLeadsElsewhere) {
+    monitor();
+    monitor().endpoint_led_to("a");
+    EXPECT_GT(context_.poll(), 0U);
+    monitor().endpoint_led_to("a");
+    monitor().endpoint_led_to("");
+    EXPECT_EQ(context_.poll(), 0U);
+    cluster_.kill("a");
+    cluster_.promote("b");
+    run_for(1s);
+    ASSERT_TRUE(writer_is("b"));
+    pump();
+    monitor().endpoint_led_to("a");
+    EXPECT_GT(context_.poll(), 0U) << "what it said before the move is void";
+}
+
+TEST_F(ClusterMonitorTest, AnOldWriterThatIsFrozenDelaysTheNewOneByNoMoreThanATenthOfASecond) {
+    monitor();
+    run_for(10s);
+    cluster_.freeze("a");
+    cluster_.promote("b");
+    cluster_.believes("c", "a", true);  // its topology is late
+    monitor().demand_proof(Clock::now(), Clock::now() + 10s);
+    EXPECT_LE(time_until([&] { return writer_is("b"); }), 120ms);
+}
+
+TEST_F(ClusterMonitorTest, CountsTheRowsThatItDoesNotBelieve) {
+    monitor();
+    cluster_.add("/tmp/socket");
+    const auto since = Clock::now();
+    monitor().demand_proof(since, since + 1s);
+    run_for(100ms);
+    EXPECT_GE(monitor().topology().current()->writer_proved_at, since);
+    EXPECT_EQ(monitor().topology().current()->hosts.size(), 3U);
+    EXPECT_GT(counter("rows_left_out"), 0U);
+    EXPECT_EQ(cluster_.server("/tmp/socket").connects, 0);
+    cluster_.remove("/tmp/socket");
+}
+
 TEST_F(ClusterMonitorTest, ADeadlineOfACallPassesWhileAQuestionIsUnderWay) {
     auto params = WatchParams{};
     params.detection_time = 1000ms;

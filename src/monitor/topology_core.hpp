@@ -26,6 +26,13 @@ struct TopologyParams {
 /// every host is asked side by side at a quick pace, until one proves itself: its own topology
 /// names it the writer, *and* it is not in recovery (right after a failover either alone may be
 /// stale). Nothing is asked while the application rests.
+///
+/// Two hosts that both prove themselves are rivals, for as long as either goes on to claim the
+/// role: then nobody is believed until the other hosts were asked, and the one that more of them
+/// name is the writer; if that is none, the one that the endpoint leads to, else the one that was
+/// the writer before. A claim is over as soon as its host fails a question, claims no more, is
+/// suspected, or lets the time pass in which it should have answered again; so a writer that died
+/// or fell silent stands in nobody's way.
 class TopologyCore {
 public:
     TopologyCore(TopologyParams params, std::vector<Host> hosts);
@@ -40,9 +47,14 @@ public:
     /// A host that runs the application's calls does not answer (or does again).
     void on_suspicion(std::string_view host_id, bool suspected, TimePoint now);
 
+    /// The cluster's writer endpoint led to this host just now.
+    void endpoint_leads_to(std::string_view host_id, TimePoint now);
+
     struct Outcome {
         bool publish{false};        ///< hosts() or writer_proved_at() changed
         bool writer_proved{false};  ///< this answer is the proof
+        /// This answer would be the proof, but another host claims the role, too.
+        bool contested{false};
     };
     Outcome on_survey(std::string_view host_id,
                       const Survey& survey,
@@ -62,6 +74,7 @@ public:
 
     bool panicking(TimePoint now) const;
 
+    /// Never more than kMostHosts.
     const std::vector<Host>& hosts() const noexcept { return hosts_; }
     const std::string& writer_id() const noexcept { return writer_id_; }
     TimePoint writer_proved_at() const noexcept { return proved_at_; }
@@ -76,6 +89,19 @@ private:
         TimePoint failed_at{};
         int failures{0};  ///< in a row
         int timeouts{0};  ///< failures in a row that took all the time they had
+
+        // The latest answer, if no question failed since.
+        TimePoint told_at{};      ///< when it was asked for
+        TimePoint answered_at{};  ///< when it came
+        std::string names;        ///< the writer
+        bool claims{false};       ///< it was a proof, and not of a host that lost since
+    };
+
+    // What is between hosts that all claim to be the writer.
+    struct Contest {
+        TimePoint asked_at{};  ///< when the round began in which it was seen; older votes are void
+        TimePoint began{};
+        TimePoint heard_at{};  ///< the latest claim
     };
 
     Contact contact_of(std::string_view host_id) const;
@@ -83,6 +109,14 @@ private:
     void panic(TimePoint now);
     void writer_lost(TimePoint now);
     void calm_down();
+    bool claim_stands(const Contact& contact, TimePoint now) const;
+    std::vector<std::string_view> rivals_of(std::string_view host_id, TimePoint now) const;
+    bool wins_contest(std::string_view host_id,
+                      const std::vector<std::string_view>& rivals,
+                      TimePoint asked_at,
+                      TimePoint now);
+    std::string_view favourite(const std::vector<std::string_view>& claimants) const;
+    void mark_loser(TimePoint now);
     void adopt_hosts(std::vector<Host> hosts, std::string_view writer_id);
     bool adopt_new_hosts(const std::vector<Host>& hosts);
 
@@ -98,6 +132,10 @@ private:
     TimePoint last_activity_{};
     bool lost_{false};  ///< the writer could not be asked, or was none any more
     std::string suspect_;
+    std::optional<Contest> contest_;
+    TimePoint settled_at_{};  ///< when the last contest ended
+    std::string endpoint_id_;
+    TimePoint endpoint_told_at_{};
     std::map<std::string, TimePoint, std::less<>> role_lost_at_;
     std::map<std::string, Contact, std::less<>> contacts_;
 };

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "monitor/topology_core.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -309,6 +312,234 @@ TEST_F(TopologyCoreTest, QuestionsThatTakeTooLongAreGivenMoreTimeNextTime) {
     EXPECT_EQ(core_.survey_budget("c", now), 1s) << "each host for itself";
     core_.on_unreachable("b", now, now + 1ms);
     EXPECT_EQ(core_.survey_budget("b", now), 1s) << "a refusal takes no time";
+}
+
+TEST_F(TopologyCoreTest, AHostProvesOnlyItself) {
+    all_is_well();
+    core_.on_unreachable("a", t0 + 1s, t0 + 1s);
+    const auto outcome = core_.on_survey("b", proof_of("a"), t0 + 2s, t0 + 2s);
+    EXPECT_FALSE(outcome.writer_proved);
+    EXPECT_TRUE(core_.panicking(t0 + 2s));
+}
+
+TEST_F(TopologyCoreTest, KnowsNoMoreHostsThanThereCanBe) {
+    all_is_well();
+    auto survey = told_by("b", "a", true);
+    for (int i = 0; i < 1000; ++i) {
+        survey.hosts.push_back(host("x" + std::to_string(i)));
+    }
+    EXPECT_TRUE(core_.on_survey("b", survey, t0 + 1s, t0 + 1s).publish);
+    EXPECT_EQ(core_.hosts().size(), kMostHosts);
+    std::ranges::reverse(survey.hosts);
+    EXPECT_FALSE(core_.on_survey("b", survey, t0 + 2s, t0 + 2s).publish);
+    EXPECT_EQ(core_.hosts().size(), kMostHosts);
+}
+
+// Both a, which is the writer, and b say that they are it.
+class RivalWriters : public TopologyCoreTest {
+protected:
+    RivalWriters() {
+        all_is_well();
+        search();
+    }
+
+    void search() {
+        now_ += 1s;
+        core_.note_activity(now_);
+        core_.demand_proof(now_, now_ + 1min, now_);
+    }
+    TopologyCore::Outcome claims(const std::string& id) {
+        return core_.on_survey(id, proof_of(id), now_, now_);
+    }
+    void names(const std::string& id, const std::string& writer) {
+        core_.on_survey(id, told_by(id, writer, true), now_, now_);
+    }
+
+    TimePoint now_{t0 + 10s};
+};
+
+TEST_F(RivalWriters, TheOneThatTheOthersNameStaysTheWriter) {
+    const auto claim = claims("b");
+    EXPECT_TRUE(claim.contested);
+    EXPECT_FALSE(claim.publish);
+    names("c", "a");
+    now_ += 1ms;
+    EXPECT_TRUE(claims("a").writer_proved);
+    EXPECT_EQ(core_.writer_id(), "a");
+    EXPECT_EQ(core_.writer_moved_at(), TimePoint{});
+    EXPECT_FALSE(core_.panicking(now_));
+}
+
+TEST_F(RivalWriters, TheOneThatTheOthersNameBecomesTheWriter) {
+    EXPECT_TRUE(claims("b").contested);
+    names("c", "b");
+    EXPECT_TRUE(claims("a").contested) << "it was the writer, and c knows better";
+    now_ += 10ms;
+    EXPECT_TRUE(claims("b").writer_proved);
+    EXPECT_EQ(core_.writer_id(), "b");
+    EXPECT_FALSE(core_.panicking(now_));
+}
+
+TEST_F(RivalWriters, NobodyIsBelievedUntilTheOthersWereAsked) {
+    EXPECT_TRUE(claims("b").contested);
+    EXPECT_TRUE(claims("a").contested);
+    EXPECT_TRUE(core_.panicking(now_));
+    EXPECT_LE(core_.next_survey("c", now_), now_) << "its word is wanted";
+    now_ += 10ms;
+    core_.on_unreachable("c", now_, now_);
+    EXPECT_TRUE(claims("a").writer_proved) << "it has none";
+}
+
+TEST_F(RivalWriters, AHostThatDoesNotAnswerIsNotWaitedForLong) {
+    const auto since = now_;
+    while (claims("b").contested && claims("a").contested) {
+        now_ += 10ms;
+        ASSERT_LT(now_, since + 1s);
+    }
+    EXPECT_GE(now_, since + 500ms);
+    EXPECT_EQ(core_.writer_id(), "a");
+}
+
+TEST_F(RivalWriters, AnOldWordOfTheOthersDoesNotCount) {
+    names("c", "b");
+    now_ += 60ms;
+    EXPECT_TRUE(claims("b").contested);
+    EXPECT_TRUE(claims("b").contested);
+    names("c", "a");
+    EXPECT_TRUE(claims("b").contested);
+    EXPECT_TRUE(claims("a").writer_proved);
+}
+
+TEST_F(RivalWriters, AWordForAHostThatClaimsNothingHelpsNobody) {
+    EXPECT_TRUE(claims("b").contested);
+    names("c", "c");
+    EXPECT_TRUE(claims("b").contested);
+    EXPECT_TRUE(claims("a").writer_proved);
+}
+
+TEST_F(RivalWriters, IfTheOthersNameNeitherTheOneThatTheEndpointLeadsToIsTheWriter) {
+    core_.endpoint_leads_to("b", now_);
+    EXPECT_TRUE(claims("b").contested);
+    names("c", "");
+    EXPECT_TRUE(claims("a").contested);
+    EXPECT_TRUE(claims("b").writer_proved);
+}
+
+TEST_F(RivalWriters, WhereTheEndpointLedBeforeTheWriterMovedDoesNotCount) {
+    core_.endpoint_leads_to("a", now_);
+    now_ += 1ms;
+    core_.on_unreachable("a", now_, now_);
+    ASSERT_TRUE(claims("b").writer_proved);
+    search();
+    EXPECT_TRUE(claims("a").contested);
+    names("c", "");
+    EXPECT_TRUE(claims("b").writer_proved);
+    core_.endpoint_leads_to("a", now_);
+    search();
+    EXPECT_TRUE(claims("a").contested);
+    names("c", "");
+    EXPECT_TRUE(claims("b").contested);
+    EXPECT_TRUE(claims("a").writer_proved);
+}
+
+TEST_F(RivalWriters, AWriterThatDoesNotAnswerStandsInNobodysWay) {
+    core_.on_unreachable("a", now_, now_);
+    EXPECT_TRUE(claims("b").writer_proved);
+}
+
+TEST_F(RivalWriters, AWriterThatClaimsNoMoreStandsInNobodysWay) {
+    names("a", "a");
+    EXPECT_TRUE(claims("b").writer_proved);
+}
+
+TEST_F(RivalWriters, AWriterThatIsSuspectedStandsInNobodysWay) {
+    core_.on_suspicion("a", true, now_);
+    EXPECT_TRUE(claims("b").writer_proved);
+}
+
+TEST_F(RivalWriters, ASuspectedWriterThatClaimsTheRoleAnewIsARivalAgain) {
+    EXPECT_TRUE(claims("b").contested);
+    core_.on_suspicion("a", true, now_);
+    EXPECT_TRUE(claims("a").contested);
+    core_.on_suspicion("a", true, now_);
+    EXPECT_TRUE(claims("b").contested);
+}
+
+TEST_F(RivalWriters, AWriterThatIsSilentIsWaitedForNoLongerThanItsAnswersTake) {
+    const auto since = now_;
+    while (!claims("b").writer_proved) {
+        now_ += 10ms;
+        ASSERT_LT(now_, since + 1s);
+    }
+    EXPECT_LE(now_ - since, 110ms);
+}
+
+TEST_F(RivalWriters, AWriterThatIsSilentIsNotWaitedForIfTheOthersNameTheNewOne) {
+    names("c", "b");
+    EXPECT_TRUE(claims("b").writer_proved);
+}
+
+TEST_F(RivalWriters, AWriterWhoseAnswersTakeLongIsARivalForThatLong) {
+    names("c", "");
+    core_.on_survey("a", proof_of("a"), now_, now_ + 400ms);
+    now_ += 400ms;
+    search();
+    now_ += 450ms;
+    EXPECT_TRUE(claims("b").contested);
+}
+
+TEST_F(RivalWriters, WhatTheLoserSaidMeanwhileStartsNothingAnew) {
+    EXPECT_TRUE(claims("b").contested);
+    names("c", "a");
+    const auto asked_at = now_;
+    now_ += 5ms;
+    ASSERT_TRUE(claims("a").writer_proved);
+    const auto late = core_.on_survey("b", proof_of("b"), asked_at + 2ms, now_ + 1ms);
+    EXPECT_TRUE(late.contested);
+    EXPECT_FALSE(core_.panicking(now_ + 1ms));
+    now_ += 10ms;
+    EXPECT_TRUE(claims("a").writer_proved) << "and it is no rival of the next proof";
+}
+
+TEST_F(RivalWriters, TheHostsThatALoserTellsOfAreNotTaken) {
+    auto survey = proof_of("b");
+    survey.hosts.push_back(host("evil"));
+    EXPECT_TRUE(core_.on_survey("b", survey, now_, now_).contested);
+    EXPECT_EQ(core_.hosts().size(), 3U);
+}
+
+TEST_F(RivalWriters, OfTwoNewWritersWithNothingToTellThemApartTheFirstStays) {
+    core_.on_unreachable("a", now_, now_);
+    ASSERT_TRUE(claims("b").writer_proved);
+    search();
+    core_.on_unreachable("a", now_, now_);
+    EXPECT_TRUE(claims("c").contested);
+    EXPECT_TRUE(claims("b").writer_proved);
+    EXPECT_EQ(core_.writer_id(), "b");
+}
+
+// Each search is answered, whichever answers first, and the writer never goes to and fro.
+TEST_F(RivalWriters, TheWriterDoesNotFlap) {
+    for (const bool writer_first : {true, false}) {
+        for (int round = 0; round < 50; ++round) {
+            search();
+            const auto since = now_;
+            while (core_.panicking(now_)) {
+                for (const auto* id : writer_first ? std::array{"a", "b"} : std::array{"b", "a"}) {
+                    if (core_.next_survey(id, now_) <= now_) {
+                        claims(id);
+                    }
+                }
+                if (core_.next_survey("c", now_) <= now_) {
+                    names("c", "a");
+                }
+                now_ += 1ms;
+                ASSERT_LT(now_, since + 50ms) << "the search does not end";
+            }
+            ASSERT_EQ(core_.writer_id(), "a");
+        }
+    }
+    EXPECT_EQ(core_.writer_moved_at(), TimePoint{});
 }
 
 TEST(TopologyCore, WithoutAKnownWriterADemandFindsIt) {

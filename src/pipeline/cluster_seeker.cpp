@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <aws_wrapper/endpoint.hpp>
 
@@ -162,6 +163,16 @@ std::string ClusterSeeker::join_plain_server(const LinkFacts& facts) {
 }
 
 Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, LinkFacts facts) {
+    const bool by_writer_endpoint =
+        classify_endpoint(facts.name).type == EndpointType::rds_writer_cluster;
+    auto found = co_await find_out(face, std::move(facts));
+    if (found && by_writer_endpoint && has_topology()) {
+        cluster_->endpoint_led_to(*found);
+    }
+    co_return found;
+}
+
+Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, LinkFacts facts) {
     prepare(facts);
     if (!joined()) {
         if (auto known = known_cluster(key_, facts.name, facts.port)) {
@@ -179,7 +190,7 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, Lin
             if (!asked) {
                 co_return tl::unexpected{std::move(asked.error())};
             }
-            cluster_->learn_address(asked->self_id, facts.address);
+            learn_address(asked->self_id, facts.address);
             co_return asked->self_id;
         }
         // Another server answers at the endpoint now: what was known of it is void.
@@ -193,8 +204,15 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, Lin
     }
     hosts_ = detected->hosts;
     join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
-    cluster_->learn_address(detected->self_id, facts.address);
+    learn_address(detected->self_id, facts.address);
     co_return detected->self_id;
+}
+
+// Of a server that doesn't tell its id nothing can be learned.
+void ClusterSeeker::learn_address(const std::string& host_id, const std::string& address) {
+    if (!host_id.empty()) {
+        cluster_->learn_address(host_id, address);
+    }
 }
 
 Task<tl::expected<Survey, Failure>> ClusterSeeker::survey(Face& face) {
@@ -223,6 +241,12 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
         if (detection.confirmed() || detection.confirmed_by_survey()) {
             auto asked = co_await survey(face);
             if (asked) {
+                if (asked->hosts.empty() && asked->left_out_count > 0) {
+                    notice_ = fmt::format(
+                        "none of what the server tells of its cluster can be a host of it, "
+                        "{} in all: {}",
+                        asked->left_out_count, fmt::join(asked->left_out, ", "));
+                }
                 co_return asked;
             }
             if (asked.error().code == Errc::invalid_property) {

@@ -78,6 +78,8 @@ private:
     void join(std::shared_ptr<ClusterMonitor> cluster);
     void let_go() noexcept;
     void prepare(const LinkFacts& facts);
+    void learn_address(const std::string& host_id, const std::string& address);
+    Task<tl::expected<std::string, Failure>> find_out(Face& face, LinkFacts facts);
     Task<tl::expected<Survey, Failure>> survey(Face& face);
     Task<tl::expected<Survey, Failure>> detect(Face& face, const LinkFacts& facts);
 

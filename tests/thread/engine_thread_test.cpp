@@ -55,10 +55,18 @@ public:
 class Application {
 public:
     Application(ScriptedCluster& cluster, const std::string& id, Parameters given = {})
+        : Application{cluster, id, ScriptedCluster::name_of(id), std::move(given)} {}
+
+    // Opened by an endpoint that leads to `id`.
+    Application(ScriptedCluster& cluster,
+                const std::string& id,
+                std::string endpoint,
+                Parameters given)
         : cluster_{cluster},
           id_{id},
-          session_{Settings::parse(with_defaults(std::move(given)), cluster.family()),
-                   ScriptedCluster::name_of(id), cluster.driver()} {
+          endpoint_{std::move(endpoint)},
+          session_{Settings::parse(with_defaults(std::move(given)), cluster.family()), endpoint_,
+                   cluster.driver()} {
         auto operation = session_.open();
         verdict = run(operation);
     }
@@ -105,7 +113,14 @@ private:
             const auto& wanted = operation.request();
             if (const auto* open = std::get_if<request::OpenLink>(&wanted)) {
                 candidate_ = open->host ? open->host->id : id_;
-                operation.answer(Opened{facts()});
+                auto opened = facts();
+                if (!open->host) {
+                    opened.name = endpoint_;
+                }
+                if (cluster_.family() == DatabaseFamily::postgresql) {
+                    opened.in_recovery = cluster_.in_recovery(candidate_);
+                }
+                operation.answer(Opened{std::move(opened)});
             } else if (const auto* ask = std::get_if<request::AskLink>(&wanted)) {
                 operation.answer(cluster_.answer(candidate_, as_one_text(ask->statements)));
             } else if (std::holds_alternative<request::DropLink>(wanted)) {
@@ -131,6 +146,7 @@ private:
 
     ScriptedCluster& cluster_;
     std::string id_;
+    std::string endpoint_;
     std::string candidate_;
     Socket socket_;
     Session session_;
@@ -164,6 +180,24 @@ protected:
 
     ScriptedCluster cluster_{{"a", "b", "c"}};
 };
+
+// a is known and slow, so that b is heard first: nothing but the endpoint tells them apart.
+TEST_F(EngineThread, OfTwoThatClaimToBeTheWriterTheOneOfTheEndpointIsBelieved) {
+    ScriptedCluster two{{"a", "b"}};
+    two.server("a").latency = 200ms;
+    two.believes("b", "b", false);
+    Application by_name{two, "a"};
+    ASSERT_EQ(by_name.verdict, Verdict::opened);
+    const auto until = Clock::now() + 10s;
+    while (by_name.session().topology()->writer_proved_at == TimePoint{} && Clock::now() < until) {
+        std::this_thread::yield();
+    }
+    ASSERT_EQ(by_name.session().topology()->writer()->id, "a");
+    Application by_endpoint{two, "b", "x.cluster-abc.eu-west-1.rds.amazonaws.com", {}};
+    EXPECT_EQ(by_endpoint.verdict, Verdict::opened);
+    EXPECT_EQ(by_endpoint.session().host_id(), "b");
+    EXPECT_EQ(by_endpoint.session().topology()->writer()->id, "b");
+}
 
 TEST_F(EngineThread, StartsWithTheFirstConnectionAndEndsWithRelease) {
     EXPECT_EQ(engine_statistics().threads, 0);

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "monitor/topology_core.hpp"
 #include "plugins/failover/info.hpp"
 
 namespace aws_wrapper {
@@ -53,6 +54,9 @@ protected:
     // The cluster's history.
     void at(Duration after, std::function<void()> event) {
         script_.emplace(begin_ + after, std::move(event));
+    }
+    void from_now(Duration after, std::function<void()> event) {
+        script_.emplace(Clock::now() + after, std::move(event));
     }
     void publish(const std::string& writer, bool proved = true) {
         auto next = std::make_shared<Topology>();
@@ -124,6 +128,10 @@ protected:
     TopologyPtr topology() const override { return topology_; }
     void demand_proof(TimePoint since, TimePoint) override {
         ++demands_;
+        if (on_demand_) {
+            on_demand_(since);
+            return;
+        }
         if (proves_itself_.empty() || topology_->writer_proved_at >= since) {
             return;
         }
@@ -158,7 +166,8 @@ protected:
     bool has_topology_{true};
     std::string current_{"a"};
     std::map<std::string, Server> servers_;
-    std::string proves_itself_;  ///< answers each demand 5 ms later
+    std::string proves_itself_;                       ///< answers each demand 5 ms later
+    std::function<void(TimePoint since)> on_demand_;  ///< answers it instead
     std::vector<std::string> tried_;
     std::vector<Duration> timeouts_;
     std::string endpoint_leads_to_;
@@ -257,6 +266,82 @@ private:
     int requests_{0};
     int candidates_{0};
 };
+
+// Both a and b claim to be the writer, by the rules of the real core; b answers first.
+class FailoverBetweenRivals : public FailoverTest {
+protected:
+    FailoverBetweenRivals() {
+        servers_["b"].role = HostRole::writer;
+        core_.note_activity(Clock::now());
+        core_.on_survey("a", told_by("a"), Clock::now(), Clock::now());
+        on_demand_ = [this](TimePoint since) {
+            core_.demand_proof(since, since + 10s, Clock::now());
+            ask_all();
+        };
+    }
+
+    Survey told_by(const std::string& id) const {
+        const bool claims = servers_.at(id).role == HostRole::writer;
+        Survey survey;
+        survey.hosts = topology()->hosts;
+        for (auto& host : survey.hosts) {
+            host.role =
+                host.id == (claims ? id : others_name_) ? HostRole::writer : HostRole::reader;
+        }
+        survey.self_id = id;
+        survey.in_recovery = !claims;
+        survey.claims_writer = claims;
+        return survey;
+    }
+
+    void ask_all() {
+        from_now(10ms, [this] {
+            for (const auto* id : {"b", "a", "c"}) {
+                if (!servers_.contains(id)) {
+                    continue;
+                }
+                const auto now = Clock::now();
+                if (core_.on_survey(id, told_by(id), now, now).publish) {
+                    publish(core_.writer_id());
+                }
+            }
+            if (core_.panicking(Clock::now())) {
+                ask_all();
+            }
+        });
+    }
+
+    std::string others_name_{"a"};
+    TopologyCore core_{TopologyParams{}, topology()->hosts};
+};
+
+TEST_F(FailoverBetweenRivals, StaysWithTheOneThatTheOthersName) {
+    for (int round = 0; round < 20; ++round) {
+        ASSERT_EQ(link_breaks(), Verdict::moved);
+        ASSERT_EQ(tried_.back(), "a") << round;
+        ASSERT_LE(took(), 50ms);
+    }
+}
+
+TEST_F(FailoverBetweenRivals, GoesToTheOneThatTheOthersName) {
+    others_name_ = "b";
+    ASSERT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_THAT(tried_, ElementsAre("b"));
+    EXPECT_LE(took(), 50ms);
+}
+
+TEST_F(FailoverBetweenRivals, GoesToTheOneOfTheEndpointIfThereAreNoOthers) {
+    servers_.erase("c");
+    publish("a");
+    core_ = TopologyCore{TopologyParams{}, topology()->hosts};
+    core_.note_activity(Clock::now());
+    core_.on_survey("a", told_by("a"), Clock::now(), Clock::now());
+    ASSERT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(tried_.back(), "a") << "it is the writer already";
+    core_.endpoint_leads_to("b", Clock::now());
+    ASSERT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(tried_.back(), "b");
+}
 
 using FailoverToTheWriter = FailoverTest;
 
