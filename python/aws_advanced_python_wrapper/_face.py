@@ -108,7 +108,7 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
             yield from self._recovery(session, in_transaction).steps(operation)
             verdict = operation.verdict
         except _engine.EngineError as refusal:
-            logger.debug("no failover: %s", refusal)  # the process exits
+            logger.warning("no failover: %s", refusal)
             return
         except (KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit):
             self._finish_link()

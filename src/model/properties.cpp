@@ -259,6 +259,22 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return distance;
 }
 
+// What nobody knows may be a mistyped "password".
+bool is_known(std::string_view name) {
+    for (const std::string_view prefix : kMonitoringPrefixes) {
+        if (name.starts_with(prefix)) {
+            name.remove_prefix(prefix.size());
+            break;
+        }
+    }
+    const auto takes = [name](DatabaseFamily family) {
+        const auto keywords = driver_keywords(family);
+        return std::ranges::find(keywords, name) != keywords.end();
+    };
+    return find_property(name) != nullptr || takes(DatabaseFamily::postgresql) ||
+           takes(DatabaseFamily::mysql);
+}
+
 bool hides_value(std::string_view name) {
     if (const PropertyInfo* info = find_property(name); info != nullptr && info->secret) {
         return true;
@@ -267,9 +283,10 @@ bool hides_value(std::string_view name) {
     if (low.starts_with("secrets_manager_")) {
         return false;
     }
-    return std::ranges::any_of(
-        std::array{"password", "passwd", "secret", "token", "scram_"},
-        [&low](std::string_view part) { return low.find(part) != std::string::npos; });
+    return !is_known(name) ||
+           std::ranges::any_of(
+               std::array{"password", "passwd", "secret", "token", "scram_"},
+               [&low](std::string_view part) { return low.find(part) != std::string::npos; });
 }
 
 // libpq takes a whole connection string as `dbname`.

@@ -359,6 +359,13 @@ TEST(Masked, HidesSecretsAndNothingElse) {
         "api_Token=***, secrets_manager_secret_id=arn, require_auth=password");
 }
 
+TEST(Masked, HidesTheValueOfANameThatNobodyKnows) {
+    EXPECT_EQ(masked({{"pasword", "hunter"}, {"monitoring-psswd", "hunter"}, {"Host", "hunter"}}),
+              "pasword=***, monitoring-psswd=***, Host=***");
+    EXPECT_EQ(masked({{"monitoring-connect_timeout", "3"}, {"unix_socket", "/run/s"}}),
+              "monitoring-connect_timeout=3, unix_socket=/run/s");
+}
+
 TEST(Masked, HidesAConnectionStringThatHoldsAPassword) {
     EXPECT_EQ(masked({{"scram_client_key", "hunter"}}), "scram_client_key=***");
     EXPECT_EQ(masked({{"dbname", "postgresql://u:hunter@h/db"}}), "dbname=***");

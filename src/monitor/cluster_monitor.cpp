@@ -56,7 +56,8 @@ ClusterMonitor::~ClusterMonitor() = default;
 bool ClusterMonitor::has_topology() const noexcept { return dialect().has_topology(); }
 
 bool ClusterMonitor::is_same(const ClusterParams& params, const std::vector<Host>& hosts) const {
-    if (params.dialect != params_.dialect || !(params.instances == params_.instances)) {
+    if (params.dialect != params_.dialect || !(params.instances == params_.instances) ||
+        params.demands != params_.demands || params.provisional != params_.provisional) {
         return false;
     }
     const auto identity = [](const Host& host) {
@@ -314,7 +315,9 @@ void ClusterMonitor::tell_once(std::string warning) {
 }
 
 // The last reason is at the end. Each one is told once, until the host answers again.
-void ClusterMonitor::on_refusal(const Host& host, const std::string& reason) {
+void ClusterMonitor::on_refusal(const Host& host, std::string reason) {
+    // Client libraries write over several lines.
+    std::ranges::replace_if(reason, [](char c) { return c == '\n' || c == '\t'; }, ' ');
     const auto name = host_and_port(host);
     {
         const std::lock_guard guard{mutex_};

@@ -31,6 +31,10 @@ struct ClusterParams {
     Milliseconds dispose_after{600000};  ///< `monitor_disposal_time_ms`
     /// Deadline for opening a monitoring connection, where the rules leave a choice.
     Milliseconds connect_timeout{5000};
+    /// What the connections demand of their links, and so of the monitors': see demands_of().
+    std::string demands{};
+    /// The server would not answer: whoever comes next asks it again.
+    bool provisional{false};
 };
 
 /// Counters of one cluster's monitors, since the process started watching it.
@@ -130,7 +134,7 @@ private:
     void on_survey(const std::string& host_id, const Survey& survey, TimePoint asked_at);
     void on_unreachable(const std::string& host_id, TimePoint asked_at);
     void on_suspicion(const std::string& host_id, bool suspected);
-    void on_refusal(const Host& host, const std::string& reason);
+    void on_refusal(const Host& host, std::string reason);
     void on_answer(const Host& host);
     void tell_once(std::string warning);
     bool still_used(TimePoint now);

@@ -25,6 +25,11 @@ namespace {
 
 constexpr Milliseconds kReleaseBudget{500};
 
+bool serves(const ClusterMonitor& cluster, const std::optional<std::string>& demands) {
+    const auto& params = cluster.params();
+    return !cluster.stopped() && !params.provisional && (!demands || *demands == params.demands);
+}
+
 // A thread begins with the signals of the one that starts it.
 class AllSignalsBlocked {
 public:
@@ -243,16 +248,18 @@ std::vector<std::shared_ptr<ClusterMonitor>> Runtime::watched_clusters() {
         [](Runtime& runtime) { return runtime.clusters(); });
 }
 
-std::shared_ptr<ClusterMonitor> Runtime::find(const std::string& endpoint) {
+std::shared_ptr<ClusterMonitor> Runtime::find(const std::string& endpoint,
+                                              const std::optional<std::string>& demands) {
     return RuntimeThread::instance().if_running(
-        [&](Runtime& runtime) { return runtime.known(endpoint); });
+        [&](Runtime& runtime) { return runtime.known(endpoint, demands); });
 }
 
 std::shared_ptr<ClusterMonitor> Runtime::find_by_host(const std::string& name,
                                                       std::uint16_t port,
-                                                      const InstanceTemplate& instances) {
+                                                      const InstanceTemplate& instances,
+                                                      const std::optional<std::string>& demands) {
     return RuntimeThread::instance().if_running(
-        [&](Runtime& runtime) { return runtime.known_by_host(name, port, instances); });
+        [&](Runtime& runtime) { return runtime.known_by_host(name, port, instances, demands); });
 }
 
 std::shared_ptr<ClusterMonitor> Runtime::find_or_create(const std::string& endpoint,
@@ -321,26 +328,30 @@ void Runtime::expire_armed() {
     armed_.clear();
 }
 
-std::shared_ptr<ClusterMonitor> Runtime::known(const std::string& endpoint) {
+std::shared_ptr<ClusterMonitor> Runtime::known(const std::string& endpoint,
+                                               const std::optional<std::string>& demands) {
     const std::lock_guard guard{mutex_};
-    const auto found = std::ranges::find(
-        endpoints_, endpoint, &std::pair<std::string, std::weak_ptr<ClusterMonitor>>::first);
-    if (found == endpoints_.end()) {
-        return nullptr;
+    for (const auto& [name, weak] : endpoints_) {
+        if (name == endpoint) {
+            auto cluster = weak.lock();
+            if (cluster && serves(*cluster, demands)) {
+                return cluster;
+            }
+        }
     }
-    auto cluster = found->second.lock();
-    return cluster && !cluster->stopped() ? cluster : nullptr;
+    return nullptr;
 }
 
 std::shared_ptr<ClusterMonitor> Runtime::known_by_host(const std::string& name,
                                                        std::uint16_t port,
-                                                       const InstanceTemplate& instances) {
+                                                       const InstanceTemplate& instances,
+                                                       const std::optional<std::string>& demands) {
     const std::lock_guard guard{mutex_};
     const auto found = std::ranges::find_if(clusters_, [&](const auto& cluster) {
         const auto topology = cluster->topology().current();
         const auto* host = topology->find_by_name(name);
-        return !cluster->stopped() && cluster->params().instances == instances && host != nullptr &&
-               host->port == port;
+        return serves(*cluster, demands) && cluster->params().instances == instances &&
+               host != nullptr && host->port == port;
     });
     return found == clusters_.end() ? nullptr : *found;
 }
@@ -365,7 +376,8 @@ std::shared_ptr<ClusterMonitor> Runtime::known_or_new(const std::string& endpoin
         cluster->start();
     }
     std::erase_if(endpoints_, [&](const auto& entry) {
-        return entry.first == endpoint || entry.second.expired();
+        const auto other = entry.second.lock();
+        return !other || (entry.first == endpoint && serves(*other, cluster->params().demands));
     });
     endpoints_.emplace_back(endpoint, cluster);
     return cluster;

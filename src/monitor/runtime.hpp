@@ -32,13 +32,16 @@ public:
     /// Number of engine threads that run: 0 or 1.
     static int threads() noexcept;
 
-    /// The monitor of the cluster that an endpoint was last seen to lead to; null if unknown.
-    static std::shared_ptr<ClusterMonitor> find(const std::string& endpoint);
+    /// The monitor of the cluster that an endpoint was last seen to lead to, for connections of
+    /// these demands (or of any, if none are given); null if unknown.
+    static std::shared_ptr<ClusterMonitor> find(const std::string& endpoint,
+                                                const std::optional<std::string>& demands);
 
     /// The monitor of the cluster, of these instance names, that has a host of that name.
     static std::shared_ptr<ClusterMonitor> find_by_host(const std::string& name,
                                                         std::uint16_t port,
-                                                        const InstanceTemplate& instances);
+                                                        const InstanceTemplate& instances,
+                                                        const std::optional<std::string>& demands);
 
     /// The monitor whose cluster this is (same kind, same instance names, a host in common), else
     /// a new one; starts the thread. `endpoint` leads to it from now on. Throws
@@ -59,10 +62,12 @@ public:
 private:
     friend class RuntimeThread;
     Runtime() = default;
-    std::shared_ptr<ClusterMonitor> known(const std::string& endpoint);
+    std::shared_ptr<ClusterMonitor> known(const std::string& endpoint,
+                                          const std::optional<std::string>& demands);
     std::shared_ptr<ClusterMonitor> known_by_host(const std::string& name,
                                                   std::uint16_t port,
-                                                  const InstanceTemplate& instances);
+                                                  const InstanceTemplate& instances,
+                                                  const std::optional<std::string>& demands);
     std::shared_ptr<ClusterMonitor> known_or_new(const std::string& endpoint,
                                                  ClusterParams params,
                                                  std::shared_ptr<Driver> driver,

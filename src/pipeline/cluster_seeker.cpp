@@ -16,6 +16,12 @@ namespace aws_wrapper {
 
 namespace {
 
+// An error of a server on a link that lives.
+bool is_refusal(const Dialect& dialect, const Failure& failure) {
+    return failure.code == Errc::server &&
+           classify(dialect, failure.diagnostics(), /*link_broken=*/false) == FailureKind::other;
+}
+
 template <typename T>
 void leak(std::shared_ptr<T> pointer) noexcept {
     static_cast<void>(new (std::nothrow) std::shared_ptr<T>{std::move(pointer)});
@@ -56,19 +62,21 @@ void ClusterSeeker::recall() {
         return;
     }
     const auto port = port_or_default(given_port(settings_));
-    if (auto known = known_cluster(key(host_, port), host_, port)) {
+    if (auto known = known_cluster(key(host_, port), host_, port, std::nullopt)) {
         join(std::move(known));
     }
 }
 
 // By the endpoint, or as a host of a cluster that another endpoint led to.
-std::shared_ptr<ClusterMonitor> ClusterSeeker::known_cluster(const std::string& endpoint,
-                                                             const std::string& name,
-                                                             std::uint16_t port) const {
-    if (auto known = Runtime::find(endpoint)) {
+std::shared_ptr<ClusterMonitor> ClusterSeeker::known_cluster(
+    const std::string& endpoint,
+    const std::string& name,
+    std::uint16_t port,
+    const std::optional<std::string>& demands) const {
+    if (auto known = Runtime::find(endpoint, demands)) {
         return known;
     }
-    auto known = Runtime::find_by_host(name, port, instances(name, port));
+    auto known = Runtime::find_by_host(name, port, instances(name, port), demands);
     if (!known || known->dialect().family != settings_.family()) {
         return nullptr;
     }
@@ -146,19 +154,54 @@ void ClusterSeeker::prepare(const LinkFacts& facts) {
     key_ = key(host_.empty() ? facts.name : host_, facts.port);
     options_ = monitoring_options(facts.options, settings_);
     params_.instances = instances(facts.name, port_or_default(facts.port));
+    params_.demands = demands_of(options_, settings_.family());
+    params_.provisional = false;
+    if (cluster_ && cluster_->params().demands != params_.demands) {
+        let_go();  // it was recalled before it was known what this link demands
+    }
+}
+
+// Without a thread there is no monitor; the connection works, and says what it lacks.
+bool ClusterSeeker::join_new(std::vector<Host> hosts) {
+    hosts_ = std::move(hosts);
+    try {
+        join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
+    } catch (const Error& error) {
+        if (error.code() != Errc::unsupported) {
+            throw;
+        }
+        notice_ = error.what();
+        return false;
+    }
+    return true;
 }
 
 // A server without a topology is a cluster of one host, named by where it was reached.
 std::string ClusterSeeker::join_plain_server(const LinkFacts& facts) {
     prepare(facts);
+    return join_single_host(facts);
+}
+
+// The server is well, but our question is not to its liking.
+std::string ClusterSeeker::join_unanswered(const LinkFacts& facts, const Failure& failure) {
+    notice_ = fmt::format(
+        "the server would not answer the wrapper's own question for its cluster: {}; the next "
+        "connection asks it again",
+        failure.message);
+    prepare(facts);
+    params_.provisional = true;
+    return join_single_host(facts);
+}
+
+std::string ClusterSeeker::join_single_host(const LinkFacts& facts) {
     params_.dialect = plain_dialect(settings_.family()).code;
     Host host;
     host.id = fmt::format("{}:{}", facts.address.empty() ? facts.name : facts.address, facts.port);
     host.name = facts.name;
     host.port = facts.port;
-    hosts_.assign(1, host);
-    join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
-    cluster_->learn_address(host.id, facts.address);
+    if (join_new({host})) {
+        cluster_->learn_address(host.id, facts.address);
+    }
     return host.id;
 }
 
@@ -175,7 +218,7 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, Lin
 Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, LinkFacts facts) {
     prepare(facts);
     if (!joined()) {
-        if (auto known = known_cluster(key_, facts.name, facts.port)) {
+        if (auto known = known_cluster(key_, facts.name, facts.port, params_.demands)) {
             join(std::move(known));
         }
     }
@@ -188,6 +231,9 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
         if (has_topology()) {
             auto asked = co_await survey(face);
             if (!asked) {
+                if (is_refusal(dialect(), asked.error())) {
+                    co_return join_unanswered(facts, asked.error());
+                }
                 co_return tl::unexpected{std::move(asked.error())};
             }
             learn_address(asked->self_id, facts.address);
@@ -197,14 +243,18 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
     }
     auto detected = co_await detect(face, facts);
     if (!detected) {
+        if (is_refusal(dialect(), detected.error())) {
+            co_return join_unanswered(facts, detected.error());
+        }
         co_return tl::unexpected{std::move(detected.error())};
     }
     if (detected->hosts.empty()) {
         co_return join_plain_server(facts);
     }
-    hosts_ = detected->hosts;
-    join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
-    learn_address(detected->self_id, facts.address);
+    if (join_new(detected->hosts)) {
+        learn_address(detected->self_id, facts.address);
+        cluster_->note_left_out(*detected);
+    }
     co_return detected->self_id;
 }
 

@@ -73,13 +73,17 @@ private:
     std::uint16_t port_or_default(std::uint16_t port) const;
     std::shared_ptr<ClusterMonitor> known_cluster(const std::string& endpoint,
                                                   const std::string& name,
-                                                  std::uint16_t port) const;
+                                                  std::uint16_t port,
+                                                  const std::optional<std::string>& demands) const;
     InstanceTemplate instances(const std::string& name, std::uint16_t port) const;
     void join(std::shared_ptr<ClusterMonitor> cluster);
     void let_go() noexcept;
     void prepare(const LinkFacts& facts);
     void learn_address(const std::string& host_id, const std::string& address);
     Task<tl::expected<std::string, Failure>> find_out(Face& face, LinkFacts facts);
+    bool join_new(std::vector<Host> hosts);
+    std::string join_single_host(const LinkFacts& facts);
+    std::string join_unanswered(const LinkFacts& facts, const Failure& failure);
     Task<tl::expected<Survey, Failure>> survey(Face& face);
     Task<tl::expected<Survey, Failure>> detect(Face& face, const LinkFacts& facts);
 

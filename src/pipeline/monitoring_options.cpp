@@ -43,6 +43,48 @@ constexpr auto kNotForMysqlMonitors = std::to_array<std::string_view>({
     "autocommit",
 });
 
+// libpq, "Parameter Key Words"; mysql-connector, "Connector/Python Connection Arguments".
+constexpr auto kPgDemands = std::to_array<std::string_view>({
+    "channel_binding",
+    "gssencmode",
+    "gsslib",
+    "krbsrvname",
+    "max_protocol_version",
+    "min_protocol_version",
+    "require_auth",
+    "requirepeer",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcertmode",
+    "sslcrl",
+    "sslcrldir",
+    "sslkey",
+    "sslmode",
+    "sslnegotiation",
+    "sslrootcert",
+    "sslsni",
+});
+constexpr auto kMysqlDemands = std::to_array<std::string_view>({
+    "auth_plugin",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_cipher",
+    "ssl_disabled",
+    "ssl_key",
+    "ssl_verify_cert",
+    "ssl_verify_identity",
+    "tls_ciphersuites",
+    "tls_versions",
+});
+
+std::span<const std::string_view> demands(DatabaseFamily family) {
+    if (family == DatabaseFamily::mysql) {
+        return kMysqlDemands;
+    }
+    return kPgDemands;
+}
+
 // The names of the time limit, the driver's own first.
 constexpr std::array<std::string_view, 1> kPgTimeouts{"connect_timeout"};
 constexpr std::array<std::string_view, 2> kMysqlTimeouts{"connection_timeout", "connect_timeout"};
@@ -99,6 +141,18 @@ DriverOptions monitoring_options(const std::vector<std::pair<std::string, std::s
         options.emplace_back(name, text_of(value));
     }
     return options;
+}
+
+std::string demands_of(const DriverOptions& options, DatabaseFamily family) {
+    std::string result;
+    for (const std::string_view name : demands(family)) {
+        const auto given =
+            std::ranges::find(options, name, &std::pair<std::string, std::string>::first);
+        if (given != options.end()) {
+            result += fmt::format(" {}={}", name, given->second);
+        }
+    }
+    return result;
 }
 
 Milliseconds monitoring_connect_timeout(const Settings& settings) {

@@ -16,6 +16,11 @@ namespace aws_wrapper {
 DriverOptions monitoring_options(const std::vector<std::pair<std::string, std::string>>& of_link,
                                  const Settings& settings);
 
+/// What of a monitor's options restricts whom it talks to and how, as one text: connections that
+/// demand different things don't share monitors, or the weakest would decide for all. Without
+/// secrets.
+std::string demands_of(const DriverOptions& options, DatabaseFamily family);
+
 /// `monitoring-connect_timeout` (with MySQL `monitoring-connection_timeout`, too), else 5 s.
 Milliseconds monitoring_connect_timeout(const Settings& settings);
 

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What keeps the engine from a host, or from protecting a connection, is told."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from textwrap import dedent
+
+import pytest
+from aurora_lab import Cluster
+
+from aws_advanced_python_wrapper import errors, statistics
+from aws_advanced_python_wrapper import psycopg as face
+from lab_help import user_environment
+
+LOGGER = "aws_advanced_python_wrapper"
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """One of its own, whose functions and users may be spoiled."""
+    with Cluster(1) as made:
+        yield made
+
+
+def refusals() -> dict[str, str]:
+    """What ``statistics()`` tells of hosts that could not be asked."""
+    return {k: v for told in statistics()["clusters"] for k, v in told["refusals"].items()}
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_failover_that_finds_nobody_names_each_refusal(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, LOGGER)
+    connection = face.connect(cluster.dsn(), autocommit=True, failover_timeout_sec=4)
+    with cluster.connect(cluster.writer.id) as admin:
+        admin.execute(f"ALTER ROLE {Cluster.user} PASSWORD 'another'")
+    cluster.failover(how="crash")
+
+    with pytest.raises(errors.FailoverFailedError) as raised:
+        connection.execute("SELECT 1")
+
+    refused = 'password authentication failed for user "john"'
+    report = raised.value.failover_report
+    assert report is not None
+    told = dict(report.refusals)
+    for instance in cluster.instances.values():
+        name = f"{instance.endpoint}:{cluster.port}"
+        assert refused in told[name]
+        assert told[name] in str(raised.value)
+        assert told[name] == refusals()[name]
+        assert sum(name in text and refused in text for text in warnings(caplog)) == 1
+    assert report.failed_because in str(raised.value)
+    assert "pwd" not in str(raised.value)
+
+
+def test_host_that_answers_again_is_no_longer_refused(cluster: Cluster) -> None:
+    with face.connect(cluster.dsn(), autocommit=True) as connection:
+        lost = cluster.writer
+        cluster.failover(how="crash")
+        with pytest.raises(errors.FailoverSuccessError):
+            connection.execute("SELECT 1")
+        assert f"{lost.endpoint}:{cluster.port}" in refusals()
+        cluster.heal()
+        cluster.failover(how="crash")
+        with pytest.raises(errors.FailoverSuccessError):
+            connection.execute("SELECT 1")
+        assert f"{lost.endpoint}:{cluster.port}" not in refusals()
+
+
+def test_notices_to_a_monitor_are_heard_at_debug_and_cut(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG, LOGGER)
+    with cluster.connect(cluster.writer.id, dbname=Cluster.database) as admin:
+        admin.execute(
+            "CREATE OR REPLACE FUNCTION pg_catalog.aurora_db_instance_identifier() RETURNS text "
+            "LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING '%', repeat('no', 1000); "
+            "RETURN pg_catalog.current_setting('cluster_name'); END $$"
+        )
+    with face.connect(cluster.dsn(), autocommit=True) as connection:
+        # Of a lost writer every host is asked.
+        cluster.failover()
+        with pytest.raises(errors.FailoverSuccessError):
+            connection.execute("SELECT 1")
+    statistics()
+    told = [record for record in caplog.records if "told its monitor: WARNING" in record.message]
+    assert told
+    assert {record.levelno for record in told} == {logging.DEBUG}
+    assert max(len(record.getMessage()) for record in told) <= 1010
+    assert "nonono" not in capfd.readouterr().err
+
+
+def test_topology_that_may_not_be_read_is_a_warning_and_asked_again(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    function = "FUNCTION pg_catalog.aurora_replica_status()"
+    with cluster.connect(cluster.writer.id, dbname=Cluster.database) as admin:
+        admin.execute(f"REVOKE EXECUTE ON {function} FROM PUBLIC")
+        with face.connect(cluster.dsn(), autocommit=True) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        told = warnings(caplog)
+        assert len(told) == 1
+        assert "no failover for this connection" in told[0]
+        assert "the wrapper's own question" in told[0]
+        assert "permission denied for function aurora_replica_status" in told[0]
+
+        admin.execute(f"GRANT EXECUTE ON {function} TO PUBLIC")
+        with face.connect(cluster.dsn(), autocommit=True) as connection:
+            assert connection.topology is not None
+            assert len(connection.topology.hosts) == 2
+        assert len(warnings(caplog)) == 1
+
+
+def test_topology_that_fails_on_a_healthy_server_is_a_warning(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    with cluster.connect(cluster.writer.id, dbname=Cluster.database) as admin:
+        admin.execute(
+            "CREATE OR REPLACE FUNCTION pg_catalog.aurora_db_instance_identifier() RETURNS text "
+            "LANGUAGE sql AS $$ SELECT (1/0)::text $$"
+        )
+    with face.connect(cluster.dsn(), autocommit=True) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert "division by zero" in warnings(caplog)[0]
+
+
+def test_rows_that_can_be_no_host_are_told_once(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    with cluster.connect(cluster.writer.id, dbname=Cluster.database) as admin:
+        admin.execute(
+            "CREATE OR REPLACE FUNCTION aurora_lab.instances() RETURNS TABLE (server_id text, "
+            "resource_id text, endpoint text, port int, session_id text, down_since float8) "
+            "LANGUAGE sql VOLATILE AS $$ SELECT r.* FROM pg_catalog.jsonb_to_recordset("
+            "aurora_lab.topology() -> 'instances') AS r (server_id text, resource_id text, "
+            "endpoint text, port int, session_id text, down_since float8) "
+            "UNION ALL SELECT '/tmp/x', NULL, NULL, 5432, 'reader', NULL $$"
+        )
+    with face.connect(cluster.dsn(), autocommit=True) as connection:
+        assert connection.topology is not None
+        assert len(connection.topology.hosts) == 2
+        connection.execute("SELECT 1")
+        cluster.failover(how="crash")
+        with pytest.raises(errors.FailoverSuccessError):
+            connection.execute("SELECT 1")
+    assert sum("/tmp/x" in text for text in warnings(caplog)) == 1
+    assert statistics()["clusters"][0]["rows_left_out"] > 1
+
+
+def run_program(body: str, cluster: Cluster, *, stack_bytes: int | None = None) -> str:
+    def limit() -> None:
+        if stack_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_STACK, (stack_bytes, resource.RLIM_INFINITY))
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", dedent(body), cluster.dsn()],
+        env=user_environment(),
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_process_at_its_limit_of_threads_connects_unprotected_with_one_warning(
+    aurora_cluster: Cluster,
+) -> None:
+    # A thread needs a stack as large as the limit of the process says.
+    said = run_program(
+        """
+        import logging, resource, sys
+        from aws_advanced_python_wrapper import psycopg, statistics
+        logging.basicConfig(level=logging.WARNING)
+        gigabyte = 1024**3
+        resource.setrlimit(resource.RLIMIT_AS, (2 * gigabyte, -1))
+        connection = psycopg.connect(sys.argv[1], autocommit=True)
+        print(connection.execute("SELECT 1").fetchone(), connection.current_host)
+        print(statistics()["counters"]["threads_not_started"] > 0, statistics()["threads"])
+        connection.close()
+        resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+        """,
+        aurora_cluster,
+        stack_bytes=4 * 1024**3,
+    )
+    assert "(1,)" in said
+    assert "True 0" in said
+    assert said.count("WARNING") == 1
+    assert "no failover for this connection: no thread could be started" in said
+
+
+def test_limit_of_descriptors_is_named_and_no_verdict_about_a_host(
+    aurora_cluster: Cluster,
+) -> None:
+    said = run_program(
+        """
+        import os, resource, sys
+        import psycopg as driver
+        from aws_advanced_python_wrapper import psycopg, statistics
+        rule = dict(failure_detection_time_ms=200, failure_detection_interval_ms=100)
+        rule["failure_detection_count"] = 2
+        connection = psycopg.connect(sys.argv[1], autocommit=True, suspect_after_ms=200, **rule)
+        connection.execute("SELECT 1")
+        kept = [os.open("/dev/null", os.O_RDONLY)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (kept[0] + 1, kept[0] + 1))
+        print(connection.execute("SELECT 'went on' FROM pg_sleep(3)").fetchone())
+        os.close(kept.pop())
+        print(statistics()["clusters"][0]["refusals"])
+        """,
+        aurora_cluster,
+    )
+    assert "('went on',)" in said
+    assert "no socket can be made in this process: Too many open files" in said
