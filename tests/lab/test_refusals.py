@@ -205,17 +205,22 @@ def test_limit_of_descriptors_is_named_and_no_verdict_about_a_host(
     said = run_program(
         """
         import os, resource, sys
-        import psycopg as driver
-        from aws_advanced_python_wrapper import psycopg, statistics
+        from aws_advanced_python_wrapper import psycopg, release_resources, statistics
         rule = dict(failure_detection_time_ms=200, failure_detection_interval_ms=100)
         rule["failure_detection_count"] = 2
         connection = psycopg.connect(sys.argv[1], autocommit=True, suspect_after_ms=200, **rule)
         connection.execute("SELECT 1")
-        kept = [os.open("/dev/null", os.O_RDONLY)]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (kept[0] + 1, kept[0] + 1))
+        release_resources()  # the monitor has no link now, and begins anew with the next call
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+        kept = []
+        try:
+            while True:
+                kept.append(os.open("/dev/null", os.O_RDONLY))
+        except OSError:
+            pass
         print(connection.execute("SELECT 'went on' FROM pg_sleep(3)").fetchone())
-        os.close(kept.pop())
         print(statistics()["clusters"][0]["refusals"])
+        connection.close()
         """,
         aurora_cluster,
     )
