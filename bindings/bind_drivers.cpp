@@ -69,6 +69,28 @@ void bind_drivers(nb::module_& module) {
     module.def(
         "mysql_driver", [] { return MonitorDriver{mysql_driver()}; },
         "The monitors' way to MySQL and MariaDB.");
+    nb::class_<LinkRecorder>(module, "LinkRecorder", "What a recording_driver() was asked for.")
+        .def(nb::init<>())
+        .def_prop_ro(
+            "links",
+            [](const LinkRecorder& self) {
+                nb::list links;
+                for (const auto& link : self.links()) {
+                    links.append(nb::make_tuple(text_of(link.name), text_of(link.address),
+                                                link.port, dict_of_options(link.options)));
+                }
+                return links;
+            },
+            nb::for_getter(
+                nb::sig("def links(self) -> list[tuple[str, str, int, dict[str, str]]]")),
+            "Name, numeric address, port and options of each link, oldest first.");
+    module.def(
+        "recording_driver",
+        [](const nb::list& answer, const LinkRecorder& recorder, const nb::object& columns) {
+            return MonitorDriver{recording_driver(results_of(answer, columns), recorder)};
+        },
+        "answer"_a, "recorder"_a, "columns"_a.none() = nb::none(),
+        "For tests: a driver without servers, whose links answer each question alike.");
     module.def(
         "libpq_options",
         [](const std::string& library, std::uintptr_t connection) {

@@ -100,26 +100,6 @@ std::optional<std::string> value_of(nb::handle value) {
     return nb::cast<std::string>(value);
 }
 
-std::vector<ResultSet> results_of(const nb::list& sets, const nb::object& columns) {
-    std::vector<ResultSet> results;
-    for (const nb::handle set : sets) {
-        auto& result = results.emplace_back();
-        for (const nb::handle row : nb::cast<nb::list>(set)) {
-            auto& values = result.rows.emplace_back();
-            for (const nb::handle value : nb::cast<nb::sequence>(row)) {
-                values.push_back(value_of(value));
-            }
-        }
-    }
-    if (!columns.is_none()) {
-        auto names = nb::cast<std::vector<std::vector<std::string>>>(columns);
-        for (std::size_t i = 0; i < std::min(names.size(), results.size()); ++i) {
-            results[i].columns = std::move(names[i]);
-        }
-    }
-    return results;
-}
-
 const char* to_string(Verdict verdict) {
     switch (verdict) {
         case Verdict::pass: return "pass";
@@ -172,6 +152,26 @@ nb::object plain_method(nb::handle self, PyMethodDef& method) {
 }
 
 }  // namespace
+
+std::vector<ResultSet> results_of(const nb::list& sets, const nb::object& columns) {
+    std::vector<ResultSet> results;
+    for (const nb::handle set : sets) {
+        auto& result = results.emplace_back();
+        for (const nb::handle row : nb::cast<nb::list>(set)) {
+            auto& values = result.rows.emplace_back();
+            for (const nb::handle value : nb::cast<nb::sequence>(row)) {
+                values.push_back(value_of(value));
+            }
+        }
+    }
+    if (!columns.is_none()) {
+        auto names = nb::cast<std::vector<std::vector<std::string>>>(columns);
+        for (std::size_t i = 0; i < std::min(names.size(), results.size()); ++i) {
+            results[i].columns = std::move(names[i]);
+        }
+    }
+    return results;
+}
 
 void bind_session(nb::module_& module) {
     nb::class_<Operation>(module, "Operation",

@@ -11,6 +11,7 @@
 
 #include <aws_wrapper/drivers.hpp>
 #include <aws_wrapper/parameters.hpp>
+#include <aws_wrapper/result_set.hpp>
 
 /// One function for each concept; each is called once, by the module's initialisation.
 void bind_errors(nanobind::module_& module);
@@ -33,6 +34,9 @@ nanobind::object text_of(std::string_view text);
 /// Options of a driver by name, as the driver gets them; Python's stand-ins for undecodable bytes
 /// become these bytes again.
 std::vector<std::pair<std::string, std::string>> options_of(const nanobind::dict& given);
+/// Results for statements: for each a list of rows, each a sequence of str, bytes or None.
+std::vector<aws_wrapper::ResultSet> results_of(const nanobind::list& sets,
+                                               const nanobind::object& columns);
 nanobind::dict dict_of_options(const std::vector<std::pair<std::string, std::string>>& options);
 
 /// A Python mapping of parameters in the engine's form. Raises TypeError for a value that is

@@ -10,6 +10,7 @@
 
 #include <aws_wrapper/clock.hpp>
 #include <aws_wrapper/error.hpp>
+#include <aws_wrapper/result_set.hpp>
 
 namespace aws_wrapper {
 
@@ -38,6 +39,30 @@ std::vector<std::pair<std::string, std::string>> libpq_options(const std::string
 /// names; taken are user and password, and those of TLS. Users log in by mysql_native_password,
 /// caching_sha2_password or mysql_clear_password, the last two over TLS or a Unix socket.
 std::shared_ptr<Driver> mysql_driver();
+
+/// Where a monitor's link was to go, and its options.
+struct RecordedLink {
+    std::string name;
+    std::string address;
+    std::uint16_t port{0};
+    std::vector<std::pair<std::string, std::string>> options{};
+};
+
+/// What a recording_driver() was asked for. Copies share their record. Any thread.
+class LinkRecorder {
+public:
+    LinkRecorder();
+    std::vector<RecordedLink> links() const;
+    void add(RecordedLink link);
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+/// For tests: a driver without servers. Every link opens, and answers each question, whatever it
+/// is, with the same results.
+std::shared_ptr<Driver> recording_driver(std::vector<ResultSet> answer, LinkRecorder recorder);
 
 /// Opens a link as a monitor would, and closes it again; why that failed. Blocks for at most
 /// `timeout`. For diagnosis and tests. Any thread.

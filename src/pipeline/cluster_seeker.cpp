@@ -43,6 +43,7 @@ ClusterSeeker::ClusterSeeker(const Settings& settings,
         settings.milliseconds(Property::cluster_topology_high_refresh_rate_ms);
     params_.dispose_after = settings.milliseconds(Property::monitor_disposal_time_ms);
     params_.connect_timeout = monitoring_connect_timeout(settings);
+    static_cast<void>(instances(host, 0));  // throws for a pattern that is none
 }
 
 ClusterSeeker::~ClusterSeeker() { let_go(); }

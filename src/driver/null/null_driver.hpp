@@ -15,7 +15,7 @@
 namespace aws_wrapper {
 
 /// A driver without a database: servers are scripted, time is Clock's (so VirtualTime works).
-class NullDriver final : public Driver {
+class NullDriver : public Driver {
 public:
     enum class Behaviour {
         answers,

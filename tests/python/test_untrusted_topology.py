@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever a server tells of its cluster, nothing off the pattern of its instances is connected to.
+
+No server here: the engine is answered by the test, as a driver's face would, and its monitors by a
+driver that answers each question alike and keeps where it was led to.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aws_advanced_python_wrapper import _engine, release_resources
+
+ENDPOINT = "database.cluster-xyz.us-east-1.rds.amazonaws.com"
+ADDRESS = "127.0.0.1"
+RDS_PATTERN = "?.xyz.us-east-1.rds.amazonaws.com"
+LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+
+ids = st.one_of(
+    st.sampled_from(
+        [
+            "instance-1",
+            "instance-2",
+            "/tmp",
+            "@abstract",
+            "10.0.0.1",
+            "a,b",
+            "a.b",
+            "",
+            " ",
+            "a b",
+            "x" * 64,
+            "-a",
+            "a-",
+            "a%00",
+            "a\nb",
+            "a/../b",
+            "::1",
+            "A",
+            "ä",
+        ]
+    ),
+    st.text(max_size=70),
+    st.binary(max_size=70),
+)
+words = ["t", "f", "1", "0", "5432", "99999", "-1"]
+texts = st.one_of(st.none(), st.sampled_from(words), st.text())
+endpoints = st.one_of(
+    ids,
+    ids.map(lambda label: _join(label, ".xyz.us-east-1.rds.amazonaws.com")),
+    ids.map(lambda label: _join(label, ".elsewhere.example")),
+)
+patterns = st.sampled_from([RDS_PATTERN, "?.db.example", "blue-?.db.example", "?.db.example:6000"])
+
+
+def _join(label: str | bytes, rest: str) -> str | bytes:
+    return label + rest.encode() if isinstance(label, bytes) else label + rest
+
+
+@dataclass
+class Dialect:
+    """What its servers answer, by strategy."""
+
+    name: str
+    family: str
+    port: int
+    yes: str
+    no: str
+    topology: Any
+    good_row: tuple[Any, ...]
+    has_writer_query: bool = False
+
+    @property
+    def columns(self) -> list[list[str]]:
+        """Their names, where they count."""
+        return [[], [], [], ["Source_Server_Id"]]
+
+    def results(self, rows: list[Any], own_id: Any) -> list[list[Any]]:
+        """The results of a survey, in which the good row is the writer."""
+        told = [[self.good_row, *rows], [(own_id,)], [(self.no,)]]
+        return [*told, [("1",)]] if self.has_writer_query else told
+
+
+def aurora(name: str, family: str, port: int, yes: str, no: str) -> Dialect:
+    row = st.tuples(ids, st.sampled_from([yes, no]), texts, texts, texts)
+    return Dialect(name, family, port, yes, no, row, ("instance-1", yes, "1", "0", None))
+
+
+def multi_az(name: str, family: str, port: int, yes: str, no: str) -> Dialect:
+    row = st.tuples(ids, endpoints, texts)
+    good = ("1", "instance-1.xyz.us-east-1.rds.amazonaws.com", str(port))
+    return Dialect(name, family, port, yes, no, row, good, has_writer_query=True)
+
+
+DIALECTS = [
+    aurora("aurora-pg", "postgresql", 5432, "t", "f"),
+    multi_az("multi-az-pg", "postgresql", 5432, "t", "f"),
+    aurora("aurora-mysql", "mysql", 3306, "1", "0"),
+    multi_az("multi-az-mysql", "mysql", 3306, "1", "0"),
+]
+
+
+@pytest.fixture
+def link() -> Iterator[socket.socket]:
+    with (
+        socket.create_server((ADDRESS, 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        yield client
+
+
+class Application:
+    """Answers a session's requests, and keeps where links were wanted."""
+
+    def __init__(self, session: _engine.Session, dialect: Dialect, results: Any, fd: int) -> None:
+        self._session = session
+        self._dialect = dialect
+        self._results = results
+        self._fd = fd
+        self.wanted: list[tuple[str, str, int]] = []
+
+    def open(self) -> str:
+        """Open the first link, which the endpoint leads to; what became of it."""
+        return self._run(self._session.open())
+
+    def lose(self) -> None:
+        """Lose the link; nobody else is to be had."""
+        code = 2013 if self._dialect.family == "mysql" else 0
+        self._run(self._session.recover("08006", code, "lost", True, False, ""))
+
+    def _run(self, operation: _engine.Operation) -> str:
+        while (request := operation.request) is not None:
+            if request[0] == "open":
+                self._open_link(operation, request[1], request[2])
+            elif request[0] == "ask":
+                operation.asked(self._results[: len(request[1])], self._dialect.columns)
+            elif request[0] == "adopt":
+                self._session.link_adopted(ENDPOINT, "10.0.0.1", self._dialect.port, self._fd)
+                operation.adopted()
+            elif request[0] == "drop":
+                operation.dropped()
+            else:
+                operation.wait(0.01)
+        return operation.verdict
+
+    def _open_link(self, operation: _engine.Operation, host: Any, address: str) -> None:
+        if host is None:
+            options = {"user": "john", "password": "pwd"}
+            port = self._dialect.port
+            operation.opened(ENDPOINT, "10.0.0.1", port, self._fd, None, options)
+        else:
+            self.wanted.append((host.name, address, host.port))
+            operation.open_failed(None, 0, "nobody there", False)
+
+
+def is_on(pattern: str, name: str) -> bool:
+    before, after = pattern.partition(":")[0].split("?")
+    wanted = re.escape(before) + LABEL + re.escape(after)
+    return re.fullmatch(wanted, name) is not None and len(name) <= 253
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data(), pattern=patterns, own_id=st.one_of(st.just("instance-1"), ids))
+def test_nothing_off_the_pattern_is_connected_to(
+    link: socket.socket, dialect: Dialect, data: st.DataObject, pattern: str, own_id: Any
+) -> None:
+    rows = data.draw(st.lists(dialect.topology, max_size=8))
+    results = dialect.results(rows, own_id)
+    recorder = _engine.LinkRecorder()
+    chosen = _engine.parse_settings(
+        {
+            "plugins": "failover,host_monitoring",
+            "wrapper_dialect": dialect.name,
+            "cluster_instance_host_pattern": pattern,
+            "failover_timeout_sec": 0.03,
+        },
+        dialect.family,
+    )
+    driver = _engine.recording_driver(results, recorder, dialect.columns)
+    session = _engine.Session(chosen, ENDPOINT, driver)
+    application = Application(session, dialect, results, link.fileno())
+    try:
+        if application.open() == "opened":
+            application.lose()
+        reached = [(name, address, port) for name, address, port, _ in recorder.links]
+        assert reached, "the monitors of a cluster look for its writer"
+        for name, address, port in [*application.wanted, *reached]:
+            assert is_on(pattern, name), name
+            assert address in ("", "10.0.0.1")
+            assert 1 <= port <= 65535
+    finally:
+        session.close()
+        release_resources()
+
+
+@settings(max_examples=300, deadline=None)
+@given(pattern=st.one_of(st.text(max_size=40), st.text("?.:/@,[]ab1- ", max_size=20)))
+def test_pattern_is_refused_before_anything_is_sent_or_names_hosts(pattern: str) -> None:
+    try:
+        chosen = _engine.parse_settings(
+            {"cluster_instance_host_pattern": pattern, "wrapper_dialect": "aurora-pg"}
+        )
+        driver = _engine.recording_driver([], _engine.LinkRecorder())
+        session = _engine.Session(chosen, ENDPOINT, driver)
+    except _engine.EngineError as error:
+        refusal = str(error)
+    else:
+        refusal = ""
+        session.close()
+    if refusal:
+        assert "cluster_instance_host_pattern" in refusal
+    else:
+        assert pattern.count("?") == 1
+        assert not set(pattern) & set("/@,%\n")
