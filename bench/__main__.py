@@ -19,6 +19,7 @@ from . import (
     counts,
     herd,
     many,
+    neighbour,
     process,
     report,
     shapes,
@@ -44,6 +45,7 @@ def measure(quick: bool, resolver: Resolver) -> Iterator[Figure]:
         yield from side_by_side.ratios(cluster, quick)
         yield from process.fresh_process(cluster, quick)
         yield from trouble.faults(cluster, quick)
+        yield from neighbour.neighbour(cluster, quick)
         yield from side_by_side.faults(cluster, quick)
         yield from side_by_side.load(cluster, quick)
         yield from herd.herd(cluster, quick)

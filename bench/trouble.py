@@ -94,16 +94,24 @@ def _faults(
         ),
         ("freeze", "freeze: heard after the fault", "fault", (2000, 2000), 1 if quick else 10),
     ):
-        delays = []
-        for _ in range(rounds):
-            with connect(cluster.dsn(), autocommit=True) as connection:
-                call = _Call(connection, _SLEEP[cluster.engine])
-                eventually(lambda c=call: time.monotonic() > c.started_at + 0.3, within=5)
-                failover = cluster.failover(how=how)
-                delays.append((call.heard() - getattr(failover, stamp)) * 1000)
-            cluster.heal()
+        delays = heard_after(cluster, connect, how, stamp, rounds)
         yield Figure(f"{prefix}{name}, median", median(delays), "ms", bounds[0])
         yield Figure(f"{prefix}{name}, 95th percentile", percentile(delays, 0.95), "ms", bounds[1])
+
+
+def heard_after(
+    cluster: Cluster, connect: Callable[..., Any], how: str, stamp: str, rounds: int
+) -> list[float]:
+    """How long after a moment of a failover a running statement heard of it, in ms."""
+    delays = []
+    for _ in range(rounds):
+        with connect(cluster.dsn(), autocommit=True) as connection:
+            call = _Call(connection, _SLEEP[cluster.engine])
+            eventually(lambda c=call: time.monotonic() > c.started_at + 0.3, within=5)
+            failover = cluster.failover(how=how)
+            delays.append((call.heard() - getattr(failover, stamp)) * 1000)
+        cluster.heal()
+    return delays
 
 
 def detection(cluster: Cluster, quick: bool) -> Iterator[Figure]:

@@ -156,6 +156,32 @@ def test_rows_that_can_be_no_host_are_told_once(
     assert statistics()["clusters"][0]["rows_left_out"] > 1
 
 
+LONG_TOPOLOGY = (
+    "CREATE OR REPLACE FUNCTION aurora_lab.instances() RETURNS TABLE (server_id text, "
+    "resource_id text, endpoint text, port int, session_id text, down_since float8) "
+    "LANGUAGE sql VOLATILE AS $$ SELECT CASE WHEN n = 1 THEN current_setting('cluster_name') "
+    "ELSE 'reader-' || n END, NULL, NULL, 5432, CASE WHEN n = 1 THEN 'MASTER_SESSION_ID' ELSE '' "
+    "END, NULL::float8 FROM generate_series(1, {count}) n $$"
+)
+
+
+def test_long_topology_is_cut_and_told(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    with cluster.connect(cluster.writer.id, dbname=Cluster.database) as admin:
+        admin.execute(LONG_TOPOLOGY.format(count=5000))
+    with face.connect(cluster.dsn(), autocommit=True) as connection:
+        assert connection.topology is not None
+        assert len(connection.topology.hosts) == 256
+        assert connection.topology.writer.id == cluster.writer.id
+        assert any("256" in text for text in warnings(caplog))
+
+
+def test_topology_without_end_is_an_error_of_the_driver(cluster: Cluster) -> None:
+    with cluster.connect(cluster.writer.id, dbname=Cluster.database) as admin:
+        admin.execute(LONG_TOPOLOGY.format(count=50_000))
+    with pytest.raises(psycopg.OperationalError, match="1048576 bytes or 10000 rows"):
+        face.connect(cluster.dsn(), autocommit=True)
+
+
 def run_program(body: str, cluster: Cluster, *, stack_bytes: int | None = None) -> str:
     def limit() -> None:
         if stack_bytes is not None:
