@@ -18,6 +18,9 @@ from mysql.connector.conversion import MySQLConverter
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, errors
 from aws_advanced_python_wrapper import mysql_connector as face
+from aws_advanced_python_wrapper._mysql_link import ask, cut_off
+from aws_advanced_python_wrapper._mysql_socket import SocketSearch
+from aws_advanced_python_wrapper._steps import LinkGivenUp
 from lab_help import Background, counter, user_environment
 
 PROGRAMS = Path(__file__).parents[2] / "examples"
@@ -70,6 +73,21 @@ def rows(connection: Any, sql: str) -> list[Any]:
 
 def where(connection: Any) -> str:
     return str(rows(connection, "SELECT @@aurora_server_id")[0][0])
+
+
+@pytest.mark.parametrize(
+    "statement", ["SELECT seq FROM seq_1_to_20000", "SELECT REPEAT('x', 3000000)"]
+)
+def test_answer_without_end_to_a_question_of_the_engine_is_given_up(
+    mysql_cluster: Cluster, use_pure: bool, statement: str
+) -> None:
+    given = {**login(mysql_cluster), "use_pure": use_pure}
+    search = SocketSearch(hidden=not use_pure)
+    with mysql.connector.connect(**given) as link:
+        sock = search.socket_of(link, mysql_cluster.port)
+        with pytest.raises(LinkGivenUp, match="1048576 bytes or 10000 rows"):
+            ask(link, sock, [statement], 10)
+        cut_off(sock, link._socket.close_connection if use_pure else link._cmysql.close)
 
 
 def test_documented_programs_run_verbatim() -> None:

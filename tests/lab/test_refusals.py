@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from textwrap import dedent
 
+import psycopg
 import pytest
 from aurora_lab import Cluster
 
