@@ -15,7 +15,7 @@ import pytest
 from aurora_lab import Cluster, eventually
 from psycopg import pq
 
-from aws_advanced_python_wrapper import _engine
+from aws_advanced_python_wrapper import _engine, statistics
 from aws_advanced_python_wrapper import psycopg as face
 from aws_advanced_python_wrapper._psycopg_link import facts, monitor_driver
 from aws_advanced_python_wrapper._psycopg_operations import Recovery
@@ -257,6 +257,15 @@ def test_monitors_verify_what_the_application_verifies_by_itself(
         waiting.join()
         assert links == [(True,)]
         assert tls_cluster.truth().writer == connection.current_host
+
+
+def test_connections_of_different_demands_do_not_share_monitors(tls_cluster: Cluster) -> None:
+    demands = ("require", "disable", "require", "disable")
+    links = [face.connect(tls_cluster.dsn(), sslmode=mode) for mode in demands]
+    told = statistics()["clusters"]
+    assert [cluster["connections"] for cluster in told] == [2, 2]
+    for link in links:
+        link.close()
 
 
 def test_option_that_only_a_monitor_gets_and_libpq_lacks_is_told(
