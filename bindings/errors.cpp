@@ -18,6 +18,7 @@ void bind_errors(nb::module_& module) {
         } catch (const aws_wrapper::Error& engine) {
             nb::object instance = nb::borrow(engine_error)(text_of(engine.what()));
             instance.attr("code") = static_cast<int>(engine.code());
+            instance.attr("engine_stopped") = engine.code() == aws_wrapper::Errc::stopped;
             const auto state = engine.sqlstate().text();
             instance.attr("sqlstate") =
                 state.empty() ? nb::object{nb::none()} : nb::str(state.data(), state.size());

@@ -108,7 +108,8 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
             yield from self._recovery(session, in_transaction).steps(operation)
             verdict = operation.verdict
         except _engine.EngineError as refusal:
-            logger.warning("no failover: %s", refusal)
+            level = logging.DEBUG if refusal.engine_stopped else logging.WARNING
+            logger.log(level, "no failover: %s", refusal)
             return
         except (KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit):
             self._finish_link()
