@@ -13,6 +13,7 @@
 #include <asio/post.hpp>
 
 #include "driver_contract.hpp"
+#include "model/driver_keywords.hpp"
 #include "silent_peer.hpp"
 #include "throwaway_mariadb.hpp"
 
@@ -339,6 +340,16 @@ TEST_F(MysqlDriverTest, SpeaksNoOtherTlsThanTheOptionsName) {
     }
 }
 
+TEST_F(MysqlDriverTest, HasARuleForEachOptionOfThePythonDriver) {
+    for (const auto name : kMysqlConnectorKeywords) {
+        auto target = MysqlServer::refusing();
+        target.options = {{std::string{name}, ""}};
+        const auto opened = connect(target);
+        ASSERT_FALSE(opened);
+        EXPECT_EQ(opened.error().message.find("is not known"), std::string::npos) << name;
+    }
+}
+
 // No connection is made, so nothing is sent.
 TEST_F(MysqlDriverTest, RefusesWhatItCantHonour) {
     const SilentPeer peer{true};
@@ -420,6 +431,7 @@ TEST_F(MysqlDriverTest, SendsNothingWithoutTheTlsThatIsToBeVerified) {
         target.options.push_back(option);
         const auto refused = connect(target);
         ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code, Errc::unsupported) << "the server is alive";
         EXPECT_NE(refused.error().message.find("has no TLS"), std::string::npos)
             << refused.error().message;
         greeter.join();

@@ -278,8 +278,9 @@ int Connection::wait(my_socket socket, my_bool for_reading, int) {
 bool Connection::tells_password() { return current != nullptr && current->rules_.tells_password; }
 
 const char* Connection::before_login(MYSQL* mysql) {
-    const auto* self = current;
+    auto* const self = current;
     if (self->rules_.needs_tls && (mysql->server_capabilities & CLIENT_SSL) == 0) {
+        self->refused_ = true;
         return "the connection's options want TLS, but the server has no TLS";
     }
     // The library waits by the hook only if the socket itself does not.
@@ -377,6 +378,10 @@ Failure Connection::failure() const {
 
 Failure Connection::connect_failure() const {
     auto failed = failure();
+    if (refused_) {
+        failed.code = Errc::unsupported;  // and not `network`: the server is alive
+        return failed;
+    }
     if (failed.vendor_code == CR_CONNECTION_ERROR) {
         if (const int code = disguised_code(failed.message); code != 0) {
             failed.vendor_code = code;

@@ -110,6 +110,7 @@ private:
     bool wanted_for_reading_{true};
     bool given_up_{false};
     bool abandoned_{false};
+    bool refused_{false};  // by us, for what the server said it can't do
     std::string why_given_up_;
     std::size_t received_{0};          // by this run()
     std::size_t received_at_once_{0};  // since the fiber went on
