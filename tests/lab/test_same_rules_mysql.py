@@ -181,12 +181,13 @@ def failover_outcome(recorder: Recorder, options: dict[str, Any], watched: Any) 
 
 @contextmanager
 def monitors(
-    port: int, sets: dict[str, dict[str, Any]], use_pure: bool
+    port: int, sets: dict[str, dict[str, Any]], expected: set[str], use_pure: bool
 ) -> Iterator[dict[str, tuple[str, Recorder]]]:
     """What becomes of real monitors' links, one for each set of options, and what they said.
 
     Each belongs to a connection that another user opened without any option, and whose
-    ``monitoring-`` properties say what is asked here.
+    ``monitoring-`` properties say what is asked here. A busy machine may have an attempt fail by
+    its deadline: those that are ``expected`` to log in get time to.
     """
     with ExitStack() as stack:
         stack.callback(aws_advanced_python_wrapper.release_resources)
@@ -206,24 +207,32 @@ def monitors(
                     password=OTHER_PASSWORD,
                     use_pure=use_pure,
                     plugins="host_monitoring_v2",
-                    failure_detection_time_ms=2000,  # the link is opened after half of it
+                    failure_detection_count=1000,  # no call is to be ended
                     **{f"monitoring-{k}": option(k, v) for k, v in of_monitor.items()},
                 )
             )
             calls.append(pool.submit(call_until, stop, connection))
-        eventually(lambda: settled(len(sets)), within=30)
+
+        def logged_in() -> set[str]:
+            ports = ports_of_links(port)
+            return {name for name, recorder in recorders.items() if ports & recorder.ports()}
+
+        def settled() -> bool:
+            clusters = aws_advanced_python_wrapper.statistics()["clusters"]
+            tried = [one for one in clusters if one["links_opened"] + one["links_refused"]]
+            opened = [one for one in clusters if one["links_opened"]]
+            now = logged_in()
+            return len(tried) == len(sets) and len(opened) == len(now) and expected <= now
+
+        eventually(settled, within=60)
+        found = logged_in()
         stop.set()
         for call in calls:
             call.result()
-        logged_in = ports_of_links(port)
-        outcomes = {
-            name: (OPENED if logged_in & recorder.ports() else REFUSED, recorder)
+        yield {
+            name: (OPENED if name in found else REFUSED, recorder)
             for name, recorder in recorders.items()
         }
-        clusters = aws_advanced_python_wrapper.statistics()["clusters"]
-        opened = [cluster for cluster in clusters if cluster["links_opened"]]
-        assert len(opened) == [what for what, _ in outcomes.values()].count(OPENED)
-        yield outcomes
 
 
 def call_until(stop: Event, connection: Any) -> None:
@@ -231,12 +240,6 @@ def call_until(stop: Event, connection: Any) -> None:
     while not stop.is_set():
         connection.cmd_query("SELECT SLEEP(1.2)")
         connection.get_rows()
-
-
-def settled(count: int) -> bool:
-    clusters = aws_advanced_python_wrapper.statistics()["clusters"]
-    done = [one for one in clusters if one["links_opened"] + one["links_refused"]]
-    return len(done) == count
 
 
 def ports_of_links(port: int) -> set[int]:
@@ -257,34 +260,38 @@ def test_no_link_is_less_strict_than_the_applications(
 ) -> None:
     port = house.ports[server]
     sets = option_sets(house)
-    with (
-        face.connect(
-            host=HOST,
-            port=port,
-            user=OTHER_USER,
-            password=OTHER_PASSWORD,
-            use_pure=use_pure,
-            plugins="",
-        ) as watched,
-        monitors(port, sets, use_pure) as by_monitors,
-    ):
+    by_driver = {}
+    with face.connect(
+        host=HOST,
+        port=port,
+        user=OTHER_USER,
+        password=OTHER_PASSWORD,
+        use_pure=use_pure,
+        plugins="",
+    ) as watched:
         for name, options in sets.items():
-            monitor, by_monitor = by_monitors[name]
-            with recorded(port) as by_application:
-                application = application_outcome(by_application, options, use_pure)
-            with recorded(port) as by_failover:
-                failover = failover_outcome(by_failover, options, watched)
+            with recorded(port) as recorder:
+                application = application_outcome(recorder, options, use_pure)
+                in_clear = recorder.heard(USER)
+            with recorded(port) as recorder:
+                failover = failover_outcome(recorder, options, watched)
+                assert recorder.heard(USER) == in_clear, (name, server)
+            by_driver[name] = application, failover, in_clear
+    expected = {
+        name
+        for name, (application, *_) in by_driver.items()
+        if application == OPENED and (name, server) not in STRICTER
+    }
+    with monitors(port, sets, expected, use_pure) as by_monitors:
+        for name, (application, failover, in_clear) in by_driver.items():
+            monitor, recorder = by_monitors[name]
             row = Row("pure" if use_pure else "C", name, server, application, failover, monitor)
             ROWS.append(row)
-            if application == REFUSED:
-                assert (failover, monitor) == (REFUSED, REFUSED), row
-            # The user's name comes with the hash of the password, or before the password.
-            in_clear = [one.heard(USER) for one in (by_application, by_failover, by_monitor)]
-            assert in_clear[0] or not any(in_clear), row
-            assert not by_monitor.heard(PASSWORD), row
             assert failover == application, row
-            if application != monitor:
-                assert (name, server) in STRICTER, row
+            assert monitor == REFUSED or application == OPENED, row
+            # The user's name comes with the hash of the password, or before the password.
+            assert in_clear or not recorder.heard(USER), row
+            assert not recorder.heard(PASSWORD), row
 
 
 STRICTER = {
