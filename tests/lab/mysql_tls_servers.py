@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import shutil
 import socket
 import tempfile
@@ -16,10 +15,6 @@ from typing import Any
 import mysql.connector
 from aurora_lab import eventually
 from aurora_lab.mariadb.programs import Programs
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 USER, PASSWORD = "ruled", "secret-of-ruled"
 OTHER_USER, OTHER_PASSWORD = "plain", "secret-of-plain"
@@ -38,54 +33,6 @@ _QUICK = (
     "--aria-pagecache-buffer-size=1M",
     "--bind-address=127.0.0.1",
 )
-
-
-class Authority:
-    """Signs certificates, whose files are in ``folder``."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name(name)
-        extension = x509.BasicConstraints(ca=True, path_length=None)
-        builder = self._builder(self._name, self._key.public_key(), 5)
-        root = builder.add_extension(extension, critical=True).sign(self._key, hashes.SHA256())
-        self.file = folder / f"{name}.pem"
-        self.file.write_bytes(root.public_bytes(serialization.Encoding.PEM))
-
-    def issue(self, name: str, days: int = 5) -> tuple[Path, Path]:
-        """A certificate for a name, and its key; ``days`` is how long it is good yet."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.DNSName(name)])
-        builder = self._builder(_name(name), key.public_key(), days)
-        issued = builder.add_extension(names, critical=False).sign(self._key, hashes.SHA256())
-        folder = Path(tempfile.mkdtemp(dir=self._folder))
-        folder.chmod(0o755)
-        (folder / "certificate.pem").write_bytes(issued.public_bytes(serialization.Encoding.PEM))
-        (folder / "key.pem").write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        return folder / "certificate.pem", folder / "key.pem"
-
-    def _builder(self, subject: x509.Name, key: Any, days: int) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.timezone.utc)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=9))
-            .not_valid_after(now + datetime.timedelta(days=days))
-        )
-
-
-def _name(common: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
 class TlsServers:

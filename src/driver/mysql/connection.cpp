@@ -21,6 +21,8 @@
 
 #include <asio/post.hpp>
 
+#include <aws_wrapper/answer_limit.hpp>
+
 #include "driver/mysql/auth_plugins.hpp"
 
 // These two come in this order, or MARIADB_TLS is void.
@@ -208,8 +210,10 @@ my_bool Connection::before_handshake(st_ma_pvio* pvio) {
     const bool injected =
         pvio->cache != nullptr && pvio->cache_pos < pvio->cache + pvio->cache_size;
     if (injected || !self->rules_.apply(ssl, self->name_)) {
-        self->give_up(injected ? "the server sent something between its greeting and TLS"
-                               : "TLS can't be what the connection's options ask for");
+        constexpr auto kInjected = "the server sent something between its greeting and TLS";
+        constexpr auto kNoSuchTls = "TLS can't be what the connection's options ask for";
+        self->give_up(injected ? Failure{Errc::network, {}, kInjected}
+                               : Failure{Errc::unsupported, {}, kNoSuchTls});
         // No version is left, so the handshake fails before it sends anything.
         SSL_set_min_proto_version(ssl, TLS1_3_VERSION);
         SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
@@ -240,8 +244,8 @@ void Connection::on_tls_record(int is_written,
 bool Connection::may_go_on(std::size_t received) {
     received_ += received;
     received_at_once_ += received;
-    if (received_ > kMostBytes) {
-        give_up("the server's answer is longer than 1 MiB, which is more than a monitor reads");
+    if (received_ > AnswerLimit::kMostBytes) {
+        give_up(AnswerLimit::failure());
     }
     if (!given_up_ && current == this &&
         (received_at_once_ >= kBytesAtOnce || Clock::now() - went_on_ >= kTimeAtOnce)) {
@@ -251,9 +255,9 @@ bool Connection::may_go_on(std::size_t received) {
     return !given_up_;
 }
 
-void Connection::give_up(std::string why) {
+void Connection::give_up(Failure why) {
     given_up_ = true;
-    if (why_given_up_.empty()) {
+    if (!why_given_up_) {
         why_given_up_ = std::move(why);
     }
 }
@@ -367,8 +371,8 @@ Failure Connection::failure() const {
     if (abandoned_) {
         return Failure{Errc::network, {}, "the process has forked meanwhile"};
     }
-    if (!why_given_up_.empty()) {
-        return Failure{Errc::network, {}, why_given_up_};
+    if (why_given_up_) {
+        return *why_given_up_;
     }
     const auto code = static_cast<int>(::mysql_errno(mysql_));
     const SqlState state{::mysql_sqlstate(mysql_)};

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "driver/asio_wait.hpp"
@@ -43,12 +44,10 @@ struct LinkRules {
 /// libmariadb has a non-blocking interface of its own, but within it a TLS handshake and reads over
 /// TLS block (see docs/adr/0009).
 ///
-/// What one run() reads is limited, and however fast the server sends, the coroutine gets its turn
-/// between two pieces: to look at the deadline, and to let others work.
+/// What one run() reads is limited (see AnswerLimit), and however fast the server sends, the
+/// coroutine gets its turn between two pieces: to look at the deadline, and to let others work.
 class Connection {
 public:
-    /// More than a monitor is ever told.
-    static constexpr std::size_t kMostBytes = 1024UL * 1024;
     /// Nobody else waits for longer than it takes to read this.
     static constexpr std::size_t kBytesAtOnce = 64UL * 1024;
     static constexpr std::chrono::milliseconds kTimeAtOnce{1};
@@ -69,10 +68,10 @@ public:
     asio::awaitable<void> wait_for_end();
 
     /// Of the calls themselves: nothing is read any more, and failure() says why.
-    void give_up(std::string why);
+    void give_up(Failure why);
 
     /// Nothing can be done with it any more; failure() says why.
-    bool lost() const noexcept { return abandoned_ || !why_given_up_.empty(); }
+    bool lost() const noexcept { return abandoned_ || why_given_up_.has_value(); }
 
     /// What went wrong in the last call.
     Failure failure() const;
@@ -111,7 +110,7 @@ private:
     bool given_up_{false};
     bool abandoned_{false};
     bool refused_{false};  // by us, for what the server said it can't do
-    std::string why_given_up_;
+    std::optional<Failure> why_given_up_;
     std::size_t received_{0};          // by this run()
     std::size_t received_at_once_{0};  // since the fiber went on
     TimePoint went_on_{};

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <aws_wrapper/answer_limit.hpp>
+
 #include "driver/mysql/connection.hpp"
 #include "driver/mysql/connection_settings.hpp"
 #include "driver/resolve.hpp"
@@ -15,9 +17,6 @@ namespace {
 
 using mysql::Connection;
 using mysql::ConnectionSettings;
-
-// More than any question of a monitor has.
-constexpr std::size_t kMostRows = 10'000;
 
 Row row_of(const MYSQL_ROW values, const unsigned long* lengths, unsigned int columns) {
     Row row;
@@ -47,7 +46,7 @@ public:
             return false;
         }
         for (;;) {
-            if (sets_.size() >= kMostRows) {
+            if (sets_.size() >= AnswerLimit::kMostRows) {
                 return too_many();
             }
             if (!read(sets_.emplace_back())) {
@@ -72,7 +71,7 @@ private:
             set.columns.emplace_back(fields[column].name);
         }
         while (const auto row = ::mysql_fetch_row(result.get())) {
-            if (++rows_ > kMostRows) {
+            if (++rows_ > AnswerLimit::kMostRows) {
                 return too_many();
             }
             set.rows.push_back(row_of(row, ::mysql_fetch_lengths(result.get()), columns));
@@ -81,9 +80,7 @@ private:
     }
 
     bool too_many() {
-        connection_.give_up(
-            "the server's answer has more than 10,000 rows, the most that a "
-            "monitor reads");
+        connection_.give_up(AnswerLimit::failure());
         return false;
     }
 
