@@ -96,7 +96,7 @@ compliance: setup  ## SQLAlchemy's dialect compliance suite, ours beside the sto
 
 .PHONY: tables
 tables: setup  ## Write the tables of docs/guide/security.md from a run of their tests
-	AWS_WRAPPER_WRITE_TABLES=1 $(PYTEST) tests/lab/test_same_rules.py
+	AWS_WRAPPER_WRITE_TABLES=1 $(PYTEST) tests/lab/test_same_rules.py tests/lab/test_same_rules_mysql.py
 
 .PHONY: bench
 bench: setup  ## Measure, beside the bare drivers and upstream: QUICK=1 within two minutes

@@ -28,8 +28,9 @@ class Driver;
 class Session {
 public:
     /// Checks the settings and builds the plugins. Throws Error (Errc::invalid_property) for a
-    /// plugin that doesn't exist, and for a cluster_instance_host_pattern that can't be one. `host` is the name or address that the application gave; empty
-    /// if it gave none (the driver then knows better). `driver` serves the monitors.
+    /// plugin that doesn't exist, and for a cluster_instance_host_pattern that can't be one. `host`
+    /// is the name or address that the application gave; empty if it gave none (the driver then
+    /// knows better). `driver` serves the monitors.
     Session(Settings settings, const std::string& host, std::shared_ptr<Driver> driver);
     ~Session();
     Session(const Session&) = delete;

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import mysql.connector
+from mysql.connector.constants import DEFAULT_CONFIGURATION
 
 from . import _engine
 from ._mysql_socket import LinkSocket, socket_of
@@ -142,28 +144,42 @@ def port_of(parameters: dict[str, Any]) -> int:
     return int(parameters.get("port") or DEFAULT_PORT)
 
 
-def facts(parameters: dict[str, Any], sock: LinkSocket | None) -> dict[str, Any]:
+def facts(link: Any, parameters: dict[str, Any], sock: LinkSocket | None) -> dict[str, Any]:
     """What the engine wants to know of a link that is open, and has this socket."""
-    options = {name: _option(value) for name, value in parameters.items()}
+    options = {name: option(name, value) for name, value in parameters.items()}
+    # Of which build it is: they don't restrict the same.
+    options["use_pure"] = "1" if _is_pure(link) else "0"
     return {
         "name": str(parameters.get("host") or DEFAULT_HOST),
         "address": "" if sock is None else sock.peer_address(),
         "port": port_of(parameters),
         "descriptor": -1 if sock is None else sock.fileno(),
         "in_recovery": None,  # MySQL does not tell at the start
-        "options": {name: value for name, value in options.items() if value is not None},
+        "options": options,
     }
 
 
-def _option(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    return str(value) if isinstance(value, (str, int, float)) else None
+def option(name: str, value: Any) -> str:
+    """A driver's argument as a text for the engine's monitors, which takes it for the same.
+
+    No value is left out: a restriction would go with it.
+    """
+    if isinstance(DEFAULT_CONFIGURATION.get(name), bool):
+        return "1" if value else "0"  # the driver goes by the truth, even of "false"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ",".join(str(one) for one in value)
+    if isinstance(value, (bytes, os.PathLike)):
+        return os.fsdecode(value)
+    return str(value)
+
+
+def _is_pure(link: Any) -> bool:
+    return hasattr(link, "_socket")
 
 
 def is_closed(link: Any) -> bool:
     """Tell whether a link is closed. Asks no server."""
-    if hasattr(link, "_socket"):
+    if _is_pure(link):
         sock = socket_of(link)
         return link._handshake is None or sock is None or sock.fileno() < 0
     return link._cmysql is None or not link._cmysql.connected()

@@ -168,7 +168,7 @@ class MySqlPerformer(Performer):
         self, operation: _engine.Operation, parameters: dict[str, Any], search: SocketSearch
     ) -> None:
         self.sock = search.socket_of(self.candidate, port_of(parameters))
-        self.facts = facts(parameters, self.sock)
+        self.facts = facts(self.candidate, parameters, self.sock)
         if self.sock is None:
             logger.warning(
                 "the socket of the connection to %s can't be told for certain: no monitor can end "

@@ -107,6 +107,14 @@ bool contains(std::span<const std::string_view> names, std::string_view name) {
     return std::ranges::find(names, name) != names.end();
 }
 
+// One of these replaces all of them.
+constexpr std::array<std::string_view, 3> kMysqlPasswords{"password", "passwd", "password1"};
+
+bool replaces(std::string_view name, std::string_view other, DatabaseFamily family) {
+    return name == other || (family == DatabaseFamily::mysql && contains(kMysqlPasswords, name) &&
+                             contains(kMysqlPasswords, other));
+}
+
 std::string text_of(const ParameterValue& value) {
     if (const auto* text = std::get_if<std::string>(&value)) {
         return *text;
@@ -137,7 +145,9 @@ DriverOptions monitoring_options(const std::vector<std::pair<std::string, std::s
         if (contains(timeout_names(settings.family()), name) || find_property(name) != nullptr) {
             continue;
         }
-        std::erase_if(options, [&](const auto& option) { return option.first == name; });
+        std::erase_if(options, [&](const auto& option) {
+            return replaces(name, option.first, settings.family());
+        });
         options.emplace_back(name, text_of(value));
     }
     return options;

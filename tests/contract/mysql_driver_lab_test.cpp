@@ -4,12 +4,18 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <thread>
 
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
+#include <asio/post.hpp>
+
+#include <aws_wrapper/answer_limit.hpp>
 
 #include "driver_contract.hpp"
+#include "model/driver_keywords.hpp"
 #include "silent_peer.hpp"
 #include "throwaway_mariadb.hpp"
 
@@ -36,7 +42,7 @@ LinkTarget on_port(std::uint16_t port) {
     LinkTarget target;
     target.name = "127.0.0.1";
     target.port = port;
-    target.options = {{"user", "monitor"}, {"unknown_option", "x"}, {"charset", "latin1"}};
+    target.options = {{"user", "monitor"}, {"charset", "latin1"}, {"buffered", "1"}};
     return target;
 }
 
@@ -77,6 +83,10 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, DriverContract, ::testing::Types<MysqlServ
 
 class MysqlDriverTest : public DriverContract<MysqlServer> {
 protected:
+    // libmariadb must not write to an application's error output.
+    void SetUp() override { ::testing::internal::CaptureStderr(); }
+    void TearDown() override { EXPECT_EQ(::testing::internal::GetCapturedStderr(), ""); }
+
     std::string cipher_of(Link& link) {
         const auto results = query(link, "SHOW STATUS LIKE 'Ssl_cipher'");
         return results ? results->at(0).rows.at(0).at(1).value_or("") : results.error().message;
@@ -168,11 +178,39 @@ TEST_F(MysqlDriverTest, ALinkMayBeClosedWhileAStatementRuns) {
 }
 
 TEST_F(MysqlDriverTest, ALongStatementAndALongAnswerPass) {
-    const auto link = this->link();
-    const std::string text(4'000'000, 'x');
-    const auto results = query(*link, "SELECT '" + text + "'");
-    ASSERT_TRUE(results) << results.error().message;
-    EXPECT_EQ(results->at(0).rows.at(0).at(0), text);
+    for (const char* disabled : {"False", "True"}) {
+        auto link = connect(with({{"ssl_disabled", disabled}}));
+        ASSERT_TRUE(link) << link.error().message;
+        const std::string text(4'000'000, 'x');
+        const auto length = query(**link, "SELECT LENGTH('" + text + "')");
+        ASSERT_TRUE(length) << length.error().message;
+        EXPECT_EQ(length->at(0).rows.at(0).at(0), "4000000");
+        for (int round = 0; round < 3; ++round) {
+            const auto results = query(**link, "SELECT REPEAT('x', 1000000)");
+            ASSERT_TRUE(results) << results.error().message;
+            EXPECT_EQ(results->at(0).rows.at(0).at(0).value_or("").size(), 1'000'000U);
+        }
+        const auto rows = query(**link, "SELECT 1 FROM mysql.seq_1_to_10000");
+        ASSERT_TRUE(rows) << rows.error().message;
+        EXPECT_EQ(rows->at(0).rows.size(), 10'000U);
+    }
+}
+
+TEST_F(MysqlDriverTest, AnAnswerBeyondTheLimitEndsTheLink) {
+    for (const char* statement :
+         {"SELECT REPEAT('x', 2000000)", "SELECT REPEAT('x', 1000) FROM mysql.seq_1_to_3000",
+          "SELECT 1 FROM mysql.seq_1_to_10001"}) {
+        for (const char* disabled : {"False", "True"}) {
+            auto link = connect(with({{"ssl_disabled", disabled}}));
+            ASSERT_TRUE(link) << link.error().message;
+            for (int round = 0; round < 2; ++round) {
+                const auto results = query(**link, statement);
+                ASSERT_FALSE(results) << statement;
+                EXPECT_EQ(results.error().code, Errc::unsupported);
+                EXPECT_EQ(results.error().message, AnswerLimit::failure().message);
+            }
+        }
+    }
 }
 
 #ifndef __SANITIZE_ADDRESS__
@@ -265,6 +303,85 @@ TEST_F(MysqlDriverTest, ChecksTheCertificateAgainstTheNameThoughItConnectsToTheA
     }
 }
 
+TEST_F(MysqlDriverTest, SpeaksNoOtherTlsThanTheOptionsName) {
+    struct Case {
+        DriverOptions options;
+        const char* version;
+        const char* cipher;
+    };
+    const std::vector<Case> cases{
+        {{{"tls_versions", "TLSv1.2"}}, "TLSv1.2", ""},
+        {{{"tls_versions", "['TLSv1.1', 'TLSv1.2']"}}, "TLSv1.2", ""},
+        {{{"tls_versions", "[TLSv1.3]"}}, "TLSv1.3", "TLS_AES_256_GCM_SHA384"},
+        {{{"tls_versions", "TLSv1.2,TLSv1.3"}}, "TLSv1.3", "TLS_AES_256_GCM_SHA384"},
+        {{{"tls_ciphersuites", "TLS_AES_128_GCM_SHA256"}}, "TLSv1.3", "TLS_AES_128_GCM_SHA256"},
+        {{{"tls_versions", "TLSv1.2"},
+          {"tls_ciphersuites", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}},
+         "TLSv1.2",
+         "ECDHE-RSA-AES128-GCM-SHA256"},
+        {{{"tls_versions", "TLSv1.2"}, {"tls_ciphersuites", "ECDHE-RSA-CHACHA20-POLY1305"}},
+         "TLSv1.2",
+         "ECDHE-RSA-CHACHA20-POLY1305"},
+        {{{"tls_versions", "TLSv1.2"}, {"ssl_cipher", "ECDHE-RSA-AES128-GCM-SHA256"}},
+         "TLSv1.2",
+         "ECDHE-RSA-AES128-GCM-SHA256"},
+    };
+    for (const auto& [options, version, cipher] : cases) {
+        const auto opened = connect(with(options));
+        ASSERT_TRUE(opened) << opened.error().message;
+        const auto spoken = query(**opened, "SHOW STATUS LIKE 'Ssl_version'");
+        EXPECT_EQ(spoken->at(0).rows.at(0).at(1), version);
+        if (*cipher != '\0') {
+            EXPECT_EQ(cipher_of(**opened), cipher);
+        }
+    }
+}
+
+TEST_F(MysqlDriverTest, HasARuleForEachOptionOfThePythonDriver) {
+    for (const auto name : kMysqlConnectorKeywords) {
+        auto target = MysqlServer::refusing();
+        target.options = {{std::string{name}, ""}};
+        const auto opened = connect(target);
+        ASSERT_FALSE(opened);
+        EXPECT_EQ(opened.error().message.find("is not known"), std::string::npos) << name;
+    }
+}
+
+// No connection is made, so nothing is sent.
+TEST_F(MysqlDriverTest, RefusesWhatItCantHonour) {
+    const SilentPeer peer{true};
+    const DriverOptions refused{
+        {"tls_versions", ""},
+        {"tls_versions", "TLSv1.1"},
+        {"tls_versions", "TLSv1.2,TLSv1.4"},
+        {"tls_versions", "{'TLSv1.2': 1}"},
+        {"tls_ciphersuites", ""},
+        {"tls_ciphersuites", "TLS_NO_SUCH_SUITE"},
+        {"tls_ciphersuites", "ALL"},
+        {"tls_ciphersuites", "ECDHE-RSA-AES128-GCM-SHA256:ALL"},
+        {"ssl_verify_cert", "perhaps"},
+        {"ssl_verify_identity", "2"},
+        {"ssl_disabled", "maybe"},
+        {"auth_plugin", "authentication_kerberos_client"},
+        {"auth_plugin", "client_ed25519"},
+        {"password2", "x"},
+        {"krb_service_principal", "x"},
+        {"webauthn_callback", "x"},
+        {"openid_token_file", "x"},
+        {"an_option_of_tomorrow", "x"},
+    };
+    for (const auto& [name, value] : refused) {
+        auto target = on_port(peer.port());
+        target.options.emplace_back(name, value);
+        const auto opened = connect(target);
+        ASSERT_FALSE(opened);
+        EXPECT_EQ(opened.error().code, Errc::unsupported) << name << opened.error().message;
+        EXPECT_NE(opened.error().message.find(name), std::string::npos) << opened.error().message;
+    }
+    ::fcntl(peer.descriptor(), F_SETFL, O_NONBLOCK);
+    EXPECT_LT(::accept(peer.descriptor(), nullptr, nullptr), 0) << "nobody came";
+}
+
 TEST_F(MysqlDriverTest, ChecksWhoSignedTheCertificate) {
     const auto opened =
         connect(with({{"ssl_ca", mariadb->certificate()}, {"ssl_verify_cert", "True"}}, "other"));
@@ -293,24 +410,223 @@ void greet(int client, bool with_tls) {
 
 // A server without TLS, or somebody between who hides it: nothing is sent to it.
 TEST_F(MysqlDriverTest, SendsNothingWithoutTheTlsThatIsToBeVerified) {
-    const SilentPeer peer{true};
-    std::string received;
-    std::jthread greeter{[&] {
-        const int client = ::accept(peer.descriptor(), nullptr, nullptr);
-        greet(client, /*with_tls=*/false);
-        char buffer[256];
-        const auto length = ::recv(client, buffer, sizeof buffer, 0);
-        received.assign(buffer, static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
-        ::close(client);
+    const DriverOptions wanting{{"ssl_verify_cert", "True"},
+                                {"ssl_verify_identity", "True"},
+                                {"auth_plugin", "mysql_clear_password"}};
+    for (const auto& option : wanting) {
+        const SilentPeer peer{true};
+        std::string received;
+        std::jthread greeter{[&] {
+            const int client = ::accept(peer.descriptor(), nullptr, nullptr);
+            greet(client, /*with_tls=*/false);
+            char buffer[256];
+            const auto length = ::recv(client, buffer, sizeof buffer, 0);
+            received.assign(buffer, static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+            ::close(client);
+        }};
+        auto target = on_port(peer.port());
+        target.options.push_back(option);
+        const auto refused = connect(target);
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code, Errc::unsupported) << "the server is alive";
+        EXPECT_NE(refused.error().message.find("has no TLS"), std::string::npos)
+            << refused.error().message;
+        greeter.join();
+        EXPECT_EQ(received, "");
+    }
+}
+
+// A server of the test's own, for one connection: `talk` gets it, on a thread.
+class Talker {
+public:
+    /// At the Unix socket `path`, else at a port.
+    explicit Talker(std::function<void(int)> talk, const std::string& path = {})
+        : peer_{path.empty() ? SilentPeer{true} : SilentPeer{path}},
+          thread_{[this, talk = std::move(talk)] {
+              const int client = ::accept(peer_.descriptor(), nullptr, nullptr);
+              talk(client);
+              ::close(client);
+          }} {}
+    std::uint16_t port() const { return peer_.port(); }
+
+private:
+    const SilentPeer peer_;
+    std::jthread thread_;
+};
+
+bool say(int client, std::string_view text) {
+    return ::send(client, text.data(), text.size(), MSG_NOSIGNAL) >= 0;
+}
+
+std::string packet(int number, std::string_view body) {
+    std::string text(4, '\0');
+    text[0] = static_cast<char>(body.size());
+    text[3] = static_cast<char>(number);
+    return text.append(body);
+}
+
+const std::string kOk{"\x00\x00\x00\x02\x00\x00\x00", 7};
+
+// Takes any user and the first statement, which sets the session up; then hears the question.
+void log_in(int client) {
+    std::array<char, 1024> heard{};
+    greet(client, /*with_tls=*/false);
+    for (const int number : {2, 1}) {
+        static_cast<void>(::recv(client, heard.data(), heard.size(), 0));
+        say(client, packet(number, kOk));
+    }
+    static_cast<void>(::recv(client, heard.data(), heard.size(), 0));
+}
+
+class MysqlFloodTest : public MysqlDriverTest {
+protected:
+    struct Outcome {
+        Failure failure;
+        std::size_t turns{0};  // of another coroutine, meanwhile
+    };
+
+    Outcome ask(const Talker& talker, TimePoint deadline) {
+        Outcome outcome;
+        bool over = false;
+        const Statements question{"SELECT 1"};
+        asio::co_spawn(
+            context_,
+            [&]() -> asio::awaitable<void> {
+                const auto driver = mysql_driver();
+                auto link = co_await driver->connect(on_port(talker.port()), deadline);
+                if (!link) {
+                    outcome.failure = std::move(link.error());
+                } else {
+                    const auto answer = co_await (*link)->query(question, deadline);
+                    outcome.failure = answer ? Failure{Errc::server} : answer.error();
+                }
+                over = true;
+            },
+            [](const std::exception_ptr& error) { EXPECT_FALSE(error); });
+        asio::co_spawn(
+            context_,
+            [&]() -> asio::awaitable<void> {
+                while (!over) {
+                    ++outcome.turns;
+                    co_await asio::post(context_, asio::use_awaitable);
+                }
+            },
+            [](const std::exception_ptr& error) { EXPECT_FALSE(error); });
+        context_.restart();
+        context_.run();
+        return outcome;
+    }
+};
+
+TEST_F(MysqlFloodTest, AGreetingOrALoginWithoutEndIsGivenUp) {
+    for (const bool greets : {false, true}) {
+        const Talker talker{[greets](int client) {
+            std::array<char, 1024> heard{};
+            if (greets) {
+                greet(client, /*with_tls=*/false);
+                static_cast<void>(::recv(client, heard.data(), heard.size(), 0));
+            }
+            say(client, std::string{"\xff\xff\x7f", 3} + (greets ? '\x02' : '\0'));
+            while (say(client, std::string(64UL * 1024, 'x'))) {
+            }
+        }};
+        const auto failure = ask(talker, soon()).failure;
+        EXPECT_EQ(failure.code, Errc::network) << failure.message;
+    }
+}
+
+TEST_F(MysqlFloodTest, AnAnswerWithoutEndIsGivenUp) {
+    const std::string column{
+        "\x03"
+        "def\x00\x00\x00\x01n\x00\x0c\x2d\x00\x14\x00\x00\x00\xfd\x00\x00\x00\x00\x00",
+        23};
+    const std::string end{"\xfe\x00\x00\x02\x00", 5};
+    // Rows; empty results, each of which announces the next; reports on progress (of MariaDB).
+    const std::string head = packet(1, "\x01") + packet(2, column) + packet(3, end);
+    const std::string more{"\x00\x00\x00\x0a\x00\x00\x00", 7};
+    const std::string progress{"\xff\xff\xff\x01\x01\x02\x00\x00\x00\x01x", 11};
+    const std::string row = '\xc8' + std::string(200, 'x');
+    for (const auto& [first, repeated] :
+         {std::pair{head, packet(4, row)}, std::pair{head, packet(4, "\xfb")},
+          std::pair{std::string{}, packet(1, more)},
+          std::pair{std::string{}, packet(1, progress)}}) {
+        const Talker talker{[first = first, repeated = repeated](int client) {
+            log_in(client);
+            say(client, first);
+            std::string many;
+            while (many.size() < 32UL * 1024) {
+                many += repeated;
+            }
+            while (say(client, many)) {
+            }
+        }};
+        const auto failure = ask(talker, soon()).failure;
+        EXPECT_EQ(failure.code, Errc::unsupported);
+        EXPECT_EQ(failure.message, AnswerLimit::failure().message);
+    }
+}
+
+// Slowly enough for the limit, and never so slowly that the monitor has to wait for long.
+TEST_F(MysqlFloodTest, ADeadlineHoldsWhileTheServerSpeaks) {
+    const Talker talker{[](int client) {
+        log_in(client);
+        say(client, std::string{"\xff\xff\xff\x01", 4});
+        while (say(client, "x")) {
+        }
     }};
-    auto target = on_port(peer.port());
-    target.options.emplace_back("ssl_verify_cert", "True");
-    const auto refused = connect(target);
-    ASSERT_FALSE(refused);
-    EXPECT_NE(refused.error().message.find("has no TLS"), std::string::npos)
-        << refused.error().message;
-    greeter.join();
-    EXPECT_EQ(received, "");
+    const auto deadline = Clock::now() + std::chrono::milliseconds{50};
+    const auto [failure, turns] = ask(talker, deadline);
+    EXPECT_EQ(failure.code, Errc::timed_out) << failure.message;
+    EXPECT_GE(Clock::now(), deadline);
+    EXPECT_LT(Clock::now(), deadline + std::chrono::milliseconds{500});
+    EXPECT_GE(turns, 10U);
+}
+
+// Over a Unix socket, which is as private as TLS: a server that wants the password itself.
+TEST_F(MysqlDriverTest, TellsThePasswordOnlyIfTheOptionsDo) {
+    struct Case {
+        DriverOptions options;
+        bool told;
+    };
+    for (const auto& [options, told] :
+         {Case{{{"use_pure", "0"}}, false}, Case{{{"use_pure", "1"}}, true}, Case{{}, true},
+          Case{{{"use_pure", "0"}, {"auth_plugin", "mysql_clear_password"}}, true}}) {
+        std::string heard;
+        const auto path = mariadb->socket() + ".other";
+        {
+            const Talker talker{[&heard](int client) {
+                                    std::array<char, 1024> buffer{};
+                                    greet(client, /*with_tls=*/false);
+                                    static_cast<void>(::recv(client, buffer.data(), 1024, 0));
+                                    const std::string_view wanted{"\xfemysql_clear_password\0", 22};
+                                    say(client, packet(2, wanted));
+                                    const auto length = ::recv(client, buffer.data(), 1024, 0);
+                                    heard.assign(buffer.data(), std::max<ssize_t>(length, 0));
+                                },
+                                path};
+            auto target = on_port(0);
+            target.name = path;
+            target.options = options;
+            target.options.emplace_back("user", "monitor");
+            target.options.emplace_back("password", "right");
+            EXPECT_FALSE(connect(target));
+        }
+        EXPECT_EQ(heard.find("right") != std::string::npos, told);
+    }
+}
+
+TEST_F(MysqlDriverTest, NothingOfAServerWithoutTlsIsBelieved) {
+    const Talker talker{[](int client) {
+        greet(client, /*with_tls=*/true);
+        say(client, packet(2, kOk));
+        std::array<char, 1024> heard{};
+        while (::recv(client, heard.data(), heard.size(), 0) > 0) {
+        }
+    }};
+    const auto opened = connect(on_port(talker.port()));
+    ASSERT_FALSE(opened);
+    EXPECT_NE(opened.error().message.find("between its greeting and TLS"), std::string::npos)
+        << opened.error().message;
 }
 
 // The handshake of TLS is where libmariadb's own interface for this blocks.

@@ -39,12 +39,14 @@ class Authority:
         self.crl_file = folder / f"{name}.crl"
         self._write_crl()
 
-    def sign(self, common_name: str, *, revoked: bool = False) -> tuple[Path, Path]:
+    def sign(
+        self, common_name: str, *, revoked: bool = False, expired: bool = False
+    ) -> tuple[Path, Path]:
         """Write a certificate for a host name, or a user's, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         certificate = (
-            self._builder(subject, key)
+            self._builder(subject, key, -_DAY / 2 if expired else _DAY)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(common_name)]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -65,7 +67,7 @@ class Authority:
         return paths
 
     def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, lasts: datetime.timedelta = _DAY
     ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.timezone.utc)
         return (
@@ -75,7 +77,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - _DAY)
-            .not_valid_after(now + _DAY)
+            .not_valid_after(now + lasts)
         )
 
     def _write_crl(self) -> None:

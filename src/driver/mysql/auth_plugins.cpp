@@ -18,7 +18,7 @@ constexpr int kScrambleBytes = 20;  // and a zero behind them
 constexpr unsigned char kKnowsIt = 3;
 constexpr unsigned char kWantsThePassword = 4;
 
-BeforeLogin before_login = nullptr;
+LoginHooks hooks{};
 
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
 
@@ -42,9 +42,19 @@ int send_password(MYSQL_PLUGIN_VIO* vio, MYSQL* mysql) {
     return vio->write_packet(vio, password, length) == 0 ? CR_OK : CR_ERROR;
 }
 
+// The server may be anybody: see the driver's C build, which wants to be told so by auth_plugin.
+int log_in_by_clear_password(MYSQL_PLUGIN_VIO* vio, MYSQL* mysql) {
+    if (!hooks.tells_password()) {
+        return refuse(mysql, CR_AUTH_PLUGIN_ERR,
+                      "the server wants the password itself, which is sent only if auth_plugin "
+                      "is mysql_clear_password");
+    }
+    return send_password(vio, mysql);
+}
+
 // An empty answer, by the name of a plugin that no server has: it then names its own.
 int take_first_step(MYSQL_PLUGIN_VIO* vio, MYSQL* mysql) {
-    if (const char* why = before_login(mysql); why != nullptr) {
+    if (const char* why = hooks.before_login(mysql); why != nullptr) {
         return refuse(mysql, CR_SSL_CONNECTION_ERROR, why);
     }
     return vio->write_packet(vio, nullptr, 0) == 0 ? CR_OK : CR_ERROR;
@@ -107,11 +117,11 @@ st_mysql_client_plugin_AUTHENTICATION plugin(const char* name,
 
 }  // namespace
 
-void register_auth_plugins(MYSQL* mysql, BeforeLogin before) {
+void register_auth_plugins(MYSQL* mysql, LoginHooks given) {
     static std::array plugins{plugin(kFirstStep, &take_first_step),
                               plugin("caching_sha2_password", &log_in_by_caching_sha2),
-                              plugin("mysql_clear_password", &send_password)};
-    before_login = before;
+                              plugin("mysql_clear_password", &log_in_by_clear_password)};
+    hooks = given;
     for (auto& made : plugins) {
         ::mysql_client_register_plugin(mysql, reinterpret_cast<st_mysql_client_plugin*>(&made));
     }

@@ -5,9 +5,14 @@
 
 namespace aws_wrapper::mysql {
 
-/// What the first step of each authentication has to see to, before anything is sent: called with
-/// the greeting read. Returns an error's text, or null.
-using BeforeLogin = const char* (*)(MYSQL* mysql);
+/// What the ways to log in ask. The first step of each calls `before_login` with the greeting read
+/// and nothing sent; it returns an error's text, or null.
+struct LoginHooks {
+    const char* (*before_login)(MYSQL* mysql);
+    /// Whether the user's options allow it to tell the password itself to a server that asks for it
+    /// by mysql_clear_password.
+    bool (*tells_password)();
+};
 
 /// Ways to log in that Debian's libmariadb.a has only as shared libraries, which would bring their
 /// own OpenSSL into the process: caching_sha2_password and mysql_clear_password. Both send the
@@ -15,7 +20,7 @@ using BeforeLogin = const char* (*)(MYSQL* mysql);
 ///
 /// And the one that each of our connections begins with, kFirstStep: it calls `before_login`, then
 /// has the server say how it wants the user to log in. To be called once, before any connection.
-void register_auth_plugins(MYSQL* mysql, BeforeLogin before_login);
+void register_auth_plugins(MYSQL* mysql, LoginHooks hooks);
 
 inline constexpr const char* kFirstStep = "aws_wrapper_first_step";
 

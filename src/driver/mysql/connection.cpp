@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,12 +19,21 @@
 #include <string_view>
 #include <utility>
 
+#include <asio/post.hpp>
+
+#include <aws_wrapper/answer_limit.hpp>
+
 #include "driver/mysql/auth_plugins.hpp"
 
 // These two come in this order, or MARIADB_TLS is void.
 #include <ma_pvio.h>
 #undef MARIADB_TLS
 #include <ma_tls.h>
+
+// Exported by libmariadb for its plugins, in no header of Debian's.
+extern "C" int ma_pvio_register_callback(
+    my_bool registers,
+    void (*callback)(int mode, MYSQL* mysql, const unsigned char* data, std::size_t length));
 
 namespace aws_wrapper::mysql {
 
@@ -34,19 +44,25 @@ using asio::posix::descriptor_base;
 // The connection whose fiber this thread is in: libmariadb's hooks tell a socket only.
 thread_local Connection* current = nullptr;
 
+// libmariadb's own, which are the same for TCP and for Unix sockets.
+PVIO_METHODS original_methods{};
+
 // libmariadb sets its socket back to blocking once it is connected, and forgets close-on-exec.
 void make_nonblocking(int socket) {
     ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
     ::fcntl(socket, F_SETFD, FD_CLOEXEC);
 }
 
+SSL* tls_of(const MARIADB_PVIO* pvio) {
+    if (pvio == nullptr || pvio->ctls == nullptr) {
+        return nullptr;
+    }
+    return static_cast<SSL*>(static_cast<const MARIADB_TLS*>(pvio->ctls)->ssl);
+}
+
 // Over TLS libmariadb waits for reading, whatever it wants (3.3, ma_tls_write()); OpenSSL knows.
 bool tls_wants_to_write(const MYSQL* mysql) {
-    const auto* pvio = mysql->net.pvio;
-    if (pvio == nullptr || pvio->ctls == nullptr) {
-        return false;
-    }
-    const auto* ssl = static_cast<const SSL*>(static_cast<const MARIADB_TLS*>(pvio->ctls)->ssl);
+    const SSL* ssl = tls_of(mysql->net.pvio);
     return ssl != nullptr && SSL_want_write(ssl);
 }
 
@@ -94,9 +110,27 @@ struct Connection::Unwinding {
     Connection& connection;
 };
 
-Connection::Connection(const asio::any_io_executor& executor, std::string name, bool wants_tls)
+bool LinkRules::apply(ssl_st* ssl, const std::string& name) const {
+    bool applied = SSL_set_min_proto_version(ssl, oldest) == 1 &&
+                   SSL_set_max_proto_version(ssl, newest) == 1 &&
+                   (ciphers.empty() || ::SSL_set_cipher_list(ssl, ciphers.c_str()) == 1) &&
+                   (suites.empty() || ::SSL_set_ciphersuites(ssl, suites.c_str()) == 1);
+    if (verifies) {
+        // libmariadb looks at it as well, but after the handshake.
+        ::SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+    }
+    if (verifies_name) {
+        ::SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        applied =
+            applied && (::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl), name.c_str()) == 1 ||
+                        ::SSL_set1_host(ssl, name.c_str()) == 1);
+    }
+    return applied;
+}
+
+Connection::Connection(const asio::any_io_executor& executor, std::string name, LinkRules rules)
     : name_{std::move(name)},
-      wants_tls_{wants_tls},
+      rules_{std::move(rules)},
       mysql_{::mysql_init(nullptr)},
       watch_{executor} {
     if (mysql_ == nullptr) {
@@ -120,7 +154,112 @@ Connection::~Connection() {
 
 void Connection::prepare_library(MYSQL* mysql) {
     static std::once_flag once;
-    std::call_once(once, [mysql] { register_auth_plugins(mysql, &Connection::before_login); });
+    std::call_once(once, [mysql] {
+        register_auth_plugins(mysql, {&Connection::before_login, &Connection::tells_password});
+        ::ma_pvio_register_callback(1, &Connection::after_read);
+    });
+}
+
+// The first read of a connection is where its ways of reading are replaced: there is nothing that
+// libmariadb calls before.
+void Connection::after_read(int mode,
+                            MYSQL* mysql,
+                            const unsigned char* /*data*/,
+                            std::size_t /*length*/) {
+    auto* const pvio = mysql->net.pvio;
+    if (mode == PVIO_READ && pvio != nullptr && pvio->methods->read != &Connection::read) {
+        pvio->methods = &own_methods(*pvio->methods);
+    }
+}
+
+st_ma_pvio_methods& Connection::own_methods(const st_ma_pvio_methods& originals) {
+    static PVIO_METHODS own = [&originals] {
+        original_methods = originals;
+        PVIO_METHODS made = originals;
+        made.read = &Connection::read;
+        made.is_blocking = &Connection::before_handshake;
+        return made;
+    }();
+    return own;
+}
+
+ssize_t Connection::read(st_ma_pvio* pvio, unsigned char* data, std::size_t length) {
+    auto* const self = current;
+    if (self == nullptr || !self->may_go_on(0)) {
+        errno = ETIMEDOUT;
+        return -1;
+    }
+    const ssize_t result = original_methods.read(pvio, data, length);
+    if (result > 0 && !self->may_go_on(static_cast<std::size_t>(result))) {
+        errno = ETIMEDOUT;
+        return -1;
+    }
+    return result;
+}
+
+// Of libmariadb's functions this one is called between SSL_new() and SSL_connect().
+my_bool Connection::before_handshake(st_ma_pvio* pvio) {
+    auto* const self = current;
+    SSL* const ssl = tls_of(pvio);
+    if (self == nullptr || ssl == nullptr || SSL_in_before(ssl) == 0) {
+        return original_methods.is_blocking(pvio);
+    }
+    ::SSL_set_msg_callback(ssl, &Connection::on_tls_record);
+    SSL_set_msg_callback_arg(ssl, self);
+    // What came in clear behind the greeting would be taken for what came over TLS.
+    const bool injected =
+        pvio->cache != nullptr && pvio->cache_pos < pvio->cache + pvio->cache_size;
+    if (injected || !self->rules_.apply(ssl, self->name_)) {
+        constexpr auto kInjected = "the server sent something between its greeting and TLS";
+        constexpr auto kNoSuchTls = "TLS can't be what the connection's options ask for";
+        self->give_up(injected ? Failure{Errc::network, {}, kInjected}
+                               : Failure{Errc::unsupported, {}, kNoSuchTls});
+        // No version is left, so the handshake fails before it sends anything.
+        SSL_set_min_proto_version(ssl, TLS1_3_VERSION);
+        SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
+    }
+    return original_methods.is_blocking(pvio);
+}
+
+// OpenSSL reads as long as records come which it needs not hand on, and asks nobody.
+void Connection::on_tls_record(int is_written,
+                               int /*version*/,
+                               int type,
+                               const void* data,
+                               std::size_t length,
+                               ssl_st* ssl,
+                               void* self) {
+    constexpr std::size_t kHeader = 5;
+    if (is_written != 0 || type != SSL3_RT_HEADER || length != kHeader) {
+        return;
+    }
+    const auto* header = static_cast<const unsigned char*>(data);
+    const std::size_t body = header[3] * 256UL + header[4];
+    if (!static_cast<Connection*>(self)->may_go_on(kHeader + body)) {
+        ::SSL_set0_rbio(ssl, ::BIO_new(::BIO_s_null()));
+    }
+}
+
+// False if nothing more is to be read. May stop the fiber.
+bool Connection::may_go_on(std::size_t received) {
+    received_ += received;
+    received_at_once_ += received;
+    if (received_ > AnswerLimit::kMostBytes) {
+        give_up(AnswerLimit::failure());
+    }
+    if (!given_up_ && current == this &&
+        (received_at_once_ >= kBytesAtOnce || Clock::now() - went_on_ >= kTimeAtOnce)) {
+        wanted_socket_ = -1;
+        fiber_.stop();
+    }
+    return !given_up_;
+}
+
+void Connection::give_up(Failure why) {
+    given_up_ = true;
+    if (!why_given_up_) {
+        why_given_up_ = std::move(why);
+    }
 }
 
 // libmariadb's own hook for waits: 1 = ready, 0 = the time is up.
@@ -140,10 +279,13 @@ int Connection::wait(my_socket socket, my_bool for_reading, int) {
     return ready;
 }
 
+bool Connection::tells_password() { return current != nullptr && current->rules_.tells_password; }
+
 const char* Connection::before_login(MYSQL* mysql) {
-    const auto* self = current;
-    if (self->wants_tls_ && (mysql->server_capabilities & CLIENT_SSL) == 0) {
-        return "a verified certificate is wanted, but the server has no TLS";
+    auto* const self = current;
+    if (self->rules_.needs_tls && (mysql->server_capabilities & CLIENT_SSL) == 0) {
+        self->refused_ = true;
+        return "the connection's options want TLS, but the server has no TLS";
     }
     // The library waits by the hook only if the socket itself does not.
     make_nonblocking(::mysql_get_socket(mysql));
@@ -159,6 +301,8 @@ void Connection::enter(const std::function<void()>& step) {
     // OpenSSL's errors are the thread's; one that another link left would be taken for this one's.
     ::ERR_clear_error();
     auto* const outer = std::exchange(current, this);
+    received_at_once_ = 0;
+    went_on_ = Clock::now();
     step();
     current = outer;
 }
@@ -166,9 +310,19 @@ void Connection::enter(const std::function<void()>& step) {
 asio::awaitable<bool> Connection::run(std::function<void()> calls, TimePoint deadline) {
     const Unwinding unwinding{*this};
     given_up_ = false;
+    received_ = 0;
     watch_.detach();
     enter([&] { fiber_.start(std::move(calls)); });
     while (fiber_.stopped()) {
+        if (wanted_socket_ < 0) {
+            co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+            if (Clock::now() >= deadline || !fiber_.on_its_thread()) {
+                unwind();
+                co_return false;
+            }
+            enter([&] { fiber_.resume(1); });
+            continue;
+        }
         const auto what =
             wanted_for_reading_ ? descriptor_base::wait_read : descriptor_base::wait_write;
         const bool ready = co_await wait_ready(watch_.on(wanted_socket_), what, deadline);
@@ -197,7 +351,7 @@ void Connection::unwind() noexcept {
         // The process has forked, and the engine's thread is another one now: too late. The socket
         // is closed, the rest is left where it is.
         abandoned_ = true;
-        ::close(wanted_socket_);
+        ::close(wanted_socket_ >= 0 ? wanted_socket_ : ::mysql_get_socket(mysql_));
         fiber_.abandon();
         return;
     }
@@ -217,6 +371,9 @@ Failure Connection::failure() const {
     if (abandoned_) {
         return Failure{Errc::network, {}, "the process has forked meanwhile"};
     }
+    if (why_given_up_) {
+        return *why_given_up_;
+    }
     const auto code = static_cast<int>(::mysql_errno(mysql_));
     const SqlState state{::mysql_sqlstate(mysql_)};
     const bool lost = code == 0 || is_clients(code) || is_end(code, state);
@@ -225,6 +382,10 @@ Failure Connection::failure() const {
 
 Failure Connection::connect_failure() const {
     auto failed = failure();
+    if (refused_) {
+        failed.code = Errc::unsupported;  // and not `network`: the server is alive
+        return failed;
+    }
     if (failed.vendor_code == CR_CONNECTION_ERROR) {
         if (const int code = disguised_code(failed.message); code != 0) {
             failed.vendor_code = code;

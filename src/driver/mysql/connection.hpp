@@ -3,8 +3,11 @@
 
 #include <mysql.h>
 
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "driver/asio_wait.hpp"
@@ -12,17 +15,45 @@
 #include "driver/fiber.hpp"
 #include "driver/socket_watch.hpp"
 
+struct ssl_st;
+struct st_ma_pvio;
+struct st_ma_pvio_methods;
+
 namespace aws_wrapper::mysql {
+
+/// What a link has to be like, beyond what libmariadb has options for. Oldest and newest are
+/// OpenSSL's numbers of TLS versions, ciphers the list for TLS 1.2, suites the one for TLS 1.3
+/// (empty: any).
+struct LinkRules {
+    bool needs_tls{false};       ///< without it nothing is sent
+    bool tells_password{false};  ///< over TLS, to a server that wants the password itself
+    bool verifies{false};
+    bool verifies_name{false};
+    int oldest{0};
+    int newest{0};
+    std::string ciphers;
+    std::string suites;
+
+    /// Makes those of TLS the rules of a handshake that is about to begin. False if OpenSSL can't.
+    bool apply(ssl_st* ssl, const std::string& name) const;
+};
 
 /// One MYSQL object, whose blocking calls are made on a Fiber: whenever libmariadb would wait for
 /// its socket, the fiber stops, and a coroutine waits instead, up to an exact deadline.
 ///
 /// libmariadb has a non-blocking interface of its own, but within it a TLS handshake and reads over
 /// TLS block (see docs/adr/0009).
+///
+/// What one run() reads is limited (see AnswerLimit), and however fast the server sends, the
+/// coroutine gets its turn between two pieces: to look at the deadline, and to let others work.
 class Connection {
 public:
-    /// TLS checks the certificate against `name`; it must be there if `wants_tls`.
-    Connection(const asio::any_io_executor& executor, std::string name, bool wants_tls);
+    /// Nobody else waits for longer than it takes to read this.
+    static constexpr std::size_t kBytesAtOnce = 64UL * 1024;
+    static constexpr std::chrono::milliseconds kTimeAtOnce{1};
+
+    /// TLS checks the certificate against `name`, if the rules say so.
+    Connection(const asio::any_io_executor& executor, std::string name, LinkRules rules);
     /// Tells the server that the connection ends, if that can be sent at once.
     ~Connection();
     Connection(const Connection&) = delete;
@@ -36,8 +67,11 @@ public:
     /// Completes when the idle socket has something to say, which is its end.
     asio::awaitable<void> wait_for_end();
 
+    /// Of the calls themselves: nothing is read any more, and failure() says why.
+    void give_up(Failure why);
+
     /// Nothing can be done with it any more; failure() says why.
-    bool lost() const noexcept { return abandoned_; }
+    bool lost() const noexcept { return abandoned_ || why_given_up_.has_value(); }
 
     /// What went wrong in the last call.
     Failure failure() const;
@@ -49,19 +83,37 @@ private:
 
     static int wait(my_socket socket, my_bool for_reading, int timeout);
     static const char* before_login(MYSQL* mysql);
+    static bool tells_password();
+    static void after_read(int mode, MYSQL* mysql, const unsigned char* data, std::size_t length);
+    static ssize_t read(st_ma_pvio* pvio, unsigned char* data, std::size_t length);
+    static my_bool before_handshake(st_ma_pvio* pvio);
+    static void on_tls_record(int is_written,
+                              int version,
+                              int type,
+                              const void* data,
+                              std::size_t length,
+                              ssl_st* ssl,
+                              void* self);
     static void prepare_library(MYSQL* mysql);
+    static st_ma_pvio_methods& own_methods(const st_ma_pvio_methods& originals);
+    bool may_go_on(std::size_t received);
     void enter(const std::function<void()>& step);
     void unwind() noexcept;
 
     const std::string name_;
-    const bool wants_tls_;
+    const LinkRules rules_;
     MYSQL* mysql_;
     Fiber fiber_;
     SocketWatch watch_;
-    my_socket wanted_socket_{-1};
+    my_socket wanted_socket_{-1};  // none: the fiber has stopped to let others work
     bool wanted_for_reading_{true};
     bool given_up_{false};
     bool abandoned_{false};
+    bool refused_{false};  // by us, for what the server said it can't do
+    std::optional<Failure> why_given_up_;
+    std::size_t received_{0};          // by this run()
+    std::size_t received_at_once_{0};  // since the fiber went on
+    TimePoint went_on_{};
 };
 
 }  // namespace aws_wrapper::mysql
