@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aws_advanced_python_wrapper import _engine, release_resources
@@ -167,17 +167,10 @@ def is_on(pattern: str, name: str) -> bool:
     return re.fullmatch(wanted, name) is not None and len(name) <= 253
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(data=st.data(), pattern=patterns, own_id=st.one_of(st.just("instance-1"), ids))
-def test_nothing_off_the_pattern_is_connected_to(
-    link: socket.socket, dialect: Dialect, data: st.DataObject, pattern: str, own_id: Any
-) -> None:
-    rows = data.draw(st.lists(dialect.topology, max_size=8))
+def led_to(
+    dialect: Dialect, pattern: str, rows: list[Any], own_id: Any, link: socket.socket
+) -> tuple[list[tuple[str, str, int]], list[tuple[str, str, int]]]:
+    """Where the application's and the monitors' links were to go, once the first one was lost."""
     results = dialect.results(rows, own_id)
     recorder = _engine.LinkRecorder()
     chosen = _engine.parse_settings(
@@ -195,15 +188,34 @@ def test_nothing_off_the_pattern_is_connected_to(
     try:
         if application.open() == "opened":
             application.lose()
-        reached = [(name, address, port) for name, address, port, _ in recorder.links]
-        assert reached, "the monitors of a cluster look for its writer"
-        for name, address, port in [*application.wanted, *reached]:
-            assert is_on(pattern, name), name
-            assert address in ("", "10.0.0.1")
-            assert 1 <= port <= 65535
     finally:
         session.close()
         release_resources()
+    return application.wanted, [(name, address, port) for name, address, port, _ in recorder.links]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_nothing_off_the_pattern_is_connected_to(link: socket.socket, dialect: Dialect) -> None:
+    all_wanted, all_reached = [], []
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        rows=st.lists(dialect.topology, max_size=8),
+        pattern=patterns,
+        own_id=st.one_of(st.just("instance-1"), ids),
+    )
+    def holds(rows: list[Any], pattern: str, own_id: Any) -> None:
+        wanted, reached = led_to(dialect, pattern, rows, own_id, link)
+        for name, address, port in [*wanted, *reached]:
+            assert is_on(pattern, name), name
+            assert address in ("", "10.0.0.1")
+            assert 1 <= port <= 65535
+        all_wanted.extend(wanted)
+        all_reached.extend(reached)
+
+    holds()
+    assert all_wanted, "failovers try the hosts of the topology"
+    assert all_reached, "and the monitors look for its writer"
 
 
 @settings(max_examples=300, deadline=None)
