@@ -9,7 +9,7 @@
 
 #include "monitor/call_slot.hpp"
 #include "monitor/host_watch_core.hpp"
-#include "monitor/process.hpp"
+#include "driver/process.hpp"
 
 namespace aws_wrapper {
 

@@ -2,7 +2,7 @@
 #include <aws_wrapper/engine.hpp>
 
 #include "monitor/event_ring.hpp"
-#include "monitor/process.hpp"
+#include "driver/process.hpp"
 #include "monitor/runtime.hpp"
 
 namespace aws_wrapper {
