@@ -227,9 +227,12 @@ void NameLookups::begin_queued() {
 bool NameLookups::start_thread(std::shared_ptr<LookUp> look_up) {
     const AllSignalsBlocked blocked;
     try {
-        std::thread{[self = shared_from_this(), look_up = std::move(look_up)]() mutable {
+        std::thread thread{[self = shared_from_this(), look_up = std::move(look_up)]() mutable {
             self->run(std::move(look_up));
-        }}.detach();
+        }};
+        // A new thread has the name of its starter. It can't end while this one holds the lock.
+        ::pthread_setname_np(thread.native_handle(), "aws_wrapper_dns");
+        thread.detach();
         return true;
     } catch (const std::exception& error) {
         count(process_counters.threads_not_started);
@@ -239,7 +242,6 @@ bool NameLookups::start_thread(std::shared_ptr<LookUp> look_up) {
 }
 
 void NameLookups::run(std::shared_ptr<LookUp> look_up) {
-    ::pthread_setname_np(::pthread_self(), "aws_wrapper_dns");
     while (look_up) {
         auto answer = find(look_up->name);
         const std::lock_guard guard{mutex_};
