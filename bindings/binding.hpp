@@ -18,6 +18,7 @@ void bind_errors(nanobind::module_& module);
 void bind_settings(nanobind::module_& module);
 void bind_topology(nanobind::module_& module);
 void bind_session(nanobind::module_& module);
+void bind_names(nanobind::module_& module);
 void bind_sockets(nanobind::module_& module);
 void bind_watched(nanobind::module_& module);
 void bind_drivers(nanobind::module_& module);

@@ -49,6 +49,7 @@ NB_MODULE(_engine, module) {
     bind_settings(module);
     bind_topology(module);
     bind_session(module);
+    bind_names(module);
     bind_sockets(module);
     bind_watched(module);
 

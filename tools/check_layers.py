@@ -39,7 +39,7 @@ MODEL_HEADERS = {
     "topology",
 }
 DIALECT_HEADERS = MODEL_HEADERS | {"dialect"}
-DRIVER_HEADERS = MODEL_HEADERS | {"answer_limit", "drivers", "socket_peer"}
+DRIVER_HEADERS = MODEL_HEADERS | {"answer_limit", "drivers", "name_lookup", "socket_peer"}
 MONITOR_HEADERS = DIALECT_HEADERS | {"socket_deadline"}
 ALL = None  # every public header
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-import socket
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Lock, Thread
 from time import monotonic
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from . import _engine
 
@@ -98,69 +95,49 @@ class EngineWait:
 class NameLookup:
     """Until the numeric addresses of a host name are known, in the system's order.
 
-    Raises :class:`LinkGivenUp` at ``deadline`` (``time.monotonic()``), and what
-    ``socket.getaddrinfo()`` raises. A look-up can't be interrupted: it has a thread of its own,
-    which ends when it ends, and which all share that ask for the same name meanwhile.
+    Raises :class:`LinkGivenUp` at ``deadline`` (``time.monotonic()``), and ``OSError`` or
+    ``UnicodeError`` for a name that isn't found. Nothing outlasts the wait unless it has begun: see
+    the engine's NameLookups.
     """
-
-    _running: ClassVar[dict[str, Future[list[str]]]] = {}
-    _mutex: ClassVar[Lock] = Lock()
 
     def __init__(self, name: str, deadline: float) -> None:
         self._name = name
         self._deadline = deadline
 
     def block(self) -> list[str]:
-        answer = self._answer()
-        while not answer.done():
-            self._check_deadline()
-            wait_for([answer], timeout=_SLICE)
-        return self._found(answer)
+        look_up = self._begin()
+        try:
+            while not look_up.wait(min(_SLICE, self._remaining())):
+                self._check_deadline()
+            return self._found(look_up)
+        finally:
+            look_up.close()
 
     async def wait(self) -> list[str]:
-        answer = self._answer()
-        while not answer.done():
-            self._check_deadline()
-            await asyncio.sleep(_LOOK_EVERY)
-        return self._found(answer)
-
-    def _answer(self) -> Future[list[str]]:
-        with self._mutex:
-            answer = self._running.get(self._name)
-            if answer is None:
-                answer = Future()
-                look_up = Thread(target=self._look_up, args=[answer], daemon=True)
-                try:
-                    look_up.start()
-                except RuntimeError as error:  # the process is at its limit of threads
-                    raise OSError(str(error)) from error
-                self._running[self._name] = answer
-        return answer
-
-    def _look_up(self, answer: Future[list[str]]) -> None:
+        look_up = self._begin()
         try:
-            found = socket.getaddrinfo(self._name, None, type=socket.SOCK_STREAM)
-        except Exception as error:  # the waiting one's
-            outcome = partial(answer.set_exception, error)
-        else:
-            outcome = partial(answer.set_result, [str(address[0]) for *_, address in found])
-        with self._mutex:
-            self._running.pop(self._name, None)
-        outcome()
+            while not look_up.wait(0):
+                self._check_deadline()
+                await asyncio.sleep(_LOOK_EVERY)
+            return self._found(look_up)
+        finally:
+            look_up.close()
+
+    def _begin(self) -> _engine.NameLookup:
+        # What the module socket does with a name.
+        return _engine.NameLookup(self._name.encode("idna").decode("ascii"))
 
     @staticmethod
-    def _found(answer: Future[list[str]]) -> list[str]:
-        error = answer.exception()
-        if error is None:
-            return answer.result()
-        try:
-            # Not the others' object, nor in a circle with this frame: see drive().
-            raise type(error)(*error.args) from None
-        finally:
-            del answer, error
+    def _found(look_up: _engine.NameLookup) -> list[str]:
+        if look_up.error is not None:
+            raise OSError(look_up.error)
+        return look_up.addresses
+
+    def _remaining(self) -> float:
+        return max(0.0, self._deadline - monotonic())
 
     def _check_deadline(self) -> None:
-        if monotonic() >= self._deadline:
+        if self._remaining() == 0:
             raise LinkGivenUp(f"the name {self._name} was not found before the deadline")
 
 
@@ -265,8 +242,6 @@ def _threads() -> ThreadPoolExecutor:
 def _forget_threads() -> None:
     global _pool
     _pool = None  # threads do not survive a fork
-    NameLookup._running.clear()
-    NameLookup._mutex = Lock()
 
 
 os.register_at_fork(after_in_child=_forget_threads)

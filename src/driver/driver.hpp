@@ -13,6 +13,7 @@
 
 #include <aws_wrapper/clock.hpp>
 #include <aws_wrapper/error.hpp>
+#include <aws_wrapper/name_lookup.hpp>
 #include <aws_wrapper/result_set.hpp>
 #include <aws_wrapper/statements.hpp>
 
@@ -29,8 +30,9 @@ struct LinkTarget {
     std::string name;     ///< host name; TLS checks the certificate against it
     std::string address;  ///< numeric address if already known, else empty
     std::uint16_t port{0};
-    DriverOptions options;  ///< without host, hostaddr and port
-    OnNotice on_notice{};   ///< without one, notices are thrown away
+    DriverOptions options;            ///< without host, hostaddr and port
+    OnNotice on_notice{};             ///< without one, notices are thrown away
+    Urgency urgency{Urgency::usual};  ///< of looking the name up
 };
 
 /// One open connection of a monitor. Used by one coroutine at a time, on the engine's thread;

@@ -3,64 +3,42 @@
 
 #include <memory>
 
-// GCC 12 sees a null pointer in asio's scheduler when it optimizes; there is none.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wnull-dereference"
-#include <asio/ip/tcp.hpp>
-#pragma GCC diagnostic pop
 #include <fmt/format.h>
+#include <asio/post.hpp>
 
 #include "driver/asio_wait.hpp"
 
 namespace aws_wrapper {
 
-namespace {
-
-// A look-up that is under way. asio can't interrupt one, so it is left to end by itself when its
-// deadline has passed; the coroutine waits for `over` only.
-struct LookUp {
-    explicit LookUp(const asio::any_io_executor& executor) : resolver{executor}, over{executor} {}
-
-    asio::ip::tcp::resolver resolver;
-    Timer over;
-    asio::error_code error{};
-    std::string address{};
-    bool answered{false};
-};
-
-}  // namespace
-
 Failure timed_out(std::string_view what) {
     return Failure{Errc::timed_out, {}, fmt::format("{} did not finish before its deadline", what)};
 }
 
-asio::awaitable<tl::expected<std::string, Failure>> resolve(std::string name, TimePoint deadline) {
-    asio::error_code no_literal;
-    asio::ip::make_address(name, no_literal);
-    if (!no_literal) {
-        co_return name;
+asio::awaitable<tl::expected<std::string, Failure>> resolve(std::string name,
+                                                            TimePoint deadline,
+                                                            Urgency urgency,
+                                                            std::shared_ptr<NameLookups> lookups) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto over = std::make_shared<Timer>(executor);
+    over->expires_at(deadline);
+    NameLookup look_up{std::move(lookups), name, urgency, [executor, over] {
+                           asio::post(executor, [over] { over->expires_at(TimePoint::min()); });
+                       }};
+    const auto* answer = look_up.wait(Duration{});
+    if (answer == nullptr) {
+        asio::error_code woken;
+        co_await over->async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        answer = look_up.wait(Duration{});
     }
-    const auto look_up = std::make_shared<LookUp>(co_await asio::this_coro::executor);
-    look_up->over.expires_at(deadline);
-    look_up->resolver.async_resolve(
-        name, "", [look_up](const asio::error_code& error, const auto& results) {
-            look_up->answered = true;
-            look_up->error = error;
-            if (!error && !results.empty()) {
-                look_up->address = results.begin()->endpoint().address().to_string();
-            }
-            look_up->over.expires_at(TimePoint::min());
-        });
-    asio::error_code woken;
-    co_await look_up->over.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-    if (!look_up->answered) {
-        co_return tl::unexpected{timed_out(fmt::format("resolving {}", name))};
+    if (answer == nullptr) {
+        co_return tl::unexpected{timed_out(fmt::format("the look-up of {}", name))};
     }
-    if (look_up->address.empty()) {
-        co_return tl::unexpected{
-            Failure{Errc::network, {}, fmt::format("{}: {}", name, look_up->error.message())}};
+    if (!*answer) {
+        auto failure = answer->error();
+        failure.message = fmt::format("the look-up of {}: {}", name, failure.message);
+        co_return tl::unexpected{std::move(failure)};
     }
-    co_return look_up->address;
+    co_return answer->value().front();
 }
 
 }  // namespace aws_wrapper

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -10,11 +11,18 @@
 #include <aws_wrapper/clock.hpp>
 #include <aws_wrapper/error.hpp>
 
+#include "driver/name_lookups.hpp"
+
 namespace aws_wrapper {
 
-/// A numeric address of a host name, which may be one itself. Looked up on asio's resolver thread:
-/// nothing blocks, and the deadline holds whatever the look-up does.
-asio::awaitable<tl::expected<std::string, Failure>> resolve(std::string name, TimePoint deadline);
+/// The first of a host name's numeric addresses; the name itself if it is one. Nothing blocks, the
+/// deadline holds whatever the look-up does, and nobody waits for it any more when the coroutine
+/// has been cancelled. Failures as Addresses tells.
+asio::awaitable<tl::expected<std::string, Failure>> resolve(
+    std::string name,
+    TimePoint deadline,
+    Urgency urgency,
+    std::shared_ptr<NameLookups> lookups = NameLookups::of_process());
 
 /// What a driver answers when a deadline has passed.
 Failure timed_out(std::string_view what);

@@ -7,7 +7,7 @@
 
 #include <aws_wrapper/clock.hpp>
 
-#include "monitor/process.hpp"
+#include "driver/process.hpp"
 #include "monitor/watch_params.hpp"
 
 namespace aws_wrapper {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "monitor/process.hpp"
+#include "driver/process.hpp"
 
 namespace aws_wrapper {
 

@@ -186,6 +186,11 @@ asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline
     target.on_notice = [name = host_and_port(host_)](const char* text) {
         events().add(EventLevel::debug, fmt::format("{} told its monitor: {}", name, text));
     };
+    const auto topology = cluster_.topology().current();
+    const auto* writer = topology->writer();
+    if (writer != nullptr && writer->id == host_.id) {
+        target.urgency = Urgency::first;
+    }
     deadline = std::min<TimePoint>(deadline, Clock::now() + cluster_.params_.connect_timeout);
     auto opened = co_await cluster_.driver_->connect(std::move(target), deadline);
     if (!opened) {

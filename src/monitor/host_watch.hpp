@@ -7,9 +7,9 @@
 #include <mutex>
 #include <vector>
 
+#include "driver/process.hpp"
 #include "monitor/call_slot.hpp"
 #include "monitor/host_watch_core.hpp"
-#include "monitor/process.hpp"
 
 namespace aws_wrapper {
 

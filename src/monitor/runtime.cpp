@@ -2,7 +2,6 @@
 #include "monitor/runtime.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -15,9 +14,11 @@
 
 #include <aws_wrapper/error.hpp>
 
+#include "driver/all_signals_blocked.hpp"
 #include "driver/inherited_socket.hpp"
+#include "driver/name_lookups.hpp"
+#include "driver/process.hpp"
 #include "monitor/event_ring.hpp"
-#include "monitor/process.hpp"
 
 namespace aws_wrapper {
 
@@ -29,22 +30,6 @@ bool serves(const ClusterMonitor& cluster, const std::optional<std::string>& dem
     const auto& params = cluster.params();
     return !cluster.stopped() && !params.provisional && (!demands || *demands == params.demands);
 }
-
-// A thread begins with the signals of the one that starts it.
-class AllSignalsBlocked {
-public:
-    AllSignalsBlocked() {
-        sigset_t all;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
-private:
-    sigset_t before_{};
-};
 
 }  // namespace
 
@@ -93,12 +78,8 @@ public:
         guard_.reset();
         {
             std::unique_lock lock{ended_mutex_};
-            const bool drained =
-                ended_changed_.wait_for(lock, kReleaseBudget, [this] { return ended_; });
-            if (drained) {
-                end_resolver_thread();
-            } else {
-                // Something outlives its cancellation (a name look-up): it is left behind.
+            if (!ended_changed_.wait_for(lock, kReleaseBudget, [this] { return ended_; })) {
+                // Something outlives its cancellation: it is left behind.
                 runtime_->context_.stop();
             }
         }
@@ -113,6 +94,7 @@ public:
             const std::lock_guard guard{mutex_};
             closing_ = true;
         }
+        NameLookups::of_process()->close();
         release();
     }
 
@@ -134,7 +116,6 @@ private:
         }
         guard_ = std::make_unique<WorkGuard>(runtime_->context_.get_executor());
         ended_ = false;
-        // Signals belong to the application's threads.
         const AllSignalsBlocked blocked;
         try {
             thread_ = std::thread{[this] { run(); }};
@@ -158,13 +139,6 @@ private:
             }
         }
         runtime_->expire_armed();
-    }
-
-    // asio looks names up on a thread of its own, which otherwise lives as long as the context;
-    // what asio does before a fork ends it, and the next look-up starts another.
-    void end_resolver_thread() {
-        runtime_->context_.notify_fork(asio::io_context::fork_prepare);
-        runtime_->context_.notify_fork(asio::io_context::fork_parent);
     }
 
     void run() {

@@ -3,8 +3,8 @@
 
 #include <thread>
 
+#include "driver/process.hpp"
 #include "monitor/armed_socket.hpp"
-#include "monitor/process.hpp"
 #include "monitor/runtime.hpp"
 
 namespace aws_wrapper {

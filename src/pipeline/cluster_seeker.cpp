@@ -8,7 +8,7 @@
 
 #include <aws_wrapper/endpoint.hpp>
 
-#include "monitor/process.hpp"
+#include "driver/process.hpp"
 #include "monitor/runtime.hpp"
 #include "pipeline/monitoring_options.hpp"
 

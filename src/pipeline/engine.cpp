@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <aws_wrapper/engine.hpp>
 
+#include "driver/process.hpp"
 #include "monitor/event_ring.hpp"
-#include "monitor/process.hpp"
 #include "monitor/runtime.hpp"
 
 namespace aws_wrapper {

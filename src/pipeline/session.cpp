@@ -12,7 +12,7 @@
 #include <aws_wrapper/dialect.hpp>
 #include <aws_wrapper/endpoint.hpp>
 
-#include "monitor/process.hpp"
+#include "driver/process.hpp"
 #include "monitor/runtime.hpp"
 #include "pipeline/cluster_seeker.hpp"
 #include "pipeline/monitoring_options.hpp"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -43,14 +44,36 @@ def counter(name: str) -> int:
 
 
 def engine_threads() -> int:
-    """How many threads of the engine this process has."""
+    """How many threads of the engine this process has, without those that look names up."""
+    return _threads_named("aws_wrapper")
+
+
+def look_up_threads() -> int:
+    """On how many threads the engine looks names up in this process."""
+    return _threads_named("aws_wrapper_dns")
+
+
+def _threads_named(name: str) -> int:
     names = []
     for path in Path("/proc/self/task").glob("*/comm"):
         try:
             names.append(path.read_text().strip())
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended since it was listed: a joined thread leaves the list a little later
-    return names.count("aws_wrapper")
+    return names.count(name)
+
+
+class SilentNames:
+    """A hosts file of the lab whose readers wait: no look-up of a name ends until ``end()``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "silent-hosts"
+        os.mkfifo(self.path)
+
+    def end(self) -> None:
+        """Let all that wait go on; the file says nothing."""
+        with contextlib.suppress(OSError):  # nobody waits
+            os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
 
 
 class Background:

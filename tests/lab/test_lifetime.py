@@ -9,13 +9,14 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import pytest
 from aurora_lab import Cluster, eventually
 
 import aws_advanced_python_wrapper
 from aws_advanced_python_wrapper import errors
-from lab_help import Background, Connect, busy, engine_threads, user_environment
+from lab_help import Background, Connect, SilentNames, busy, engine_threads, user_environment
 
 
 def run(program: str, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
@@ -50,8 +51,7 @@ def test_no_thread_before_the_first_watched_connection(connect: Connect) -> None
     connect(plugins="").execute("SELECT 1")
     assert engine_threads() == 0
     connect().execute("SELECT 1")
-    # The engine's thread, and the one on which names are looked up.
-    eventually(lambda: engine_threads() in (1, 2), within=5)
+    eventually(lambda: engine_threads() == 1, within=5)
 
 
 def test_release_is_repeatable_and_connections_live_on(
@@ -96,7 +96,7 @@ def test_many_connections_share_one_thread_and_one_link_per_host(
     for call in calls:
         call.join()
         assert call.error is None
-    assert engine_threads() <= 2
+    eventually(lambda: engine_threads() == 1, within=5)
     with aurora_cluster.connect(aurora_cluster.writer.id) as observer:
         row = observer.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE usename = %s", [aurora_cluster.user]
@@ -230,6 +230,41 @@ def test_process_exits_whatever_runs(aurora_cluster: Cluster, state: str) -> Non
             aurora_cluster.crash(instance.id)
     _, complaints = process.communicate(timeout=30)
     assert (process.returncode, complaints) == (7, "")
+
+
+def test_look_up_that_does_not_end_holds_up_neither_release_nor_fork_nor_exit(
+    tmp_path: Path,
+) -> None:
+    done = run(
+        """
+        import os, sys, threading, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from aws_advanced_python_wrapper import _engine, release_resources
+        os.environ["NSS_WRAPPER_HOSTS"] = sys.argv[1]
+        stuck = _engine.NameLookup("stuck.invalid")
+        assert not stuck.wait(0.1)
+        release_resources()
+        pid = os.fork()
+        if pid == 0:
+            assert stuck.wait(0) and "forked" in stuck.error
+            os.environ["NSS_WRAPPER_HOSTS"] = os.devnull
+            own = _engine.NameLookup("localhost")
+            assert own.wait(20) and own.addresses
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert not stuck.wait(0)
+        begins = threading.Event()
+        def wait():
+            begins.set()
+            _engine.NameLookup("stuck.invalid").wait(600)
+        threading.Thread(target=wait, daemon=True).start()
+        begins.wait()
+        sys.exit(7)
+        """,
+        str(SilentNames(tmp_path).path),
+        timeout=20,
+    )
+    assert (done.returncode, done.stderr) == (7, "")
 
 
 @pytest.mark.parametrize("build", ["pure", "c"])

@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
-from collections.abc import Callable
-from threading import Event
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from aurora_lab import eventually
 
 from aws_advanced_python_wrapper._steps import LinkGivenUp, NameLookup, Steps, drive, drive_async
+from lab_help import SilentNames, look_up_threads
 
 
 def look_up(name: str, within: float) -> Steps[list[str]]:
@@ -31,27 +31,71 @@ def run(request: pytest.FixtureRequest) -> Callable[[Steps[Any]], Any]:
     return chosen
 
 
+@pytest.fixture
+def silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentNames]:
+    names = SilentNames(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setenv("NSS_WRAPPER_HOSTS", str(names.path))
+        yield names
+
+    def over() -> bool:
+        names.end()
+        return look_up_threads() == 0
+
+    eventually(over, within=20)
+
+
 def test_name_is_looked_up(run: Callable[[Steps[Any]], Any]) -> None:
     assert run(look_up("127.0.0.1", 10)) == ["127.0.0.1"]
-    with pytest.raises(OSError, match=r"\[Errno"):
+    assert {"127.0.0.1", "::1"} & set(run(look_up("localhost", 10)))
+    with pytest.raises(OSError, match="Name or service not known"):
         run(look_up("nowhere.invalid", 10))
+    with pytest.raises(UnicodeError):
+        run(look_up("a" * 64, 10))
 
 
 def test_look_up_that_does_not_end_has_a_deadline(
-    run: Callable[[Steps[Any]], Any], monkeypatch: pytest.MonkeyPatch
+    run: Callable[[Steps[Any]], Any], silence: SilentNames
 ) -> None:
-    answered = Event()
-
-    def silent(*_: Any, **__: Any) -> list[Any]:
-        answered.wait()
-        return []
-
-    # No name server that can be had here is silent for certain.
-    monkeypatch.setattr(socket, "getaddrinfo", silent)
-    before = threading.active_count()
     for _ in range(3):
         with pytest.raises(LinkGivenUp):
             run(look_up("silent.invalid", 0.05))
-    assert threading.active_count() == before + 1, "all wait for the same look-up"
-    answered.set()
-    eventually(lambda: threading.active_count() == before, within=10)
+    assert look_up_threads() == 1, "all wait for the same look-up"
+
+    def answered() -> bool:
+        silence.end()
+        return look_up_threads() == 0
+
+    eventually(answered, within=20)
+
+
+@pytest.mark.usefixtures("silence")
+def test_names_that_hang_hold_no_other_name_up(
+    run: Callable[[Steps[Any]], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(8):
+        with pytest.raises(LinkGivenUp):
+            run(look_up(f"silent-{number}.invalid", 0.05))
+    eventually(lambda: look_up_threads() == 8, within=5)
+    with monkeypatch.context() as patch:
+        patch.setenv("NSS_WRAPPER_HOSTS", os.devnull)
+        assert run(look_up("localhost", 10))
+
+
+@pytest.mark.usefixtures("silence")
+def test_cancelled_wait_leaves_its_look_up() -> None:
+    async def cancelled() -> None:
+        tasks = [
+            asyncio.create_task(drive_async(look_up(f"silent-{number}.invalid", 60)))
+            for number in range(9)
+        ]
+        await asyncio.sleep(0)
+        tasks.pop().cancel()
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(task.cancelled() for task in tasks)
+
+    asyncio.run(cancelled())
+    assert look_up_threads() == 8, "the ninth was never begun"

@@ -23,7 +23,7 @@
 #include <aws_wrapper/socket_deadline.hpp>
 
 #include "driver/null/scripted_cluster.hpp"
-#include "monitor/process.hpp"
+#include "driver/process.hpp"
 #include "monitor/runtime.hpp"
 
 namespace aws_wrapper {

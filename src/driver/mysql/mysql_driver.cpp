@@ -144,7 +144,7 @@ public:
             co_return tl::unexpected{*settings.refusal()};
         }
         if (target.address.empty() && !settings.over_unix_socket()) {
-            auto address = co_await resolve(target.name, deadline);
+            auto address = co_await resolve(target.name, deadline, target.urgency);
             if (!address) {
                 co_return tl::unexpected{std::move(address.error())};
             }

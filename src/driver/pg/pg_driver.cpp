@@ -304,7 +304,7 @@ public:
         }
         const bool unix_socket = target.name.starts_with('/') || target.name.starts_with('@');
         if (target.address.empty() && !unix_socket) {
-            auto address = co_await resolve(target.name, deadline);
+            auto address = co_await resolve(target.name, deadline, target.urgency);
             if (!address) {
                 co_return tl::unexpected{std::move(address.error())};
             }
