@@ -10,6 +10,7 @@
 #include <asio/detached.hpp>
 #include <asio/system_error.hpp>
 
+#include "driver/free_descriptor.hpp"
 #include "monitor/event_ring.hpp"
 
 namespace aws_wrapper {
@@ -178,6 +179,9 @@ asio::awaitable<void> HostRunner::rest(TimePoint until) {
 }
 
 asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline) {
+    if (auto missing = missing_descriptor()) {
+        co_return link_refused(std::move(*missing));
+    }
     LinkTarget target;
     target.name = host_.name;
     target.address = cluster_.address_of(host_.id);
@@ -194,18 +198,22 @@ asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline
     deadline = std::min<TimePoint>(deadline, Clock::now() + cluster_.params_.connect_timeout);
     auto opened = co_await cluster_.driver_->connect(std::move(target), deadline);
     if (!opened) {
-        cluster_.counters_.links_refused.fetch_add(1, std::memory_order_relaxed);
         // The name may lead elsewhere by now; the next attempt asks for it again.
         cluster_.learn_address(host_.id, {});
-        if (!stopped_) {
-            cluster_.on_refusal(host_, opened.error().message);
-        }
-        co_return std::move(opened.error());
+        co_return link_refused(std::move(opened.error()));
     }
     cluster_.counters_.links_opened.fetch_add(1, std::memory_order_relaxed);
     link_ = std::move(*opened);
     cluster_.learn_address(host_.id, link_->address());
     co_return std::nullopt;
+}
+
+Failure HostRunner::link_refused(Failure failure) {
+    cluster_.counters_.links_refused.fetch_add(1, std::memory_order_relaxed);
+    if (!stopped_) {
+        cluster_.on_refusal(host_, failure.message);
+    }
+    return failure;
 }
 
 // A question may take longer than a call has left that is to end by its own deadline.

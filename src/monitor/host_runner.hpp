@@ -51,6 +51,7 @@ private:
                                  Milliseconds first_attention) const;
     asio::awaitable<void> rest(TimePoint until);
     asio::awaitable<std::optional<Failure>> open_link(TimePoint deadline);
+    Failure link_refused(Failure failure);
     asio::awaitable<void> ask_while_minding(Next next);
     asio::awaitable<void> ask_and_catch(Next next, std::exception_ptr& failed);
     asio::awaitable<void> mind_deadlines();

@@ -12,7 +12,6 @@
 #include <aws_wrapper/answer_limit.hpp>
 #include "driver/asio_wait.hpp"
 #include "driver/driver.hpp"
-#include "driver/free_descriptor.hpp"
 #include "driver/pg/libpq.hpp"
 #include "driver/resolve.hpp"
 #include "driver/socket_watch.hpp"
@@ -290,9 +289,6 @@ public:
         LinkTarget target,
         TimePoint deadline) override {
         const auto executor = co_await asio::this_coro::executor;
-        if (auto missing = missing_descriptor()) {
-            co_return tl::unexpected{std::move(*missing)};
-        }
         const auto unknown = std::ranges::find_if(target.options, [this](const auto& option) {
             return !libpq_.options.contains(option.first);
         });
