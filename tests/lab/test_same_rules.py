@@ -259,6 +259,22 @@ def test_monitors_verify_what_the_application_verifies_by_itself(
         assert tls_cluster.truth().writer == connection.current_host
 
 
+def test_certificate_that_a_monitor_refuses_is_named(
+    tls_cluster: Cluster, authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = {"sslmode": "verify-full", "sslrootcert": str(tls_cluster.ca_file)}
+    others = {"monitoring-sslrootcert": str(authority.ca_file)}
+    dsn = tls_cluster.dsn()
+    with face.connect(dsn, autocommit=True, **given, **others) as connection:
+        # A statement that takes a while has its host asked; what can't be asked isn't dead.
+        assert connection.execute("SELECT 1 FROM pg_sleep(2)").fetchone() == (1,)
+        writer = f"{tls_cluster.writer.endpoint}:{tls_cluster.port}"
+        assert "certificate verify failed" in statistics()["clusters"][0]["refusals"][writer]
+    told = [record.message for record in caplog.records if writer in record.message]
+    assert len(told) == 1
+    assert "certificate verify failed" in told[0]
+
+
 def test_connections_of_different_demands_do_not_share_monitors(tls_cluster: Cluster) -> None:
     demands = ("require", "disable", "require", "disable")
     links = [face.connect(tls_cluster.dsn(), sslmode=mode) for mode in demands]

@@ -8,9 +8,11 @@ driver that answers each question alike and keeps where it was led to.
 from __future__ import annotations
 
 import re
+import select
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aws_advanced_python_wrapper import _engine, release_resources
+from aws_advanced_python_wrapper._psycopg_link import monitor_driver
 
 ENDPOINT = "database.cluster-xyz.us-east-1.rds.amazonaws.com"
 ADDRESS = "127.0.0.1"
@@ -173,6 +176,19 @@ def led_to(
     """Where the application's and the monitors' links were to go, once the first one was lost."""
     results = dialect.results(rows, own_id)
     recorder = _engine.LinkRecorder()
+    driver = _engine.recording_driver(results, recorder, dialect.columns)
+    wanted = led_by(driver, dialect, pattern, results, link)
+    return wanted, [(name, address, port) for name, address, port, _ in recorder.links]
+
+
+def led_by(
+    driver: _engine.MonitorDriver,
+    dialect: Dialect,
+    pattern: str,
+    results: Any,
+    link: socket.socket,
+) -> list[tuple[str, str, int]]:
+    """Where the application's links were to go, with monitors by this driver."""
     chosen = _engine.parse_settings(
         {
             "plugins": "failover,host_monitoring",
@@ -183,7 +199,6 @@ def led_to(
         },
         dialect.family,
     )
-    driver = _engine.recording_driver(results, recorder, dialect.columns)
     session = _engine.Session(chosen, ENDPOINT, driver)
     application = Application(session, dialect, results, link.fileno())
     try:
@@ -192,7 +207,7 @@ def led_to(
     finally:
         session.close()
         release_resources()
-    return application.wanted, [(name, address, port) for name, address, port, _ in recorder.links]
+    return application.wanted
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
@@ -217,6 +232,55 @@ def test_nothing_off_the_pattern_is_connected_to(link: socket.socket, dialect: D
     holds()
     assert all_wanted, "failovers try the hosts of the topology"
     assert all_reached, "and the monitors look for its writer"
+
+
+@pytest.fixture
+def listeners(tmp_path: Path) -> Iterator[list[socket.socket]]:
+    """Somebody who would like to be connected to: at an address, and at a socket's path."""
+    by_address = socket.create_server(("127.0.77.1", 0))
+    port = by_address.getsockname()[1]
+    opened = [by_address]
+    for name in (f".s.PGSQL.{port}", "mysql.sock"):
+        opened.append(socket.socket(socket.AF_UNIX))
+        opened[-1].bind(str(tmp_path / name))
+        opened[-1].listen()
+    yield opened
+    for listening in opened:
+        listening.close()
+
+
+def was_reached(listening: socket.socket) -> bool:
+    return bool(select.select([listening], [], [], 0)[0])
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_who_listens_off_the_pattern_hears_nothing(
+    link: socket.socket, dialect: Dialect, listeners: list[socket.socket], tmp_path: Path
+) -> None:
+    port = listeners[0].getsockname()[1]
+    driver = _engine.mysql_driver() if dialect.family == "mysql" else monitor_driver()
+    names = [
+        "127.0.77.1",
+        str(tmp_path),
+        str(tmp_path / "mysql.sock"),
+        "a,127.0.77.1",
+        "1@127.0.77.1",
+    ]
+
+    def look_for_the_writer(pattern: str, label: str) -> None:
+        if dialect.has_writer_query:
+            good: tuple[Any, ...] = (label, f"{label}.{ENDPOINT.partition('.')[2]}", str(port))
+            rows = [good, *((name, name, str(port)) for name in names)]
+        else:
+            rows = [(one, dialect.no, "1", "0", None) for one in [label, *names]]
+        sets = [rows, [(label,)], [(dialect.no,)], [("none",)]]
+        led_by(driver, dialect, f"{pattern}:{port}", sets, link)
+
+    look_for_the_writer("?.nowhere.invalid", "a")
+    assert [was_reached(one) for one in listeners] == [False] * 3
+    # The same does reach who listens where the pattern leads.
+    look_for_the_writer("127.0.77.?", "1")
+    assert [was_reached(one) for one in listeners] == [True, False, False]
 
 
 @settings(max_examples=300, deadline=None)
