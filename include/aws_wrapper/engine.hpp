@@ -38,7 +38,7 @@ EngineStatistics engine_statistics();
 
 /// What has happened since the last call, oldest first; at most 1,000 events are kept. Whoever owns
 /// the process's log takes them. has_events() costs one load. Any thread.
-bool has_events() noexcept;
+bool has_events();
 std::vector<Event> take_events();
 
 }  // namespace aws_wrapper

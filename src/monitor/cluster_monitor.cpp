@@ -346,6 +346,7 @@ void ClusterMonitor::on_answer(const Host& host) {
 std::vector<std::pair<std::string, std::string>> ClusterMonitor::refusals() const {
     const std::lock_guard guard{mutex_};
     std::vector<std::pair<std::string, std::string>> result;
+    result.reserve(refusals_.size());
     for (const auto& [host, reasons] : refusals_) {
         result.emplace_back(host, reasons.back());
     }

@@ -10,7 +10,7 @@ namespace aws_wrapper {
 namespace {
 
 // Never destroyed: the last thread of the process may still write.
-std::atomic<EventRing*>& ring() noexcept {
+std::atomic<EventRing*>& ring() {
     static std::atomic<EventRing*> current{new EventRing};
     return current;
 }
@@ -40,9 +40,9 @@ std::vector<Event> EventRing::take() {
     return taken;
 }
 
-EventRing& events() noexcept { return *ring().load(std::memory_order_acquire); }
+EventRing& events() { return *ring().load(std::memory_order_acquire); }
 
 // The parent's lock may be held by a thread that doesn't exist here: its ring is left alone.
-void renew_events() noexcept { ring().store(new EventRing, std::memory_order_release); }
+void renew_events() { ring().store(new EventRing, std::memory_order_release); }
 
 }  // namespace aws_wrapper

@@ -30,8 +30,8 @@ private:
 };
 
 /// The ring of this process; a forked child has one of its own.
-EventRing& events() noexcept;
+EventRing& events();
 /// In a forked child: what the parent's ring holds is the parent's.
-void renew_events() noexcept;
+void renew_events();
 
 }  // namespace aws_wrapper

@@ -34,7 +34,7 @@ EngineStatistics engine_statistics() {
     return statistics;
 }
 
-bool has_events() noexcept { return !events().empty(); }
+bool has_events() { return !events().empty(); }
 
 std::vector<Event> take_events() { return events().take(); }
 
