@@ -20,7 +20,10 @@ public:
     /// doesn't tell, and only rows and the deadline limit an answer.
     explicit AnswerLimit(int socket) : socket_{socket}, before_{received(socket).value_or(0)} {}
 
-    bool exceeded() const noexcept { return received(socket_).value_or(0) - before_ > kMostBytes; }
+    bool exceeded() const noexcept {
+        const auto now = received(socket_).value_or(before_);
+        return now > before_ && now - before_ > kMostBytes;
+    }
 
     /// Takes that many rows more; false if the answer has too many by now.
     bool takes_rows(int count) noexcept {

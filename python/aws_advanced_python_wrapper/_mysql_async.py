@@ -241,11 +241,13 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         self, link: Any, sock: LinkSocket | None, statements: list[str], timeout: float
     ) -> tuple[list[list[Any]], list[list[str]]]:
         answer = Answer(sock)
-        get_rows = partial(self._driver_class.get_rows, link, count=answer.MOST, raw=True)
+        get_rows = partial(self._driver_class.get_rows, link, count=answer.AT_ONCE, raw=True)
         with deadline(sock, timeout):
             for statement in statements:
-                names = names_of(await self._driver_class.cmd_query(link, statement))
-                answer.add(names, *(await get_rows() if names else ()))
+                result = await self._driver_class.cmd_query(link, statement)
+                more = answer.begin(names_of(result))
+                while more:
+                    more = answer.add(*await get_rows())
         return answer.sets, answer.columns
 
     def _abandon(self, link: Any) -> None:

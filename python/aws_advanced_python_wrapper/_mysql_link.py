@@ -104,15 +104,17 @@ def ask(
     answer = Answer(sock)
     with deadline(sock, timeout):
         for statement in statements:
-            names = names_of(link.cmd_query(statement))
-            answer.add(names, *(link.get_rows(count=answer.MOST, raw=True) if names else ()))
+            more = answer.begin(names_of(link.cmd_query(statement)))
+            while more:
+                more = answer.add(*link.get_rows(count=answer.AT_ONCE, raw=True))
     return answer.sets, answer.columns
 
 
 class Answer:
     """The rows that a server has for some statements, as far as they are taken."""
 
-    MOST = _engine.AnswerLimit.most_rows + 1
+    AT_ONCE = 100
+    """So many rows are read between two looks at the limit; one row has none but the deadline."""
 
     def __init__(self, sock: LinkSocket | None) -> None:
         self.sets: list[list[Any]] = []
@@ -121,17 +123,23 @@ class Answer:
         """For each statement the names of its columns."""
         self._limit = _engine.AnswerLimit(-1 if sock is None else sock.fileno())
 
-    def add(self, columns: list[str], rows: Any = (), *_: Any) -> None:
-        """Take one statement's result, of which at most ``MOST`` rows were read.
+    def begin(self, columns: list[str]) -> bool:
+        """Begin with the next statement's result; tell whether it has rows to be read."""
+        self.columns.append(columns)
+        self.sets.append([])
+        return bool(columns)
 
-        Raises :class:`LinkGivenUp` if it is too long; then the link is of no more use.
+    def add(self, rows: Any, end: Any) -> bool:
+        """Take rows, as the driver gives them; tell whether there may be more.
+
+        Raises :class:`LinkGivenUp` if they are too many; then the link is of no more use.
         """
         if not self._limit.takes_rows(len(rows)) or self._limit.exceeded():
             raise LinkGivenUp(self._limit.text)
-        self.columns.append(columns)
-        self.sets.append(
-            [tuple(None if value is None else bytes(value) for value in row) for row in rows]
+        self.sets[-1].extend(
+            tuple(None if value is None else bytes(value) for value in row) for row in rows
         )
+        return bool(rows) and end is None
 
 
 def names_of(result: dict[str, Any]) -> list[str]:

@@ -19,7 +19,6 @@ from typing import Any
 
 import psycopg
 from psycopg import generators, pq
-from psycopg.conninfo import make_conninfo
 
 from . import _engine
 from ._steps import READ, WRITE, Computation, LinkGivenUp, NameLookup, SocketWait, Steps
@@ -37,7 +36,7 @@ def open_pgconn(parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGco
     deadline = monotonic() + timeout
     if "hostaddr" not in parameters:
         parameters = yield from _with_addresses(parameters, deadline)
-    text = make_conninfo("", **parameters).encode()
+    text = _conninfo(parameters)
     pgconn: Any = pq.PGconn.connect_start(text)
     poll = _unlocked_poll()
 
@@ -54,6 +53,16 @@ def open_pgconn(parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGco
             raise connection_failed(pgconn)
         wanted = READ if status == pq.PollingStatus.READING else WRITE
         yield SocketWait(pgconn.socket, wanted, deadline)
+
+
+def _conninfo(parameters: dict[str, Any]) -> bytes:
+    # Not psycopg's: it takes nothing of an environment that isn't UTF-8.
+    quoted = (
+        name + "='" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+        for name, value in parameters.items()
+        if value is not None
+    )
+    return " ".join(quoted).encode(_SERVER_TEXT_ENCODING, "surrogateescape")
 
 
 def _with_addresses(parameters: dict[str, Any], deadline: float) -> Steps[dict[str, Any]]:
@@ -173,9 +182,12 @@ def link_options(pgconn: Any) -> dict[str, str]:
     So that nothing that restricts it is missing where another link is opened for it.
     """
     options = _engine.libpq_options(library(), pgconn.pgconn_ptr)
-    options["user"] = pgconn.user.decode()
-    options["password"] = pgconn.password.decode()
-    options["dbname"] = pgconn.db.decode()
+    for name, value in (
+        ("user", pgconn.user),
+        ("password", pgconn.password),  # it may have come from a password file
+        ("dbname", pgconn.db),
+    ):
+        options[name] = value.decode(_SERVER_TEXT_ENCODING, "surrogateescape")
     if options["password"]:
         # Keys belong to one password of one user on one server.
         options.pop("scram_client_key", None)

@@ -178,10 +178,12 @@ class Recovery(PsycopgPerformer):
         password = connection.pgconn.password
         if password:
             # It may have come from a password file that knows only the endpoint.
-            given["password"] = password.decode()
+            given["password"] = password.decode("utf-8", "surrogateescape")
         self._keys = LoginKeys(given)
         # What the environment or a service file demanded of the old link, the new one has to meet.
         self._parameters = {**link_options(connection.pgconn), **given}
+        for name in ("service", "servicefile"):  # what they said stands there already
+            self._parameters.pop(name, None)
 
     @property
     def candidate(self) -> pq.abc.PGconn:

@@ -35,6 +35,17 @@ constexpr std::string_view trimmed(std::string_view text) noexcept {
     return text;
 }
 
+/// On one line, without control characters, and no longer than `most` bytes and the "..." that says
+/// so: what a server said, for a log. Text in any encoding stays what it is.
+inline std::string one_line(std::string_view text, std::size_t most) {
+    std::string result{text.substr(0, most)};
+    for (char& c : result) {
+        const auto byte = static_cast<unsigned char>(c);
+        c = byte < 0x20 || byte == 0x7f ? ' ' : c;
+    }
+    return text.size() > most ? result + "..." : result;
+}
+
 /// In printable ASCII, whatever it was, and no longer than `most` and the "..." that says so.
 inline std::string printable(std::string_view text, std::size_t most) {
     constexpr std::string_view kHex = "0123456789abcdef";

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 #include <asio/post.hpp>
 
+#include <model/text.hpp>
+
 #include "monitor/event_ring.hpp"
 #include "monitor/host_runner.hpp"
 
@@ -316,8 +318,7 @@ void ClusterMonitor::tell_once(std::string warning) {
 
 // The last reason is at the end. Each one is told once, until the host answers again.
 void ClusterMonitor::on_refusal(const Host& host, std::string reason) {
-    // Client libraries write over several lines.
-    std::ranges::replace_if(reason, [](char c) { return c == '\n' || c == '\t'; }, ' ');
+    reason = text::one_line(reason, EventRing::kLongestText);
     const auto name = host_and_port(host);
     {
         const std::lock_guard guard{mutex_};

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "monitor/event_ring.hpp"
 
+#include <algorithm>
 #include <string>
+
+#include <model/text.hpp>
 
 #include "driver/process.hpp"
 
@@ -18,13 +21,12 @@ std::atomic<EventRing*>& ring() {
 }  // namespace
 
 void EventRing::add(EventLevel level, std::string_view text) {
-    std::string kept{text.substr(0, kLongestText)};
-    if (kept.size() < text.size()) {
-        kept += "...";
-    }
+    auto kept = text::one_line(text, kLongestText);
     const std::lock_guard guard{mutex_};
     if (events_.size() == kMost) {
-        events_.pop_front();
+        // A talkative server must not push out a warning.
+        const auto least = std::ranges::find(events_, EventLevel::debug, &Event::level);
+        events_.erase(least == events_.end() ? events_.begin() : least);
         count(process_counters.events_lost);
     }
     events_.push_back({Clock::now(), level, std::move(kept)});

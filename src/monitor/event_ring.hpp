@@ -12,8 +12,9 @@
 
 namespace aws_wrapper {
 
-/// The process's events that nobody has taken yet; when it is full the oldest are lost, and
-/// counted. Any thread. Nothing on the path of a statement writes or reads it.
+/// The process's events that nobody has taken yet, each on one line; when it is full the oldest are
+/// lost, those of level debug before all others, and counted. Any thread. Nothing on the path of a
+/// statement writes or reads it.
 class EventRing {
 public:
     static constexpr std::size_t kMost = 1000;

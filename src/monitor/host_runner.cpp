@@ -205,6 +205,7 @@ asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline
     cluster_.counters_.links_opened.fetch_add(1, std::memory_order_relaxed);
     link_ = std::move(*opened);
     cluster_.learn_address(host_.id, link_->address());
+    cluster_.on_answer(host_);
     co_return std::nullopt;
 }
 

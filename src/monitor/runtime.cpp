@@ -55,7 +55,12 @@ public:
             throw Error{Errc::stopped, "the process is exiting: no connection can be watched"};
         }
         if (!thread_.joinable()) {
-            start();
+            try {
+                start();
+            } catch (const Error&) {
+                count(process_counters.threads_not_started);
+                throw;
+            }
         }
         return use(*runtime_);
     }
@@ -121,7 +126,6 @@ private:
             thread_ = std::thread{[this] { run(); }};
         } catch (const std::system_error& error) {
             guard_.reset();
-            count(process_counters.threads_not_started);
             throw Error{Errc::unsupported,
                         fmt::format("no thread could be started for the monitors: {}; no "
                                     "connection of this process can fail over until one can be",
@@ -135,7 +139,8 @@ private:
             try {
                 start();
                 return;
-            } catch (const Error&) {  // NOLINT(bugprone-empty-catch): start() has counted it
+            } catch (const std::exception&) {
+                count(process_counters.threads_not_started);
             }
         }
         runtime_->expire_armed();
@@ -180,8 +185,9 @@ private:
         if (self.paused_) {
             try {
                 self.start();
-            } catch (const Error&) {  // NOLINT(bugprone-empty-catch): start() has counted it
+            } catch (const std::exception&) {
                 // The process is at its limit of threads: the next need starts it.
+                count(process_counters.threads_not_started);
             }
         }
         self.mutex_.unlock();
@@ -351,7 +357,8 @@ std::shared_ptr<ClusterMonitor> Runtime::known_or_new(const std::string& endpoin
     }
     std::erase_if(endpoints_, [&](const auto& entry) {
         const auto other = entry.second.lock();
-        return !other || (entry.first == endpoint && serves(*other, cluster->params().demands));
+        return !other || (entry.first == endpoint &&
+                          (other == cluster || serves(*other, cluster->params().demands)));
     });
     endpoints_.emplace_back(endpoint, cluster);
     return cluster;

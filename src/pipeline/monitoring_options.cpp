@@ -21,6 +21,7 @@ constexpr auto kNotForPgMonitors = std::to_array<std::string_view>({
     "target_session_attrs",
     "load_balance_hosts",
     "service",
+    "servicefile",
     "connect_timeout",
     "client_encoding",
     "replication",
@@ -66,16 +67,9 @@ constexpr auto kPgDemands = std::to_array<std::string_view>({
     "sslsni",
 });
 constexpr auto kMysqlDemands = std::to_array<std::string_view>({
-    "auth_plugin",
-    "ssl_ca",
-    "ssl_cert",
-    "ssl_cipher",
-    "ssl_disabled",
-    "ssl_key",
-    "ssl_verify_cert",
-    "ssl_verify_identity",
-    "tls_ciphersuites",
-    "tls_versions",
+    "auth_plugin", "ssl_ca", "ssl_cert", "ssl_cipher", "ssl_disabled", "ssl_key", "ssl_verify_cert",
+    "ssl_verify_identity", "tls_ciphersuites", "tls_versions",
+    "use_pure",  // decides which server is told the password itself
 });
 
 std::span<const std::string_view> demands(DatabaseFamily family) {

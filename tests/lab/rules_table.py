@@ -74,6 +74,8 @@ def _cell(verdicts: Verdicts) -> str:
         for verdict in (verdicts.application, verdicts.failover, verdicts.monitor)
         if verdict is not type
     ]
+    if len(opened) == 1:
+        return "(no)"  # there was no link that others could follow
     if len(set(opened)) == 1:
         return _SYMBOLS[opened[0]]
     return " / ".join(_SYMBOLS[one] for one in opened)

@@ -77,6 +77,17 @@ def test_host_that_answers_again_is_no_longer_refused(cluster: Cluster) -> None:
         assert f"{lost.endpoint}:{cluster.port}" not in refusals()
 
 
+def test_environment_that_is_not_utf8_hinders_no_failover(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGAPPNAME", "caf\udce9")  # a byte of Latin-1
+    with face.connect(cluster.dsn(), autocommit=True) as connection:
+        cluster.failover(how="crash")
+        with pytest.raises(errors.FailoverSuccessError):
+            connection.execute("SELECT 1")
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_notices_to_a_monitor_are_heard_at_debug_and_cut(
     cluster: Cluster, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,7 +95,7 @@ def test_notices_to_a_monitor_are_heard_at_debug_and_cut(
     with cluster.connect(cluster.writer.id, dbname=Cluster.database) as admin:
         admin.execute(
             "CREATE OR REPLACE FUNCTION pg_catalog.aurora_db_instance_identifier() RETURNS text "
-            "LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING '%', repeat('no', 1000); "
+            "LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING '%', chr(27) || repeat('no', 1000); "
             "RETURN pg_catalog.current_setting('cluster_name'); END $$"
         )
     with face.connect(cluster.dsn(), autocommit=True) as connection:
@@ -97,6 +108,7 @@ def test_notices_to_a_monitor_are_heard_at_debug_and_cut(
     assert told
     assert {record.levelno for record in told} == {logging.DEBUG}
     assert max(len(record.getMessage()) for record in told) <= 1010
+    assert not any("\x1b" in record.getMessage() for record in told)
     assert "nonono" not in capfd.readouterr().err
 
 

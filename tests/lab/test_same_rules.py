@@ -259,6 +259,18 @@ def test_monitors_verify_what_the_application_verifies_by_itself(
         assert tls_cluster.truth().writer == connection.current_host
 
 
+def test_environment_chooses_no_server_for_the_monitors(
+    aurora_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGTARGETSESSIONATTRS", "read-write")
+    monkeypatch.setenv("PGOPTIONS", "-c no.such=x -c work_mem=none")
+    reader = aurora_cluster.readers[0]
+    with face.connect(aurora_cluster.dsn(), options="", autocommit=True) as connection:
+        options = connection._session.monitor_options(facts(connection.pgconn)["options"])
+    where = reader.endpoint, reader.address, aurora_cluster.port
+    assert monitor_driver().try_to_connect(*where, options, WITHIN) is None
+
+
 def test_certificate_that_a_monitor_refuses_is_named(
     tls_cluster: Cluster, authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -53,6 +53,9 @@ constexpr auto kOptionRules = std::to_array<OptionRule>({
     {"oci_config_profile", Use::refused},
     {"webauthn_callback", Use::refused},
     {"openid_token_file", Use::refused},
+    // Read by the driver itself, so that nobody here knows what they demand.
+    {"option_files", Use::refused},
+    {"option_groups", Use::refused},
 
     {"loop", Use::irrelevant},  // of mysql.connector.aio
     {"host", Use::irrelevant},
@@ -87,8 +90,6 @@ constexpr auto kOptionRules = std::to_array<OptionRule>({
     {"allow_local_infile", Use::irrelevant},
     {"allow_local_infile_in_path", Use::irrelevant},
     {"conn_attrs", Use::irrelevant},
-    {"option_files", Use::irrelevant},
-    {"option_groups", Use::irrelevant},
     {"pool_name", Use::irrelevant},
     {"pool_size", Use::irrelevant},
     {"pool_reset_session", Use::irrelevant},

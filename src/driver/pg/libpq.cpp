@@ -53,7 +53,7 @@ Libpq::Libpq(const std::string& library) {
     find(handle, "PQconndefaults", conndefaults);
     find(handle, "PQconninfo", conninfo);
     find(handle, "PQconninfoFree", conninfo_free);
-    find(handle, "PQconnectStartParams", connect_start_params);
+    find(handle, "PQconnectStart", connect_start);
     find(handle, "PQconnectPoll", connect_poll);
     find(handle, "PQfinish", finish);
     find(handle, "PQstatus", status);

@@ -19,7 +19,7 @@ struct Libpq {
     decltype(&::PQconndefaults) conndefaults;
     decltype(&::PQconninfo) conninfo;
     decltype(&::PQconninfoFree) conninfo_free;
-    decltype(&::PQconnectStartParams) connect_start_params;
+    decltype(&::PQconnectStart) connect_start;
     decltype(&::PQconnectPoll) connect_poll;
     decltype(&::PQfinish) finish;
     decltype(&::PQstatus) status;

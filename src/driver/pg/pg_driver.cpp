@@ -13,6 +13,7 @@
 #include "driver/asio_wait.hpp"
 #include "driver/driver.hpp"
 #include "driver/pg/libpq.hpp"
+#include "driver/process.hpp"
 #include "driver/resolve.hpp"
 #include "driver/socket_watch.hpp"
 
@@ -62,8 +63,13 @@ public:
 private:
     static void notice(void* self, const PGresult* result) noexcept {
         const auto& connection = *static_cast<PgConnection*>(self);
-        if (connection.on_notice_) {
+        if (!connection.on_notice_) {
+            return;
+        }
+        try {
             connection.on_notice_(connection.libpq_.result_error_message(result));
+        } catch (const std::exception&) {
+            count(process_counters.handler_errors);  // no memory for what nobody waits for
         }
     }
 
@@ -220,10 +226,21 @@ private:
     std::string address_;
 };
 
-// The connection settings as libpq takes them: two parallel arrays of C strings.
+// The connection settings as one text, in which an empty value stays empty: libpq would replace it
+// by the environment's if it came in an array.
 class ConnectionSettings {
 public:
-    explicit ConnectionSettings(const LinkTarget& target) {
+    ConnectionSettings(const LinkTarget& target, const Libpq& libpq) {
+        for (const auto& [name, value] : target.options) {
+            add(name, value);
+        }
+        // Otherwise the environment or a service file would choose among the servers.
+        for (const auto& [name, value] : {std::pair{"target_session_attrs", "any"},
+                                          std::pair{"load_balance_hosts", "disable"}}) {
+            if (libpq.options.contains(name)) {
+                add(name, value);
+            }
+        }
         add("host", target.name);
         if (!target.address.empty()) {
             add("hostaddr", target.address);
@@ -231,26 +248,23 @@ public:
         if (target.port != 0) {
             add("port", std::to_string(target.port));
         }
-        settings_.insert(settings_.end(), target.options.begin(), target.options.end());
     }
 
-    PGconn* start(const Libpq& libpq) const {
-        std::vector<const char*> names;
-        std::vector<const char*> values;
-        for (const auto& [name, value] : settings_) {
-            names.push_back(name.c_str());
-            values.push_back(value.c_str());
-        }
-        names.push_back(nullptr);
-        values.push_back(nullptr);
-        return libpq.connect_start_params(names.data(), values.data(), 0);
-    }
+    PGconn* start(const Libpq& libpq) const { return libpq.connect_start(text_.c_str()); }
 
 private:
-    void add(std::string_view name, std::string value) {
-        settings_.emplace_back(name, std::move(value));
+    // The last one of a name counts.
+    void add(std::string_view name, std::string_view value) {
+        text_.append(name).append("='");
+        for (const char c : value) {
+            if (c == '\\' || c == '\'') {
+                text_ += '\\';
+            }
+            text_ += c;
+        }
+        text_ += "' ";
     }
-    std::vector<std::pair<std::string, std::string>> settings_;
+    std::string text_;
 };
 
 // libpq keeps no SQLSTATE for a failed connection, but writes it into a verbose message:
@@ -306,7 +320,7 @@ public:
             }
             target.address = std::move(*address);
         }
-        const ConnectionSettings settings{target};
+        const ConnectionSettings settings{target, libpq_};
         auto connection = std::make_unique<PgConnection>(libpq_, settings.start(libpq_),
                                                          std::move(target.on_notice));
         if (connection->bad()) {
@@ -372,7 +386,7 @@ std::vector<std::pair<std::string, std::string>> libpq_options(const std::string
     std::vector<std::pair<std::string, std::string>> options;
     PQconninfoOption* const all = libpq.conninfo(static_cast<PGconn*>(connection));
     for (const auto* option = all; option != nullptr && option->keyword != nullptr; ++option) {
-        if (option->val != nullptr && *option->val != '\0') {
+        if (option->val != nullptr) {
             options.emplace_back(option->keyword, option->val);
         }
     }
