@@ -260,14 +260,14 @@ def test_monitors_verify_what_the_application_verifies_by_itself(
 
 
 def test_environment_chooses_no_server_for_the_monitors(
-    aurora_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    tls_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGTARGETSESSIONATTRS", "read-write")
     monkeypatch.setenv("PGOPTIONS", "-c no.such=x -c work_mem=none")
-    reader = aurora_cluster.readers[0]
-    with face.connect(aurora_cluster.dsn(), options="", autocommit=True) as connection:
+    reader = tls_cluster.readers[0]
+    with face.connect(tls_cluster.dsn(), options="", autocommit=True) as connection:
         options = connection._session.monitor_options(facts(connection.pgconn)["options"])
-    where = reader.endpoint, reader.address, aurora_cluster.port
+    where = reader.endpoint, reader.address, tls_cluster.port
     assert monitor_driver().try_to_connect(*where, options, WITHIN) is None
 
 
