@@ -12,34 +12,6 @@ namespace nb = nanobind;
 using namespace nb::literals;
 using namespace aws_wrapper;
 
-nb::object text_of(std::string_view text) {
-    return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()),
-                                          "backslashreplace"));
-}
-
-std::vector<std::pair<std::string, std::string>> options_of(const nb::dict& given) {
-    std::vector<std::pair<std::string, std::string>> options;
-    for (const auto& [name, value] : given) {
-        const auto bytes = nb::steal<nb::bytes>(
-            PyUnicode_AsEncodedString(nb::str(value).ptr(), "utf-8", "surrogateescape"));
-        if (!bytes.is_valid()) {
-            throw nb::python_error{};
-        }
-        options.emplace_back(nb::cast<std::string>(name), std::string{bytes.c_str(), bytes.size()});
-    }
-    return options;
-}
-
-nb::dict dict_of_options(const std::vector<std::pair<std::string, std::string>>& options) {
-    nb::dict result;
-    for (const auto& [name, value] : options) {
-        const auto size = static_cast<Py_ssize_t>(value.size());
-        result[name.c_str()] =
-            nb::steal(PyUnicode_DecodeUTF8(value.data(), size, "surrogateescape"));
-    }
-    return result;
-}
-
 void bind_drivers(nb::module_& module) {
     nb::class_<MonitorDriver>(module, "MonitorDriver", "What the monitors open links by.")
         .def(

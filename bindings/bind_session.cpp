@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
@@ -88,18 +86,6 @@ Failure failure_of(const nb::object& sqlstate, int vendor_code, std::string mess
     return failure;
 }
 
-// A value of a result, as the server's text.
-std::optional<std::string> value_of(nb::handle value) {
-    if (value.is_none()) {
-        return std::nullopt;
-    }
-    if (nb::isinstance<nb::bytes>(value)) {
-        const auto bytes = nb::cast<nb::bytes>(value);
-        return std::string{bytes.c_str(), bytes.size()};
-    }
-    return nb::cast<std::string>(value);
-}
-
 const char* to_string(Verdict verdict) {
     switch (verdict) {
         case Verdict::pass: return "pass";
@@ -152,26 +138,6 @@ nb::object plain_method(nb::handle self, PyMethodDef& method) {
 }
 
 }  // namespace
-
-std::vector<ResultSet> results_of(const nb::list& sets, const nb::object& columns) {
-    std::vector<ResultSet> results;
-    for (const nb::handle set : sets) {
-        auto& result = results.emplace_back();
-        for (const nb::handle row : nb::cast<nb::list>(set)) {
-            auto& values = result.rows.emplace_back();
-            for (const nb::handle value : nb::cast<nb::sequence>(row)) {
-                values.push_back(value_of(value));
-            }
-        }
-    }
-    if (!columns.is_none()) {
-        auto names = nb::cast<std::vector<std::vector<std::string>>>(columns);
-        for (std::size_t i = 0; i < std::min(names.size(), results.size()); ++i) {
-            results[i].columns = std::move(names[i]);
-        }
-    }
-    return results;
-}
 
 void bind_session(nb::module_& module) {
     nb::class_<Operation>(module, "Operation",
