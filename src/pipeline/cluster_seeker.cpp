@@ -2,6 +2,7 @@
 #include "pipeline/cluster_seeker.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -20,6 +21,14 @@ namespace {
 bool is_refusal(const Dialect& dialect, const Failure& failure) {
     return failure.code == Errc::server &&
            classify(dialect, failure.diagnostics(), /*link_broken=*/false) == FailureKind::other;
+}
+
+// What the question asks for isn't there: a schema, a function, a table, a variable.
+bool names_nothing(const Failure& failure) {
+    constexpr std::array kStates{"3F000", "42883", "42P01", "42S02"};
+    constexpr std::array kCodes{1049, 1146, 1193, 1305};
+    return std::ranges::any_of(kStates, [&](auto state) { return failure.sqlstate.is(state); }) ||
+           std::ranges::find(kCodes, failure.vendor_code) != kCodes.end();
 }
 
 template <typename T>
@@ -244,7 +253,9 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
     }
     auto detected = co_await detect(face, facts);
     if (!detected) {
-        if (is_refusal(dialect(), detected.error())) {
+        const bool wrong_dialect = dialect_by_name(settings_.text(Property::wrapper_dialect)) &&
+                                   names_nothing(detected.error());
+        if (!wrong_dialect && is_refusal(dialect(), detected.error())) {
             co_return join_unanswered(facts, detected.error());
         }
         co_return tl::unexpected{std::move(detected.error())};
