@@ -24,7 +24,7 @@ LOGGER = "aws_advanced_python_wrapper"
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """One of its own, whose functions and users may be spoiled."""
-    with Cluster(1) as made:
+    with Cluster(1, domain="refusals.us-east-1.rds.amazonaws.com") as made:
         yield made
 
 
