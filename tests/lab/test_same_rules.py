@@ -72,7 +72,10 @@ def targets(
     good = authority.sign(NAME)
     revoked = authority.sign(NAME, revoked=True)
     other = Authority(tmp_path_factory.mktemp("other"), "other").sign(NAME)
-    with Cluster(0) as plain, Cluster(0, domain="b.us-east-1.rds.amazonaws.com") as secured:
+    with (
+        Cluster(0, domain="rules-a.us-east-1.rds.amazonaws.com") as plain,
+        Cluster(0, domain="rules-b.us-east-1.rds.amazonaws.com") as secured,
+    ):
         switch_tls_on(secured, authority, good)
         real = secured.writer.address, secured.port
         behind = plain.writer.address, plain.port
