@@ -89,9 +89,11 @@ def test_cancelled_wait_leaves_its_look_up() -> None:
             asyncio.create_task(drive_async(look_up(f"silent-{number}.invalid", 60)))
             for number in range(9)
         ]
-        await asyncio.sleep(0)
-        tasks.pop().cancel()
-        await asyncio.sleep(0)
+        await asyncio.wait(tasks, timeout=0)  # each begins
+        queued = tasks.pop()
+        queued.cancel()
+        await asyncio.wait([queued], timeout=5)
+        assert queued.cancelled()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
