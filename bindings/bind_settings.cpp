@@ -56,8 +56,6 @@ nb::dict dict_of(const Parameters& parameters) {
     return result;
 }
 
-namespace {
-
 DatabaseFamily family_of(std::string_view name) {
     for (const auto family : {DatabaseFamily::postgresql, DatabaseFamily::mysql}) {
         if (name == to_string(family)) {
@@ -66,6 +64,8 @@ DatabaseFamily family_of(std::string_view name) {
     }
     throw nb::value_error("a family is 'postgresql' or 'mysql'");
 }
+
+namespace {
 
 // The properties of this prefix that were given, as they were understood.
 nb::dict keepalives_of(const Settings& settings) {
@@ -108,7 +108,13 @@ void bind_settings(nb::module_& module) {
             [](const Settings& self) {
                 return self.boolean(Property::transfer_session_state_on_switch);
             },
-            "The value of transfer_session_state_on_switch.");
+            "The value of transfer_session_state_on_switch.")
+        .def_prop_ro(
+            "commits_after_loss",
+            [](const Settings& self) {
+                return self.boolean(Property::commit_after_lost_transaction);
+            },
+            "The value of commit_after_lost_transaction.");
 
     module.def(
         "parse_settings",

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cctype>
 #include <cstddef>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -26,6 +24,7 @@ struct WatchedConnection {
     PyObject* held;    // what `session` lies in, or null
     Session* session;  // null while no call is watched
     PyObject* link;    // the driver's own object of its link, or null; for watched(state=...)
+    PyObject* state;   // the link's state as the last call began that did not find it busy, or null
 };
 
 // A driver's method, as a call that monitors may end and failover may answer. It stands on the path
@@ -41,6 +40,7 @@ struct WatchedMethod {
     // The name of an attribute of the connection's link that is read as a call begins, or null; and
     // the descriptor behind it in the type of the links that were seen last.
     PyObject* state;
+    PyObject* busy;  // the state while something is under way, which tells nothing else
     PyTypeObject* link_type;
     PyObject* descriptor;
     descrgetfunc read;
@@ -50,6 +50,7 @@ int visit_connection(PyObject* self, visitproc visit, void* arg) noexcept {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(reinterpret_cast<WatchedConnection*>(self)->held);
     Py_VISIT(reinterpret_cast<WatchedConnection*>(self)->link);
+    Py_VISIT(reinterpret_cast<WatchedConnection*>(self)->state);
     return 0;
 }
 
@@ -58,6 +59,7 @@ int clear_connection(PyObject* self) noexcept {
     connection->session = nullptr;
     Py_CLEAR(connection->held);
     Py_CLEAR(connection->link);
+    Py_CLEAR(connection->state);
     return 0;
 }
 
@@ -92,6 +94,8 @@ int set_session(PyObject* self, PyObject* value, void*) noexcept {
 
 PyMemberDef kConnectionMembers[] = {
     {"_link", T_OBJECT_EX, offsetof(WatchedConnection, link), 0, nullptr},
+    {"_state", T_OBJECT, offsetof(WatchedConnection, state), 0,
+     "The state of the link as the last call began that did not find it busy, or None."},
     {nullptr, 0, 0, 0, nullptr},
 };
 
@@ -137,40 +141,10 @@ bool is_watched(WatchedMethod* watched, PyTypeObject* type) {
     return true;
 }
 
-// "SET" or "USE", in upper, lower or capitalized letters, as text or bytes.
-bool begins_like_a_setting(PyObject* statement) {
-    const char* begin = nullptr;
-    Py_ssize_t size = 0;
-    if (PyBytes_Check(statement)) {
-        char* text = nullptr;
-        PyBytes_AsStringAndSize(statement, &text, &size);
-        begin = text;
-    } else if (PyByteArray_Check(statement)) {
-        begin = PyByteArray_AsString(statement);
-        size = PyByteArray_Size(statement);
-    } else if (PyUnicode_Check(statement)) {
-        begin = PyUnicode_AsUTF8AndSize(statement, &size);
-    }
-    for (; size > 0 && begin != nullptr && std::isspace(static_cast<unsigned char>(*begin)) != 0;
-         --size) {
-        ++begin;
-    }
-    if (begin == nullptr || size < 3) {
-        PyErr_Clear();
-        return false;
-    }
-    for (const char* word : {"SET", "USE", "set", "use", "Set", "Use"}) {
-        if (std::memcmp(begin, word, 3) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Lets the connection know of a statement, or null, that may be a setting and was carried out; the
-// result of the call is given up if that fails.
+// Lets the connection know of a statement, or null, that may change its session and was carried
+// out; the result of the call is given up if that fails.
 PyObject* noted(PyObject* connection, PyObject* statement, PyObject* result) {
-    if (statement == nullptr || result == nullptr || !begins_like_a_setting(statement)) {
+    if (statement == nullptr || result == nullptr || !may_change_session(statement)) {
         return result;
     }
     const auto done = nb::steal(PyObject_CallMethod(connection, "_note", "O", statement));
@@ -216,8 +190,34 @@ bool finds_reader(WatchedMethod* watched, PyTypeObject* type) {
     return watched->read(watched->descriptor, link, reinterpret_cast<PyObject*>(type));
 }
 
+inline void keep_state(WatchedConnection* connection, WatchedMethod* watched, PyObject* state) {
+    if (state != connection->state && state != watched->busy) {
+        const auto before = nb::steal(connection->state);
+        connection->state = Py_NewRef(state);
+    }
+}
+
+// What was called, for whoever has to know: the driver's method and its arguments. Null with an
+// error set if there is no memory for it.
+PyObject* called(WatchedMethod* watched, PyObject* const* args, Py_ssize_t given) {
+    PyObject* call = PyTuple_New(given);
+    if (call == nullptr) {
+        return nullptr;
+    }
+    PyTuple_SetItem(call, 0, Py_NewRef(watched->method));
+    for (Py_ssize_t i = 1; i < given; ++i) {
+        PyTuple_SetItem(call, i, Py_NewRef(args[i]));
+    }
+    return call;
+}
+
 // The call failed: the driver's error stands, unless failover has an answer of its own.
-void answer_failure(PyObject* connection, const char* verdict, PyObject* state) {
+void answer_failure(PyObject* connection,
+                    const char* verdict,
+                    WatchedMethod* watched,
+                    PyObject* const* args,
+                    Py_ssize_t given,
+                    PyObject* state) {
     PyObject* type = nullptr;
     PyObject* error = nullptr;
     PyObject* traceback = nullptr;
@@ -226,11 +226,12 @@ void answer_failure(PyObject* connection, const char* verdict, PyObject* state) 
     if (traceback != nullptr) {
         PyException_SetTraceback(error, traceback);
     }
-    const auto done =
-        state == nullptr
-            ? nb::steal(PyObject_CallMethod(connection, "_call_failed", "Oz", error, verdict))
-            : nb::steal(
-                  PyObject_CallMethod(connection, "_call_failed", "OzO", error, verdict, state));
+    const auto call = nb::steal(called(watched, args, given));
+    const auto done = call.is_valid()
+                          ? nb::steal(PyObject_CallMethod(connection, "_call_failed",
+                                                          state == nullptr ? "OzO" : "OzOO", error,
+                                                          verdict, call.ptr(), state))
+                          : nb::object{};
     if (done.is_valid()) {
         PyErr_Restore(type, error, traceback);
         return;
@@ -277,15 +278,19 @@ void answer_failure(PyObject* connection, const char* verdict, PyObject* state) 
             Py_DECREF(held);
             return nullptr;
         }
+        keep_state(reinterpret_cast<WatchedConnection*>(connection), watched, state);
     }
     PyObject* result = nullptr;
     if (const char* verdict = session->begin_call(); verdict != nullptr) [[unlikely]] {
-        result = PyObject_CallMethod(connection, "_give_up", "s", verdict);
+        const auto call = nb::steal(called(watched, args, given));
+        if (call.is_valid()) {
+            result = PyObject_CallMethod(connection, "_give_up", "sO", verdict, call.ptr());
+        }
     } else {
         result = unwatched();
         verdict = session->end_call();
         if (result == nullptr) {
-            answer_failure(connection, verdict, state);
+            answer_failure(connection, verdict, watched, args, given, state);
         }
     }
     session->leave();
@@ -327,6 +332,7 @@ int visit(PyObject* self, visitproc visit, void* arg) noexcept {
     Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->method);
     Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->type);
     Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->state);
+    Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->busy);
     Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->link_type);
     Py_VISIT(reinterpret_cast<WatchedMethod*>(self)->descriptor);
     return 0;
@@ -336,6 +342,7 @@ int clear(PyObject* self) noexcept {
     Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->method);
     Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->type);
     Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->state);
+    Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->busy);
     Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->link_type);
     Py_CLEAR(reinterpret_cast<WatchedMethod*>(self)->descriptor);
     return 0;
@@ -401,7 +408,7 @@ nb::object open_or_closed(nb::object open, nb::object closed) {
         });
 }
 
-nb::object watched(nb::callable method, bool may_set, const std::string& state) {
+nb::object watched(nb::callable method, bool may_set, const std::string& state, nb::object busy) {
     static auto* type = make_type(kSpec);
     auto* self = PyObject_GC_New(WatchedMethod, type);
     if (self == nullptr) {
@@ -411,6 +418,7 @@ nb::object watched(nb::callable method, bool may_set, const std::string& state) 
     self->type = nullptr;
     self->may_set = may_set;
     self->state = state.empty() ? nullptr : PyUnicode_InternFromString(state.c_str());
+    self->busy = busy.release().ptr();
     self->link_type = nullptr;
     self->descriptor = nullptr;
     self->read = nullptr;
@@ -432,16 +440,18 @@ void bind_watched(nb::module_& module) {
         "is. Asks no server.");
     module.def(
         "watched", &watched, "method"_a, nb::kw_only(), "may_set"_a = false, "state"_a = "",
+        "busy"_a = nb::none(),
         nb::sig("def watched(method: collections.abc.Callable[..., typing.Any], *, "
-                "may_set: bool = False, state: str = '') -> "
+                "may_set: bool = False, state: str = '', busy: typing.Any = None) -> "
                 "collections.abc.Callable[..., typing.Any]"),
         "A method of a WatchedConnection, made of the driver's, during which the connection's "
         "`_session` is in a call; without one, and within another such method, it is the driver's "
-        "method. An error goes to the connection's `_call_failed(error, verdict)`, which raises "
-        "what answers it or lets it stand; `_give_up(verdict)` is called in place of a call on a "
-        "link that a monitor has given up. With `may_set` the first argument is a statement, and "
-        "one that begins with SET or USE goes to `_note(statement)` when it was carried out. "
+        "method. An error goes to the connection's `_call_failed(error, verdict, call)`, which "
+        "raises what answers it or lets it stand; `_give_up(verdict, call)` is called in place of "
+        "a call on a link that a monitor has given up. `call` is the driver's method and its "
+        "arguments. With `may_set` the first argument is a statement, and "
+        "one that may change the session goes to `_note(statement)` when it was carried out. "
         "`state` names an attribute of the connection's `_link` that is read as the call begins "
-        "and given "
-        "to `_call_failed` as a third argument.");
+        "and given to `_call_failed` as a fourth argument; the last one that was not the object "
+        "`busy` stays in the connection's `_state`.");
 }

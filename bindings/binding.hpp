@@ -9,6 +9,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <aws_wrapper/database_family.hpp>
 #include <aws_wrapper/drivers.hpp>
 #include <aws_wrapper/parameters.hpp>
 #include <aws_wrapper/result_set.hpp>
@@ -19,9 +20,16 @@ void bind_settings(nanobind::module_& module);
 void bind_topology(nanobind::module_& module);
 void bind_session(nanobind::module_& module);
 void bind_names(nanobind::module_& module);
+void bind_statements(nanobind::module_& module);
 void bind_sockets(nanobind::module_& module);
 void bind_watched(nanobind::module_& module);
 void bind_drivers(nanobind::module_& module);
+
+/// "postgresql" or "mysql". Raises ValueError for anything else.
+aws_wrapper::DatabaseFamily family_of(std::string_view name);
+
+/// Whether a statement, str or bytes, may be one that its session remembers. Never raises.
+bool may_change_session(PyObject* statement);
 
 /// A driver of the monitors, as Python holds it.
 struct MonitorDriver {

@@ -50,6 +50,7 @@ NB_MODULE(_engine, module) {
     bind_topology(module);
     bind_session(module);
     bind_names(module);
+    bind_statements(module);
     bind_sockets(module);
     bind_watched(module);
 

@@ -44,6 +44,7 @@ enum class Property : std::uint8_t {
     failover_reader_connect_timeout_sec,
     failover_reader_host_selector_strategy,
     enable_connect_failover,
+    commit_after_lost_transaction,
     failure_detection_enabled,
     failure_detection_time_ms,
     failure_detection_interval_ms,

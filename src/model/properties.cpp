@@ -202,6 +202,11 @@ constexpr std::array<PropertyInfo, kPropertyCount> kTable{
     boolean(Property::enable_connect_failover, "enable_connect_failover", "false", kFailover,
             "Whether opening a connection to a dead host fails over too, instead of raising the "
             "driver's error."),
+    boolean(Property::commit_after_lost_transaction, "commit_after_lost_transaction", "false",
+            kFailover,
+            "Whether what follows a lost transaction may be committed without a rollback between, "
+            "as with upstream. Without it the first commit raises "
+            "TransactionResolutionUnknownError."),
     boolean(Property::failure_detection_enabled, "failure_detection_enabled", "true",
             kHostMonitoring, "Whether the host of a running call is watched."),
     number(Property::failure_detection_time_ms, "failure_detection_time_ms",
