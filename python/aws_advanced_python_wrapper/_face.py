@@ -39,6 +39,10 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
     """What the driver raises when a link is lost."""
 
     _report: FailoverReport | None = None
+    _moved = False
+    """Whether the connection is on another link than the one that was set up."""
+    _commits_after_loss = False
+    """The value of commit_after_lost_transaction."""
 
     @property
     def current_host(self) -> str | None:
@@ -57,6 +61,10 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
     def failover_report(self) -> FailoverReport | None:
         """The report of the connection's last failover, or None."""
         return self._report
+
+    def _take_gone(self) -> list[str]:
+        """What the lost session had that its successor hasn't, in words; for one error."""
+        return []
 
     def _recovery(self, session: _engine.Session, in_transaction: bool) -> Performer:
         """What carries out a recovery by the driver."""
@@ -81,6 +89,17 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
         session, self._session = self._session, None
         if session is not None:
             session.close()
+
+    def _lost_transaction(self) -> Exception:
+        """What answers the commit of a transaction that has lost a part."""
+        lost: Exception = self._face_errors["TransactionResolutionUnknownError"](
+            "the connection to the server was lost within this transaction: what it had done "
+            "before is lost, so the rest is not committed, but rolled back. Run it again as a whole"
+        )
+        lost.sqlstate = type(lost).sqlstate  # type: ignore[attr-defined]  # see _raise_outcome()
+        lost.failover_report = self._report  # type: ignore[attr-defined]
+        lost.outcome_known = True  # type: ignore[attr-defined]
+        return lost
 
     def _given_up_steps(self, verdict: str, in_transaction: bool) -> Steps[NoReturn]:
         # A monitor gave the server up as the last call ended: nothing is sent to it.
@@ -140,17 +159,17 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
         report = self._report
         assert report is not None
         why = _VERDICTS.get(report.trigger, report.trigger)
+        gone = "".join(f"; the {what} is gone" for what in self._take_gone())
         if verdict == "moved":
             raised = self._face_errors["FailoverSuccessError"](
                 f"the connection to {report.from_host} was lost ({why}) and is now "
-                f"to {report.to_host}; no transaction was open. Run the statement again, and set "
-                "up again what the session held beyond its settings"
+                f"to {report.to_host}; no transaction was open. Run the statement again{gone}"
             )
         elif verdict == "moved_in_transaction":
             raised = self._face_errors["TransactionResolutionUnknownError"](
                 f"the connection to {report.from_host} was lost ({why}) within a "
                 f"transaction and is now to {report.to_host}. Whether a COMMIT that was sent took "
-                "effect is not known: look, then run the transaction again"
+                f"effect is not known: look, roll back, and run the transaction again{gone}"
             )
         else:
             raised = self._face_errors["FailoverFailedError"](

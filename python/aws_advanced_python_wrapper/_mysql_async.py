@@ -14,17 +14,18 @@ from typing import Any
 import mysql.connector
 from mysql.connector import aio as _driver
 
+from . import _engine
 from ._connection import AsyncAwsWrapperConnection
 from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
 from ._mysql_link import DRIVER_ERRORS, Answer, deadline, is_closed, names_of
 from ._mysql_operations import completed_refusal, parse_arguments, parse_conninfo
 from ._mysql_session import use
 from ._mysql_socket import LinkSocket
+from ._mysql_transactions import step_of_call
 from ._steps import LinkGivenUp, Steps, drive_async
 from .errors import FailoverError
 
 _MODULE = "aws_advanced_python_wrapper.aio.mysql_connector"
-_SETTINGS = ("set", "use", b"set", b"use")
 # What tells a connection object of the driver where its link goes, and the defaults of that.
 _DIRECTIONS = {
     name: inspect.signature(_driver.MySQLConnection).parameters[name].default
@@ -48,18 +49,20 @@ def _watched(
             try:
                 verdict = session.begin_call()
                 if verdict is not None:
-                    await drive_async(self._given_up_steps(verdict, self.in_transaction))
+                    in_transaction = self._was_in_transaction((method, *args, *kwargs.values()))
+                    await drive_async(self._given_up_steps(verdict, in_transaction))
                 try:
                     result = await method(self, *args, **kwargs)
                 except BaseException as error:
-                    await drive_async(self._failure_steps(error, session.end_call()))
+                    call = (method, *args, *kwargs.values())
+                    await drive_async(self._failure_steps(error, session.end_call(), call))
                     raise
                 session.end_call()
             finally:
                 session.leave()
         if may_set:
             statement = args[0] if args else kwargs.get("query", "")
-            if statement.lstrip()[:3].lower() in _SETTINGS:
+            if _engine.may_change_session(statement):
                 self._note(statement)
         return result
 
@@ -108,6 +111,7 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
 
     async def close(self) -> None:
         """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
+        self._warn_of_uncommitted()
         self._let_go()
         try:
             with deadline(self._link_socket, CLOSE_WITHIN):
@@ -206,14 +210,39 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         """True if the connection is closed. Asks no server."""
         return is_closed(self)
 
-    def _failure_steps(self, error: BaseException, aborted_by: str | None) -> Steps[None]:
+    def _failure_steps(
+        self, error: BaseException, aborted_by: str | None, call: tuple[Any, ...]
+    ) -> Steps[None]:
+        if isinstance(error, FailoverError):
+            return
         if isinstance(error, DRIVER_ERRORS):
-            # What the driver knows of the transaction is what the server told last.
-            yield from self._recovery_steps(error, self.in_transaction, aborted_by)
+            in_transaction = self._was_in_transaction(call)
+            yield from self._recovery_steps(error, in_transaction, aborted_by)
         elif not isinstance(error, Exception):
             # Cut off in the middle, by a cancellation: the driver does not know what the server
             # will answer next.
             self.invalidate()
+
+    def _call_looked_at(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        of_kind = self._iterate_looked_at if name == "cmd_query_iter" else self._await_looked_at
+        return of_kind(name, args, kwargs)
+
+    async def _await_looked_at(self, name: str, args: Any, kwargs: Any) -> Any:
+        step = step_of_call(name, args, kwargs)
+        await drive_async(self._before_call_steps(step))
+        try:
+            return await getattr(type(self), name)(self, *args, **kwargs)
+        finally:
+            self._after_call(step)
+
+    async def _iterate_looked_at(self, name: str, args: Any, kwargs: Any) -> AsyncIterator[Any]:
+        step = step_of_call(name, args, kwargs)
+        await drive_async(self._before_call_steps(step))
+        try:
+            async for result in type(self).cmd_query_iter(self, *args, **kwargs):
+                yield result
+        finally:
+            self._after_call(step)
 
     async def _open_link(self, parameters: dict[str, Any]) -> None:
         for name, default in _DIRECTIONS.items():

@@ -14,7 +14,9 @@ from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
 from ._mysql_link import DRIVER_ERRORS, ask, deadline, is_closed
 from ._mysql_operations import completed_refusal, parse_arguments, truth
 from ._mysql_session import use
+from ._mysql_transactions import Gate, step_of_call
 from ._steps import LinkGivenUp, drive
+from ._transaction_steps import Step
 from .errors import FailoverError
 
 _MODULE = "aws_advanced_python_wrapper.mysql_connector"
@@ -66,6 +68,7 @@ class BlockingMySqlFace(MySqlFace):
 
     def close(self) -> None:
         """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
+        self._warn_of_uncommitted()
         watched = self._session is not None
         try:
             with deadline(self._link_socket if watched else None, CLOSE_WITHIN):
@@ -162,6 +165,8 @@ class BlockingMySqlFace(MySqlFace):
 
     @autocommit.setter
     def autocommit(self, value: bool) -> None:
+        if value and self._gate is Gate.LOST:
+            drive(self._before_call_steps(Step.MAY_COMMIT))
         self._set("autocommit", value)
         self._note(f"SET @@session.autocommit = {'ON' if value else 'OFF'}")
 
@@ -225,14 +230,23 @@ class BlockingMySqlFace(MySqlFace):
         """True if the connection is closed. Asks no server."""
         return _CLOSED if is_closed(self) else _OPEN
 
-    def _give_up(self, verdict: str) -> NoReturn:
-        drive(self._given_up_steps(verdict, self.in_transaction))
+    def _give_up(self, verdict: str, call: tuple[Any, ...]) -> NoReturn:
+        drive(self._given_up_steps(verdict, self._was_in_transaction(call)))
         raise AssertionError  # it has raised what became of the link
 
-    def _call_failed(self, error: BaseException, verdict: str | None) -> None:
-        if isinstance(error, DRIVER_ERRORS):
-            # What the driver knows of the transaction is what the server told last.
-            drive(self._recovery_steps(error, self.in_transaction, verdict))
+    def _call_failed(
+        self, error: BaseException, verdict: str | None, call: tuple[Any, ...]
+    ) -> None:
+        if isinstance(error, DRIVER_ERRORS) and not isinstance(error, FailoverError):
+            drive(self._recovery_steps(error, self._was_in_transaction(call), verdict))
+
+    def _call_looked_at(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        step = step_of_call(name, args, kwargs)
+        drive(self._before_call_steps(step))
+        try:
+            return getattr(type(self), name)(self, *args, **kwargs)
+        finally:
+            self._after_call(step)
 
     def _open(self) -> None:
         drive(self._opening().into(self))

@@ -10,12 +10,12 @@ from weakref import WeakSet
 import mysql.connector
 
 from . import _engine
-from ._face import Face
 from ._mysql_errors import FACE_ERRORS
 from ._mysql_link import cut_off, is_closed
 from ._mysql_operations import Opening, Recovery, numbers
 from ._mysql_session import SessionRecord
 from ._mysql_socket import LinkSocket
+from ._mysql_transactions import Transactions
 
 NETWORK_METHODS = (
     "cmd_debug",
@@ -48,7 +48,7 @@ CLOSE_WITHIN = 3.0
 _IS_CONNECTED_WITHIN = 3.0
 
 
-class MySqlFace(Face):
+class MySqlFace(Transactions):
     """Makes a connection class of mysql-connector survive its server."""
 
     _face_errors = FACE_ERRORS
@@ -58,7 +58,6 @@ class MySqlFace(Face):
     _hides_socket: ClassVar[bool] = False
     """Its connections do not tell their socket."""
 
-    in_transaction: bool
     _parameters: dict[str, Any]
     _conninfo: str
     _given: dict[str, Any]
@@ -74,8 +73,12 @@ class MySqlFace(Face):
     def _opening(self) -> Opening:
         opening = Opening(self._conninfo, self._given)
         self._transfers_session_state = opening.settings.transfers_session_state
+        self._commits_after_loss = opening.settings.commits_after_loss
         self._answer_within = opening.settings.socket_timeout or _IS_CONNECTED_WITHIN
         return opening
+
+    def _take_gone(self) -> list[str]:
+        return self._record.take_gone()
 
     # What the operations of the engine need, which blocks or is awaited.
     def _open_link(self, parameters: dict[str, Any]) -> Any:
@@ -104,7 +107,11 @@ class MySqlFace(Face):
         return is_closed(self)
 
     def _note(self, statement: str | bytes) -> None:
-        if self._session is not None:
+        if self._session is None:
+            return
+        if statement.lstrip()[:3].lower() in ("sav", b"sav"):
+            self._note_savepoint()
+        else:
             self._record.note(statement)
 
     def _tell_in_next_query(self, error: Exception) -> None:

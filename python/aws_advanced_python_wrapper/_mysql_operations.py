@@ -249,6 +249,7 @@ class Opening(MySqlPerformer):
 
     def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         yield from ()
+        self._connection._moved = False
         self._link_adopted(self.session)
         operation.adopted()
 
@@ -289,12 +290,16 @@ class Recovery(MySqlPerformer):
         try:
             if connection._transfers_session_state:
                 yield from self._replay(connection._record.statements())
+            if reopens := connection._to_reopen():
+                yield from self._answers(reopens, _REPLAY_TIMEOUT)
         except _REPLAY_ERRORS as error:
             self.drop()
             operation.adopt_failed(*numbers(error), str(error))
             return
         connection._finish_link()
         move_link(self.candidate, connection)
+        connection._moved = True
+        connection._transaction_has_moved()
         reset_prepared(connection._prepared_cursors)
         self._link_adopted(self._session)
         operation.adopted()

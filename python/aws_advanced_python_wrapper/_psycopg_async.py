@@ -14,7 +14,9 @@ from psycopg.rows import Row
 from ._connection import AsyncAwsWrapperConnection, AwsWrapperConnection
 from ._psycopg_connection import PsycopgFace
 from ._psycopg_operations import Opening
+from ._psycopg_transactions import BUSY
 from ._steps import drive_async
+from .errors import FailoverError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -69,9 +71,11 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
         begin_call = self._begin_call
         if begin_call is not None:
             status = self.pgconn.transaction_status
+            if status != BUSY:
+                self._state = status
             verdict = begin_call()
             if verdict is not None:
-                in_transaction = self._is_in_transaction(status)
+                in_transaction = self._was_in_transaction(status, gen, None)
                 await drive_async(self._given_up_steps(verdict, in_transaction))
         try:
             if timeout is None:
@@ -80,7 +84,7 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
                 result = await self._driver_wait(gen, interval, timeout)
         except BaseException as error:
             if begin_call is not None:
-                await drive_async(self._failure_steps(error, self._end_call(), status))
+                await drive_async(self._failure_steps(error, self._end_call(), gen, status))
             raise
         if begin_call is not None:
             self._end_call()
@@ -115,8 +119,21 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
                 if self._lost_its_link:
                     await drive_async(self._rollback_steps())
 
+    async def __aexit__(self, *error: Any) -> None:
+        """Leave the ``async with`` block; see ``psycopg.AsyncConnection``.
+
+        A connection whose commit met a failover is closed, as by psycopg.
+        """
+        try:
+            await super().__aexit__(*error)  # type: ignore[misc]
+        except FailoverError:
+            if not getattr(self, "_pool", None):
+                await self.close()
+            raise
+
     async def close(self) -> None:
         """Close the connection; see ``psycopg.AsyncConnection.close``."""
+        self._warn_of_uncommitted()
         await super().close()  # type: ignore[misc]
         self._let_go_if_closed()
 

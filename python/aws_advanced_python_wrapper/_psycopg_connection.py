@@ -13,11 +13,11 @@ from psycopg.rows import Row
 
 from . import _engine
 from ._connection import AwsWrapperConnection
-from ._psycopg_blocks import TransactionBlocks
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import ConnectionInfo, connect_and_learn
 from ._psycopg_operations import Opening, Recovery
 from ._psycopg_session import OldLinks, put_link, replay_settings
+from ._psycopg_transactions import BUSY, Transactions
 from ._steps import Steps, drive
 from .errors import FailoverError
 
@@ -28,7 +28,7 @@ _BAD = pq.ConnStatus.BAD
 _REPLAY_TIMEOUT = 5.0
 
 
-class PsycopgFace(TransactionBlocks):
+class PsycopgFace(Transactions):
     """What a blocking and an awaited connection of psycopg have in common."""
 
     _face_errors = FACE_ERRORS
@@ -38,6 +38,7 @@ class PsycopgFace(TransactionBlocks):
     _parameters: dict[str, Any]
     _settings: _engine.Settings
     _old_links: OldLinks | None = None
+    _expire_at: float
 
     @property
     def is_closed(self) -> bool:
@@ -62,14 +63,14 @@ class PsycopgFace(TransactionBlocks):
         return cls((yield from learning))  # type: ignore[call-arg]
 
     def _failure_steps(
-        self, error: BaseException, aborted_by: str | None, status: int
+        self, error: BaseException, aborted_by: str | None, gen: Any, status: int
     ) -> Steps[None]:
         if isinstance(error, psycopg.errors.ReadOnlySqlTransaction) and (
             self.pgconn.parameter_status(b"in_hot_standby") == b"off"
         ):
             return  # the server may write: the transaction was made read-only by the application
         if isinstance(error, psycopg.Error) and not isinstance(error, FailoverError):
-            in_transaction = self._is_in_transaction(status)
+            in_transaction = self._was_in_transaction(status, gen, error)
             yield from self._recovery_steps(error, in_transaction, aborted_by)
         else:
             self._let_go_if_closed()
@@ -98,23 +99,19 @@ class PsycopgFace(TransactionBlocks):
         if self._settings.transfers_session_state:
             settings = self._settings_to_keep(in_transaction)
             yield from replay_settings(settings, pgconn, _REPLAY_TIMEOUT)
+            if in_transaction and self._record is not None:
+                self._record.rolled_back()
+            yield from self._tell_steps(pgconn, _REPLAY_TIMEOUT)
+        yield from self._reopen_steps(pgconn, _REPLAY_TIMEOUT)
         put_link(self, pgconn)  # type: ignore[arg-type]
-        self._refuse_in_blocks()
+        self._look_at_statements()
+        self._transaction_has_moved()
+        self._moved = True
+        self._expire_at = 0.0  # to a pool of psycopg's: a new one is set up by its configure()
         if self._old_links is None:
             self._old_links = OldLinks()
         self._old_links.retire(old)
-        # In the place of the method, so that a connection that never moved pays nothing.
-        self.__dict__["wait"] = self._wait_for_old_cursors
-
-    def _wait_for_old_cursors(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-        assert self._old_links is not None
-        if not self._old_links.bring_over(gen, self.pgconn):
-            self._forget_old_links()
-        return type(self).wait(self, gen, *args, **kwargs)  # type: ignore[attr-defined]
-
-    def _forget_old_links(self) -> None:
-        self._old_links = None
-        self.__dict__.pop("wait", None)
+        self.__dict__["wait"] = self._wait_observed
 
 
 class BlockingPsycopgFace(PsycopgFace):
@@ -128,7 +125,9 @@ class BlockingPsycopgFace(PsycopgFace):
         if BlockingPsycopgFace in cls.__bases__:
             driver: Any = super(AwsWrapperConnection, cls)
             # libpq forgets with a link whether a transaction was open.
-            cls.wait = _engine.watched(driver.wait, state="transaction_status")  # type: ignore[attr-defined]
+            cls.wait = _engine.watched(  # type: ignore[attr-defined]
+                driver.wait, state="transaction_status", busy=BUSY
+            )
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:  # type: ignore[override]
@@ -140,13 +139,15 @@ class BlockingPsycopgFace(PsycopgFace):
         """
         return drive(Opening(cls, conninfo or "", kwargs).open())
 
-    def _give_up(self, verdict: str) -> NoReturn:
+    def _give_up(self, verdict: str, call: tuple[Any, ...]) -> NoReturn:
         status = self.pgconn.transaction_status
-        drive(self._given_up_steps(verdict, self._is_in_transaction(status)))
+        drive(self._given_up_steps(verdict, self._was_in_transaction(status, call[1], None)))
         raise AssertionError  # it has raised what became of the link
 
-    def _call_failed(self, error: BaseException, verdict: str | None, status: int) -> None:
-        drive(self._failure_steps(error, verdict, status))
+    def _call_failed(
+        self, error: BaseException, verdict: str | None, call: tuple[Any, ...], status: int
+    ) -> None:
+        drive(self._failure_steps(error, verdict, call[1], status))
 
     @contextmanager
     def transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -177,8 +178,21 @@ class BlockingPsycopgFace(PsycopgFace):
                 if self._lost_its_link:
                     drive(self._rollback_steps())
 
+    def __exit__(self, *error: Any) -> None:
+        """Leave the ``with`` block; see ``psycopg.Connection``.
+
+        A connection whose commit met a failover is closed, as by psycopg.
+        """
+        try:
+            super().__exit__(*error)  # type: ignore[misc]
+        except FailoverError:
+            if not getattr(self, "_pool", None):
+                self.close()
+            raise
+
     def close(self) -> None:
         """Close the connection; see ``psycopg.Connection.close``."""
+        self._warn_of_uncommitted()
         super().close()  # type: ignore[misc]
         self._let_go_if_closed()
 

@@ -21,6 +21,7 @@ import psycopg
 from psycopg import generators, pq
 
 from . import _engine
+from ._psycopg_record import Told
 from ._steps import READ, WRITE, Computation, LinkGivenUp, NameLookup, SocketWait, Steps
 
 _SERVER_TEXT_ENCODING = "utf-8"
@@ -107,9 +108,19 @@ def ask(pgconn: pq.abc.PGconn, sql: str, timeout: float) -> Steps[list[list[list
 
     Raises :class:`LinkGivenUp` or what psycopg raises.
     """
+    return (yield from tell(pgconn, Told(sql.encode(_SERVER_TEXT_ENCODING)), timeout))
+
+
+def tell(
+    pgconn: pq.abc.PGconn, told: Told, timeout: float
+) -> Steps[list[list[list[bytes | None]]]]:
+    """As :func:`ask`, with what an application has sent before."""
     deadline = monotonic() + timeout
     limit = _engine.AnswerLimit(pgconn.socket)
-    pgconn.send_query(sql.encode(_SERVER_TEXT_ENCODING))
+    if told.params:
+        pgconn.send_query_params(told.text, told.params, told.types, told.formats)
+    else:
+        pgconn.send_query(told.text)
     answer = _limited(generators.execute(pgconn), limit)
     results = yield from _steps_of(answer, pgconn.socket, deadline)
     for result in results:

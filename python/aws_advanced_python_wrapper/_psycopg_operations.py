@@ -158,6 +158,9 @@ class Opening(PsycopgPerformer):
         connection = self._connection
         connection._settings = self._settings
         connection._parameters = self._parameters
+        connection._commits_after_loss = self._settings.commits_after_loss
+        if self._settings.transfers_session_state:
+            connection._remember()
         pgconn = connection.pgconn
         _watch_link(self.session, pgconn)
         connection._watch(self.session)

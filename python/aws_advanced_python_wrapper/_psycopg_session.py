@@ -30,6 +30,9 @@ _REPORTED_SETTINGS = (
     b"search_path",
 )
 
+REPORTED_NAMES = {f"set {name.decode().lower()}": name for name in _REPORTED_SETTINGS}
+"""The same by their names in a ``SessionRecord``."""
+
 
 def reported_settings(pgconn: pq.abc.PGconn) -> dict[bytes, bytes | None]:
     """What the server has reported last of a session's settings; asks no server."""

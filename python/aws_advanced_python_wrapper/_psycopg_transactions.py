@@ -4,45 +4,78 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from functools import partial
+from traceback import walk_tb
+from typing import Any
 
 import psycopg
-from psycopg import pq
+from psycopg import pq, sql
 
-from ._face import Face
-from ._psycopg_session import reported_settings
+from ._psycopg_link import ask
+from ._psycopg_memory import Memory
+from ._psycopg_record import SessionRecord
+from ._psycopg_session import OldLinks, reported_settings
 from ._steps import Steps
+from ._transaction_steps import Step, step_of_sql
 from .errors import FailoverFailedError
 
 logger = logging.getLogger("aws_advanced_python_wrapper.psycopg")
 
 _IDLE = pq.TransactionStatus.IDLE
 _BAD = pq.ConnStatus.BAD
+BUSY = int(pq.TransactionStatus.ACTIVE)
 
 _IN_TRANSACTION = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
 
 # What psycopg begins its work with, by names in the connection, so that it costs nothing while
 # nothing is lost: queries, by _start_query(), and what a block refuses, or ends the transaction.
 # What ends work (of cursors, COPY, pipelines) goes on.
-_REFUSED_AT_ONCE = ("_commit_gen", "_check_intrans_gen", "_tpc_begin_gen", "_tpc_finish_gen")
+_REFUSED_AT_ONCE = ("_start_query", "_check_intrans_gen", "_tpc_begin_gen")
+_ENDS = ("_commit_gen", "_rollback_gen", "_tpc_finish_gen")
+# What psycopg runs a statement's text by.
+_OF_TEXTS = (
+    "_execute_gen",
+    "_executemany_gen_pipeline",
+    "_executemany_gen_no_pipeline",
+    "_stream_send_gen",
+)
 
 
-class TransactionBlocks(Face):
-    """The part of psycopg's face that knows its transactions.
+_ROLLBACK_TO = re.compile(
+    rb"\s*ROLLBACK\s+(?:WORK\s+|TRANSACTION\s+)?TO\s+(?:SAVEPOINT\s+)?(\S+)", re.IGNORECASE
+)
+
+
+class Transactions(Memory):
+    """The part of psycopg's face that knows its transactions, and what becomes of a lost one.
+
+    A transaction whose link is lost is open still on the next one, where it has done nothing: it
+    can be rolled back, but not committed. The commit rolls back and raises, after which all is
+    well again.
 
     While the blocks of a lost transaction are open, queries are refused. If the outermost is a
-    savepoint of a transaction that psycopg had begun before it, they are refused until that one
-    ends, too: by ``rollback()``, or by ``commit()``, which raises.
+    savepoint of a transaction that had begun before it, they are refused until that one ends, too.
     """
 
-    pgconn: pq.abc.PGconn
-    autocommit: Any
     lock: Any
+    _state: int | None
     _tpc: Any
+    _pipeline: Any
+    _old_links: OldLinks | None
     _open_blocks = 0
     _block_is_savepoint = False
+    _loses_work = False
+    """Whether the call that failed leaves a transaction half lost."""
+    _went_on = False
+    """Whether statements have run in a transaction that was lost."""
+    _lost_pipeline: Any = None
+    """The pipeline, within which nothing goes on."""
+    _ends_with_pipeline = False
+    """Whether what the call that failed is part of is a transaction for no longer than its
+    pipeline, since nothing has begun one."""
     _before_transaction: dict[bytes, bytes | None] | None = None
     """The settings at the last BEGIN that psycopg sent, which a lost transaction goes back to."""
 
@@ -52,8 +85,21 @@ class TransactionBlocks(Face):
         command: bytes = super()._get_tx_start_command()  # type: ignore[misc]
         return command
 
-    def _is_in_transaction(self, status: int) -> bool:
-        return status != _IDLE or self._tpc is not None
+    def _was_in_transaction(self, status: int, gen: Any, error: BaseException | None) -> bool:
+        """Whether a transaction was open, by the link's status as a call began that failed.
+
+        What failed is ``gen``; or ``error``, after it had begun.
+        """
+        in_transaction = status != _IDLE or self._tpc is not None
+        if status == BUSY:  # with rows, COPY or a pipeline under way
+            status = self._state
+        begun = not self.autocommit or status in _IN_TRANSACTION
+        self._ends_with_pipeline = self._pipeline is not None and not begun
+        prepared = self._tpc is not None and self._tpc[1]
+        told = in_transaction and not prepared and (begun or self._ends_with_pipeline)
+        goes_on = told and not self._commits_after_loss
+        self._loses_work = goes_on and not _ends_transaction(gen, error)
+        return in_transaction
 
     def _settings_to_keep(self, in_transaction: bool) -> dict[bytes, bytes | None]:
         # In autocommit mode psycopg sends a BEGIN for a block only. What was set before one of the
@@ -77,8 +123,7 @@ class TransactionBlocks(Face):
             yield
         finally:
             self._open_blocks -= 1
-            # What the application begins by SQL in autocommit mode, it ends by SQL.
-            if not self._open_blocks and (self.autocommit or not self._block_is_savepoint):
+            if not self._open_blocks and self._refuses and not self._block_is_savepoint:
                 self._allow()
 
     def _has_begun(self, block: Any) -> Any:
@@ -117,29 +162,140 @@ class TransactionBlocks(Face):
             raise self._lost_transaction()
 
     @property
+    def _is_lost(self) -> bool:
+        """Whether the open transaction has lost a part."""
+        return "_commit_gen" in self.__dict__
+
+    @property
     def _refuses(self) -> bool:
-        return "_start_query" in self.__dict__
+        """Whether the lost transaction refuses queries, too."""
+        if "_start_query" not in self.__dict__:
+            return False
+        if self._lost_pipeline is not None and self._pipeline is not self._lost_pipeline:
+            self._allow()
+            return False
+        return True
+
+    def _reopen_steps(self, pgconn: pq.abc.PGconn, timeout: float) -> Steps[None]:
+        """Begin on a new link what was open on the old one."""
+        if self._stays_open:
+            yield from ask(pgconn, "BEGIN", timeout)
+
+    @property
+    def _stays_open(self) -> bool:
+        return self._loses_work and not self._open_blocks and not self._ends_with_pipeline
+
+    def _transaction_has_moved(self) -> None:
+        """A new link is in the place of the lost one: let the transaction do what it may."""
+        if self._stays_open:
+            self._went_on = False
+            self._refuse_commit()
+        elif self._open_blocks:
+            self._refuse_in_blocks()
+        elif self._loses_work and self._ends_with_pipeline:
+            self._lost_pipeline = self._pipeline
+            self._refuse_queries()
 
     def _refuse_in_blocks(self) -> None:
         """The link is lost: let open blocks do no more."""
         if not self._open_blocks:
             return
-        self.__dict__.update(dict.fromkeys(_REFUSED_AT_ONCE, self._refuse_at_once))
-        self.__dict__["_rollback_gen"] = self._rollback_lost
-        self.__dict__["_start_query"] = self._refuse
+        self._refuse_queries()
         if not self._open_blocks:  # another thread has left the last one meanwhile
             self._allow()
 
+    def _refuse_queries(self) -> None:
+        for name in _REFUSED_AT_ONCE:
+            self.__dict__[name] = partial(self._begin_refused, name)
+        self._refuse_commit()
+
+    def _refuse_commit(self) -> None:
+        self.__dict__["_commit_gen"] = self._commit_lost
+        self.__dict__["_rollback_gen"] = self._rollback_lost
+        self.__dict__["_tpc_finish_gen"] = self._finish_lost
+        self.__dict__["wait"] = self._wait_observed
+
     def _allow(self) -> None:
-        for name in (*_REFUSED_AT_ONCE, "_rollback_gen", "_start_query"):
+        for name in (*_REFUSED_AT_ONCE, *_ENDS):
             self.__dict__.pop(name, None)
+        self._lost_pipeline = None
+        self._observe_no_longer()
 
-    def _refuse(self) -> NoReturn:
-        raise self._lost_transaction()
+    def _wait_observed(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        # In the place of the method, so that a connection that never moved pays nothing.
+        if self._old_links is not None and not self._old_links.bring_over(gen, self.pgconn):
+            self._forget_old_links()
+        if self._misses_notifications and getattr(gen, "__name__", "") not in _ENDS:
+            gen.close()
+            self._tell_of_notifications()
+        if self._is_lost:
+            gen = self._in_lost_transaction(gen)
+        elif self._record is not None and self._record.is_pending:
+            self._note_end(gen, self._record)
+        return type(self).wait(self, gen, *args, **kwargs)  # type: ignore[attr-defined]
 
-    def _refuse_at_once(self, *_: Any) -> NoReturn:
-        if not self._open_blocks:
+    def _forget_old_links(self) -> None:
+        self._old_links = None
+        self._observe_no_longer()
+
+    def _observe_no_longer(self) -> None:
+        record = self._record
+        waits = record is not None and (record.is_pending or self._misses_notifications)
+        if self._old_links is None and not self._is_lost and not waits:
+            self.__dict__.pop("wait", None)
+
+    def _in_lost_transaction(self, gen: Any) -> Any:
+        if self._open_blocks and self._refuses:
+            return gen
+        step = _step_of(gen)
+        if step is Step.COMMITS:
+            return self._commit_lost()
+        if step is Step.ENDS:
             self._allow()
+        elif step is Step.GOES_ON:
+            self._went_on = True
+        return gen
+
+    def _warn_of_uncommitted(self) -> None:
+        if self._is_lost and self._went_on and self.pgconn.status != _BAD:
+            logger.warning(
+                "closed within a transaction that a failover had cut in two: what followed the "
+                "failover is not committed, since the application neither rolled back nor committed"
+            )
+
+    def _begin_refused(self, name: str, *args: Any) -> Any:
+        if self._refuses:
+            raise self._lost_transaction()
+        return getattr(type(self), name)(self, *args)
+
+    def _note_end(self, gen: Any, record: SessionRecord) -> None:
+        """What the transaction told its session holds, or not, once ``gen`` has ended it."""
+        name, frame = getattr(gen, "__name__", ""), getattr(gen, "gi_frame", None)
+        local = {} if frame is None else frame.f_locals
+        step = _step_of(gen)
+        if name == "_exit_gen":
+            block = local["self"]
+            if local["exc_val"] is not None or block.force_rollback:
+                record.rolled_back(0 if block._outer_transaction else block._stack_index)
+            elif block._outer_transaction:
+                record.committed()
+        elif name == "_commit_gen" or step is Step.COMMITS:
+            record.committed()
+        elif name == "_rollback_gen" or step is Step.ENDS:
+            record.rolled_back()
+        elif name == "_tpc_finish_gen":
+            record.committed() if local["action"] == "COMMIT" else record.rolled_back()
+        elif savepoint := _savepoint_of(gen):
+            record.rolled_back_to(savepoint)
+        self._observe_no_longer()
+
+    def _commit_lost(self) -> Any:
+        refuses = self._refuses
+        if not self._is_lost:
+            return (yield from type(self)._commit_gen(self))  # type: ignore[attr-defined]
+        if not self._num_transactions and not (refuses and self._open_blocks):
+            self._allow()
+            yield from type(self)._rollback_gen(self)  # type: ignore[attr-defined]
         raise self._lost_transaction()
 
     def _rollback_lost(self) -> Any:
@@ -147,10 +303,47 @@ class TransactionBlocks(Face):
             self._allow()
         return type(self)._rollback_gen(self)  # type: ignore[attr-defined]
 
-    def _lost_transaction(self) -> Exception:
-        lost: Exception = self._face_errors["TransactionResolutionUnknownError"](
-            "the connection to the server was lost within this transaction block: what the "
-            "transaction had done before is lost, and it can do no more. Run it again as a whole"
-        )
-        lost.failover_report = self._report  # type: ignore[attr-defined]
-        return lost
+    def _finish_lost(self, action: str, xid: Any) -> Any:
+        if xid is not None and not self._refuses:
+            return type(self)._tpc_finish_gen(self, action, xid)  # type: ignore[attr-defined]
+        return self._commit_lost() if action == "COMMIT" else self._rollback_lost()
+
+
+def _step_of(gen: Any, error: BaseException | None = None) -> Step | None:
+    """What a generator of psycopg's does to the transaction, if it is one that runs a statement.
+
+    It has not begun; or ``error`` has ended it.
+    """
+    text = _text_of(gen, error)
+    return None if text is None else step_of_sql(text, "postgresql")
+
+
+def _savepoint_of(gen: Any) -> bytes:
+    """The savepoint to which a generator rolls back; empty if it doesn't."""
+    found = _ROLLBACK_TO.match(_text_of(gen, None) or b"")
+    return found.group(1) if found else b""
+
+
+def _text_of(gen: Any, error: BaseException | None) -> bytes | None:
+    """The text that a generator of psycopg's runs, if it runs one."""
+    frames = [getattr(gen, "gi_frame", None)]
+    if error is not None:
+        frames += [frame for frame, _ in walk_tb(error.__traceback__)]
+    for frame in filter(None, frames):
+        if frame.f_code.co_name in _OF_TEXTS:
+            return _bytes_of(frame.f_locals.get("query"), frame.f_locals.get("self"))
+    return None
+
+
+def _ends_transaction(gen: Any, error: BaseException | None) -> bool:
+    """Whether what failed was to end the transaction, well or not."""
+    step = _step_of(gen, error)
+    return getattr(gen, "__name__", "") in _ENDS or step in (Step.COMMITS, Step.ENDS)
+
+
+def _bytes_of(query: Any, cursor: Any) -> bytes:
+    if isinstance(query, bytes):
+        return query
+    if isinstance(query, sql.Composable):
+        return query.as_bytes(cursor)
+    return str(query).encode("utf-8", "replace")

@@ -3,21 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import django.db
 import pytest
 from aurora_lab import Cluster
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, errors
-
-BACKEND = "aws_advanced_python_wrapper.django.backends.mysql_connector"
-
-settings.configure(DATABASES={}, USE_TZ=False)
-django.setup()
+from django_help import database
 
 
 class Mark(django.db.models.Model):
@@ -28,27 +23,6 @@ class Mark(django.db.models.Model):
     class Meta:
         app_label = "marks"
         db_table = "django_marks"
-
-
-def database(cluster: Cluster, **options: Any) -> Any:
-    """Django's connection to the cluster, as ``DATABASES["default"]`` would make it."""
-    databases = {
-        "default": {
-            "ENGINE": BACKEND,
-            "HOST": cluster.writer_endpoint,
-            "PORT": cluster.port,
-            "USER": cluster.user,
-            "PASSWORD": cluster.password,
-            "NAME": cluster.database,
-            "CONN_MAX_AGE": None,
-            "OPTIONS": options,
-        }
-    }
-    connections = django.db.connections
-    connections.settings = connections.configure_settings(databases)
-    if hasattr(connections._connections, "default"):
-        del connections["default"]
-    return connections["default"]
 
 
 @pytest.fixture(params=["pure", "c"])
@@ -93,8 +67,27 @@ def test_lost_writer_is_told_and_the_connection_goes_on(
     assert isinstance(told.value.__cause__, errors.FailoverSuccessError)
     assert Mark.objects.count() == 1
     assert connection.connection is driver_connection
-    connection.close_if_unusable_or_obsolete()
-    assert connection.connection is driver_connection
+
+
+def test_connection_that_has_moved_is_set_up_anew_for_the_next_request(
+    mysql_cluster: Cluster, connection: Any
+) -> None:
+    def set_up(connection: Any, **_: Any) -> None:
+        connection.cursor().execute("CREATE TEMPORARY TABLE mine (n INT)")
+
+    created = django.db.backends.signals.connection_created
+    connection.close()
+    created.connect(set_up)
+    try:
+        connection.cursor().execute("SELECT * FROM mine")
+        mysql_cluster.failover(how="crash")
+        with pytest.raises(django.db.OperationalError, match="temporary table mine is gone"):
+            Mark.objects.count()
+        django.db.reset_queries()
+        connection.close_if_unusable_or_obsolete()  # as Django does around each request
+        connection.cursor().execute("SELECT * FROM mine")
+    finally:
+        created.disconnect(set_up)
 
 
 def test_transaction_that_lost_its_writer_is_told_and_can_be_run_again(
@@ -114,6 +107,37 @@ def test_transaction_that_lost_its_writer_is_told_and_can_be_run_again(
     assert Mark.objects.count() == 0
     insert(1)
     assert sorted(Mark.objects.values_list("n", flat=True)) == [1, 101]
+    assert connection.get_autocommit()
+
+
+def a_part() -> None:
+    with django.db.transaction.atomic():
+        Mark.objects.create(n=100)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        a_part,
+        lambda: list(Mark.objects.raw("SELECT * FROM django_marks")),
+        lambda: django.db.connection.cursor().execute("SELECT 1"),
+    ],
+    ids=["atomic", "raw", "cursor"],
+)
+def test_atomic_that_caught_the_failover_leaves_nothing(
+    mysql_cluster: Cluster, connection: Any, query: Callable[[], Any]
+) -> None:
+    def whole() -> None:
+        with django.db.transaction.atomic():
+            Mark.objects.create(n=1)
+            mysql_cluster.failover(how="crash")
+            with pytest.raises(django.db.OperationalError):
+                query()
+            Mark.objects.create(n=2)
+
+    with pytest.raises(django.db.OperationalError):
+        whole()
+    assert Mark.objects.count() == 0
     assert connection.get_autocommit()
 
 

@@ -82,10 +82,11 @@ def test_open_transaction_is_reported_as_unknown_and_is_gone(
 
     with pytest.raises(errors.TransactionResolutionUnknownError):
         connection.execute(f"INSERT INTO {table} VALUES (2)")
-    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
     assert connection.autocommit is False
     assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     connection.rollback()
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
 
 def test_transaction_begun_by_sql_under_autocommit_counts(

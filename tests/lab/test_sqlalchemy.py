@@ -14,7 +14,7 @@ from types import ModuleType
 import psycopg
 import pytest
 import sqlalchemy as sa
-from aurora_lab import Cluster
+from aurora_lab import Cluster, eventually
 from sqlalchemy import orm
 from sqlalchemy.orm import Mapped
 
@@ -302,18 +302,66 @@ def test_isolation_level_reaches_the_server_and_survives(
         assert connection.execute(shown).scalar_one() == stack.serializable
 
 
-def test_session_goes_on_after_a_query_met_a_failover(cluster: Cluster, tables: sa.Engine) -> None:
+def test_session_that_lost_a_part_does_nothing_until_it_is_rolled_back(
+    cluster: Cluster, tables: sa.Engine
+) -> None:
     with orm.Session(tables) as session:
-        session.add(Author(id=1, name="kept"))
-        session.commit()
-        session.add(Author(id=2, name="lost"))
+        session.add(Author(id=1, name="lost"))
         session.flush()
         cluster.failover(how="crash")
         with pytest.raises(sa.exc.DBAPIError) as caught:
             session.scalars(sa.select(Author.name)).all()
         assert isinstance(caught.value.orig, errors.TransactionResolutionUnknownError)
-        assert session.scalars(sa.select(Author.name)).all() == ["kept"]
+        assert caught.value.connection_invalidated
+        with pytest.raises(sa.exc.PendingRollbackError):
+            session.scalars(sa.select(Author.name)).all()
         session.rollback()
+        assert session.scalars(sa.select(Author.name)).all() == []
+
+
+def end_session(cluster: Cluster, connection: sa.Connection) -> None:
+    """End a connection's session on its server, and wait until it has ended."""
+    driver = connection.connection.driver_connection
+    with cluster.connect(cluster.writer.id) as admin:
+        if cluster.engine == "mysql":
+            cursor, number = admin.cursor(), driver.connection_id
+            there = f"SELECT id FROM information_schema.processlist WHERE id = {number}"
+            cursor.execute(f"KILL {number}")
+            eventually(lambda: cursor.execute(there) or not cursor.fetchall(), within=10)
+        else:
+            admin.execute("SELECT pg_terminate_backend(%s, 5000)", [driver.info.backend_pid])
+
+
+def test_other_connections_of_the_pool_outlive_one_that_lost_a_part(
+    cluster: Cluster, stack: Stack
+) -> None:
+    engine = sa.create_engine(stack.url(cluster), pool_size=3)
+    with engine.connect() as other, engine.connect() as connection:
+        kept = other.connection.dbapi_connection
+        connection.execute(sa.text("SAVEPOINT part"))
+        end_session(cluster, connection)
+        with pytest.raises(sa.exc.OperationalError):
+            connection.execute(stack.identifier)
+        assert connection.invalidated
+        other.close()
+        with engine.connect() as one, engine.connect() as two:
+            assert kept in (one.connection.dbapi_connection, two.connection.dbapi_connection)
+    engine.dispose()
+
+
+def test_upstreams_behaviour_can_be_chosen(
+    cluster: Cluster, stack: Stack, tables: sa.Engine
+) -> None:
+    engine = sa.create_engine(stack.url(cluster, commit_after_lost_transaction="true"))
+    with engine.begin() as connection:
+        connection.execute(sa.insert(Author), {"id": 1, "name": "lost"})
+        cluster.failover(how="crash")
+        with pytest.raises(sa.exc.OperationalError):
+            connection.execute(sa.select(Author.name))
+        connection.execute(sa.insert(Author), {"id": 2, "name": "the rest"})
+    assert cluster.committed("SELECT name FROM author")[cluster.writer.id] == [("the rest",)]
+    tables.dispose()  # its connection was lost, too
+    engine.dispose()
 
 
 def test_failover_within_a_savepoint_ends_the_whole_transaction(
@@ -362,7 +410,6 @@ def test_rollback_that_meets_a_failover_is_a_rollback(cluster: Cluster, tables: 
         session.rollback()
         assert connection.failover_report is not None
         assert session.scalars(sa.select(Author.name)).all() == []
-        assert session.connection().connection.driver_connection is connection
 
 
 def test_failover_within_two_phases_leaves_with_its_error(

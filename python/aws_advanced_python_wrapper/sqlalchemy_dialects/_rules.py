@@ -9,8 +9,15 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, ExceptionContext, TwoPhaseTransaction
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine import (
+    URL,
+    Connection,
+    Engine,
+    ExceptionContext,
+    TwoPhaseTransaction,
+)
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..errors import FailoverError, FailoverFailedError, TransactionResolutionUnknownError
 
@@ -18,21 +25,37 @@ logger = logging.getLogger("aws_advanced_python_wrapper.sqlalchemy")
 
 
 def give_up_if_half_is_lost(context: ExceptionContext) -> None:
-    """Treat a failover within a savepoint or two phases as a disconnect.
+    """Treat a failover that has lost a part of a transaction as a disconnect.
 
     What catches the error there is made for errors that the rest of the transaction survives: it
-    would go on, and commit the half that is left. And to undo on the new link what went with the
-    old one would fail with an error that hides the failover's. After a disconnect SQLAlchemy
-    undoes nothing, and runs nothing until the whole transaction has been rolled back.
+    would go on, and find at its commit only that the rest can't be committed. And to undo on the
+    new link what went with the old one would fail with an error that hides the failover's. After a
+    disconnect SQLAlchemy undoes nothing, and runs nothing until the whole transaction has been
+    rolled back, as with the stock dialect.
     """
-    connection = context.connection
-    if connection is None or not isinstance(context.original_exception, FailoverError):
+    connection, error = context.connection, context.original_exception
+    if connection is None or not isinstance(error, FailoverError):
         return
-    if connection.in_nested_transaction() or isinstance(
+    has_parts = connection.in_nested_transaction() or isinstance(
         connection.get_transaction(), TwoPhaseTransaction
+    )
+    if has_parts or (
+        isinstance(error, TransactionResolutionUnknownError) and not _commits_after_loss(connection)
     ):
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False  # the others fail over by themselves
+
+
+def _commits_after_loss(connection: Connection) -> bool:
+    if connection.invalidated:
+        return False
+    return bool(getattr(connection.connection.driver_connection, "_commits_after_loss", False))
+
+
+def renew_if_moved(_: Any, record: ConnectionPoolEntry) -> None:
+    """Let a connection that comes back on another link than it was given out on be replaced."""
+    if getattr(record.driver_connection, "_moved", False):
+        record.invalidate()
 
 
 class WrapperRules:
@@ -50,6 +73,12 @@ class WrapperRules:
         super().__init_subclass__()
         event.listen(cls, "handle_error", give_up_if_half_is_lost)
 
+    @classmethod
+    def engine_created(cls, engine: Engine) -> None:
+        """Let the pool renew what has moved, so that its "connect" event holds for each link."""
+        super().engine_created(engine)  # type: ignore[misc]
+        event.listen(engine, "checkin", renew_if_moved)
+
     def create_connect_args(self, url: URL) -> Any:
         """Translate ``wrapper_plugins``, since ``plugins`` in an URL is SQLAlchemy's own."""
         args, kwargs = super().create_connect_args(url)  # type: ignore[misc]
@@ -62,19 +91,6 @@ class WrapperRules:
         if isinstance(e, FailoverError):
             return isinstance(e, FailoverFailedError)
         return bool(super().is_disconnect(e, connection, cursor))  # type: ignore[misc]
-
-    def do_savepoint(self, connection: Connection, name: str) -> None:
-        """Set a savepoint; a failover that this meets is within it, as far as it lost something."""
-        try:
-            super().do_savepoint(connection, name)  # type: ignore[misc]
-        except Exception as error:
-            # Or a listener of the application's has put its own error before it.
-            told = getattr(error, "orig", error.__cause__)
-            if isinstance(told, TransactionResolutionUnknownError):
-                connection.invalidate(error)
-                if isinstance(error, DBAPIError):
-                    error.connection_invalidated = True
-            raise
 
     def do_rollback(self, dbapi_connection: Any) -> None:
         """Roll back. A failover that this meets has done so: the transaction is gone."""
@@ -89,10 +105,11 @@ class WrapperRules:
             super().do_rollback_twophase(connection, xid, is_prepared, recover)  # type: ignore[misc]
 
     def do_ping(self, dbapi_connection: Any) -> bool:
-        """Tell whether the connection is usable; a failover that succeeds makes it so.
+        """Tell whether the connection is usable.
 
         The server is asked only if the connection was not used in the last 5 s, or something has
-        arrived on its socket: its end would have.
+        arrived on its socket: its end would have. After a failover the pool opens a new connection
+        in its place, for which the listeners of its "connect" event run.
         """
         session = getattr(self.get_driver_connection(dbapi_connection), "_session", None)
         if session is not None and session.is_fresh():
@@ -101,8 +118,8 @@ class WrapperRules:
             return bool(super().do_ping(dbapi_connection))  # type: ignore[misc]
         except FailoverFailedError:
             return False
-        except FailoverError:
-            return True
+        except FailoverError as moved:
+            raise DisconnectionError(str(moved)) from moved
 
 
 @contextmanager

@@ -31,9 +31,20 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
         arguments = {"converter_class": base.DjangoMySQLConverter, **conn_params}
         read_only = arguments.pop("read_only", False)
         connection = connect(**arguments)
+        # An atomic() whose server is lost gets nothing done until it ends, as with the driver's.
+        connection._refuses_when_lost = True
         if read_only:
             connection.read_only = True
         return connection
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Close the connection if it is of no more use, or has moved since it was set up.
+
+        Django asks for this around each request; ``connection_created`` is sent for the next one.
+        """
+        if self.connection is not None and not self.in_atomic_block and self.connection._moved:
+            self.close()
+        super().close_if_unusable_or_obsolete()
 
     @cached_property  # type: ignore[untyped-decorator]
     def mysql_version(self) -> tuple[int, ...]:
