@@ -13,8 +13,8 @@ from psycopg.rows import Row
 
 from ._connection import AsyncAwsWrapperConnection, AwsWrapperConnection
 from ._psycopg_connection import PsycopgFace
+from ._psycopg_memory import BUSY
 from ._psycopg_operations import Opening
-from ._psycopg_transactions import BUSY
 from ._steps import drive_async
 from .errors import FailoverError
 

@@ -15,9 +15,10 @@ from . import _engine
 from ._connection import AwsWrapperConnection
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import ConnectionInfo, connect_and_learn
+from ._psycopg_memory import BUSY
 from ._psycopg_operations import Opening, Recovery
 from ._psycopg_session import OldLinks, put_link, replay_settings
-from ._psycopg_transactions import BUSY, Transactions
+from ._psycopg_transactions import Transactions
 from ._steps import Steps, drive
 from .errors import FailoverError
 

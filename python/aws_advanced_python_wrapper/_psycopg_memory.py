@@ -4,40 +4,89 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 from weakref import ref
 
 import psycopg
 from psycopg import pq
-from psycopg._preparing import Prepare
+from psycopg._preparing import Prepare, PrepareManager
 
 from . import _engine
 from ._face import Face
 from ._psycopg_link import tell
-from ._psycopg_record import SessionRecord, told_of
+from ._psycopg_record import SessionRecord, Told, told_of
 from ._psycopg_session import REPORTED_NAMES
 from ._steps import Steps
 
 logger = logging.getLogger("aws_advanced_python_wrapper.psycopg")
 
 _IDLE = pq.TransactionStatus.IDLE
-_NOT_PREPARED = (Prepare.NO, b"")
+BUSY = int(pq.TransactionStatus.ACTIVE)
+_DONE = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
+
+
+class Prepared(PrepareManager):
+    """psycopg's account of the statements that were run, which tells of some of them.
+
+    It is asked to validate each that it doesn't know yet. What may change the session it doesn't
+    keep, so that it is asked each time.
+    """
+
+    @classmethod
+    def in_place_of(cls, other: PrepareManager, note: Callable[[Told], None]) -> Prepared:
+        """An account for a link on which nothing was run, with the settings of another one."""
+        made = cls()
+        made.note = note
+        made.prepare_threshold = other.prepare_threshold
+        made.prepared_max = other.prepared_max
+        return made
+
+    note: Callable[[Told], None]
+
+    def validate(self, key: Any, prep: Prepare, name: bytes, results: Any) -> None:
+        super().validate(key, prep, name, results)
+        if not _engine.may_change_session(key[0]):
+            return
+        self._counts.pop(key, None)
+        if self._names.pop(key, None) is not None:
+            self._to_flush.append(name)
+        if all(result.status in _DONE for result in results):
+            query = sys._getframe(1).f_locals.get("pgq")  # of cursors; in pipelines it is over
+            self.note(Told(key[0]) if query is None else told_of(query))
+
+    def look_at_unprepared(self) -> None:
+        """Without a threshold there is no account; what is to be run is noted before it runs."""
+        self.__dict__.pop("get", None)
+        if self.prepare_threshold is None:
+            self.__dict__["get"] = partial(_not_prepared, self.note)
+
+
+def _not_prepared(
+    note: Callable[[Told], None],
+    query: Any,
+    prepare: bool | None = None,  # noqa: ARG001
+) -> tuple[Prepare, bytes]:
+    if _engine.may_change_session(query.query):
+        note(told_of(query))
+    return Prepare.NO, b""
 
 
 class Memory(Face):
     """The part of psycopg's face that remembers what the session was told.
 
-    It costs nothing where nothing is told: ``_engine.statement_key()`` stands in the place of a
-    function of psycopg's, which takes longer.
+    It costs nothing where nothing is told: psycopg asks for the first run of each statement, and
+    those that tell the session something are never more than first.
     """
 
     pgconn: pq.abc.PGconn
     autocommit: Any
+    _state: int | None
     _prepared: Any
     _num_transactions: int
     _record: SessionRecord | None = None
-    _noted: Any = None
-    """The last statement that was noted: psycopg asks twice for the key of each."""
     _misses_notifications = False
     """Whether the next to come has to hear that notifications may be lost."""
 
@@ -52,12 +101,12 @@ class Memory(Face):
             return
         weak = ref(self)
 
-        def note(query: Any) -> None:
+        def note(told: Told) -> None:
             connection = weak()
             if connection is not None:
-                connection._note_statement(query)
+                connection._note_statement(told)
 
-        self._prepared.key = _engine.statement_key(note)
+        self._prepared = Prepared.in_place_of(self._prepared, note)
         self._look_at_unprepared()
 
     @property
@@ -72,27 +121,19 @@ class Memory(Face):
         self._look_at_unprepared()
 
     def _look_at_unprepared(self) -> None:
-        prepared = self._prepared
-        prepared.__dict__.pop("get", None)
-        if prepared.prepare_threshold is not None or self._record is None:
-            return
-        key = prepared.key
+        if isinstance(self._prepared, Prepared):
+            self._prepared.look_at_unprepared()
 
-        def get(query: Any, prepare: bool | None = None) -> tuple[Prepare, bytes]:  # noqa: ARG001
-            key(query)
-            return _NOT_PREPARED
-
-        prepared.get = get
-
-    def _note_statement(self, query: Any) -> None:
+    def _note_statement(self, told: Told) -> None:
         record = self._record
-        if query is self._noted or record is None or self._session is None:
+        if record is None or self._session is None:
             return
-        self._noted = query
         status = self.pgconn.transaction_status
-        if status != pq.TransactionStatus.INERROR:
-            in_transaction = status != _IDLE or not self.autocommit
-            record.note(told_of(query), in_transaction, self._num_transactions)
+        if status == BUSY:  # in a pipeline
+            in_transaction = not self.autocommit or self._state not in (_IDLE, None)
+        else:
+            in_transaction = status != _IDLE
+        record.note(told, in_transaction, self._num_transactions)
         if record.is_pending:
             self.__dict__["wait"] = self._wait_observed
 

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import pq, sql
 
 from ._psycopg_link import ask
-from ._psycopg_memory import Memory
+from ._psycopg_memory import BUSY, Memory
 from ._psycopg_record import SessionRecord
 from ._psycopg_session import OldLinks, reported_settings
 from ._steps import Steps
@@ -26,7 +26,6 @@ logger = logging.getLogger("aws_advanced_python_wrapper.psycopg")
 
 _IDLE = pq.TransactionStatus.IDLE
 _BAD = pq.ConnStatus.BAD
-BUSY = int(pq.TransactionStatus.ACTIVE)
 
 _IN_TRANSACTION = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
 
@@ -61,7 +60,6 @@ class Transactions(Memory):
     """
 
     lock: Any
-    _state: int | None
     _tpc: Any
     _pipeline: Any
     _old_links: OldLinks | None
