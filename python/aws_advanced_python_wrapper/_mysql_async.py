@@ -16,7 +16,14 @@ from mysql.connector import aio as _driver
 
 from ._connection import AsyncAwsWrapperConnection
 from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
-from ._mysql_link import DRIVER_ERRORS, Answer, deadline, is_closed, names_of
+from ._mysql_link import (
+    DRIVER_ERRORS,
+    Answer,
+    between_statements,
+    deadline,
+    is_closed,
+    names_of,
+)
 from ._mysql_operations import completed_refusal, parse_arguments, parse_conninfo
 from ._mysql_session import use
 from ._mysql_socket import LinkSocket
@@ -43,7 +50,11 @@ def _watched(
         if session is None:
             return await method(self, *args, **kwargs)
         if not session.enter():
-            result = await method(self, *args, **kwargs)
+            try:
+                result = await method(self, *args, **kwargs)
+            except BaseException as error:
+                self._inner_call_failed(error)
+                raise
         else:
             try:
                 verdict = session.begin_call()
@@ -108,6 +119,9 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
 
     async def close(self) -> None:
         """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
+        if self._closed_by_driver():
+            self._abandon(self)
+            return
         self._let_go()
         try:
             with deadline(self._link_socket, CLOSE_WITHIN):
@@ -134,7 +148,7 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
             return bool(await self._driver_class.is_connected(self))
         try:
             with deadline(self._link_socket, self._answer_within):
-                return bool(await self._watched_is_connected())
+                return self._answered(bool(await self._watched_is_connected()))
         except LinkGivenUp:
             return False
 
@@ -249,6 +263,13 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
                 while more:
                     more = answer.add(*await get_rows())
         return answer.sets, answer.columns
+
+    async def _ping_link(self, timeout: float) -> bool:
+        try:
+            with between_statements(self), deadline(self._link_socket, timeout):
+                return bool(await self._driver_class.is_connected(self))
+        except LinkGivenUp:
+            return False
 
     def _abandon(self, link: Any) -> None:
         channel, link._socket = link._socket, None

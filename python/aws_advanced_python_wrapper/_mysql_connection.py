@@ -11,7 +11,7 @@ import mysql.connector
 
 from . import _engine
 from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
-from ._mysql_link import DRIVER_ERRORS, ask, deadline, is_closed
+from ._mysql_link import DRIVER_ERRORS, ask, between_statements, deadline, is_closed
 from ._mysql_operations import completed_refusal, parse_arguments, truth
 from ._mysql_session import use
 from ._steps import LinkGivenUp, drive
@@ -66,6 +66,9 @@ class BlockingMySqlFace(MySqlFace):
 
     def close(self) -> None:
         """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
+        if self._closed_by_driver():
+            self._abandon(self)
+            return
         watched = self._session is not None
         try:
             with deadline(self._link_socket if watched else None, CLOSE_WITHIN):
@@ -90,7 +93,7 @@ class BlockingMySqlFace(MySqlFace):
             return bool(self._driver_class.is_connected(self))
         try:
             with deadline(self._link_socket, self._answer_within):
-                return bool(self._watched_is_connected())
+                return self._answered(bool(self._watched_is_connected()))
         except LinkGivenUp:
             return False
 
@@ -252,6 +255,13 @@ class BlockingMySqlFace(MySqlFace):
         return self._driver_class(**parameters)
 
     _ask_link = staticmethod(ask)
+
+    def _ping_link(self, timeout: float) -> bool:
+        try:
+            with between_statements(self), deadline(self._link_socket, timeout):
+                return bool(self._driver_class.is_connected(self))
+        except (LinkGivenUp, *DRIVER_ERRORS):
+            return False
 
     def _abandon(self, link: Any) -> None:
         self._driver_class.close(link)

@@ -16,6 +16,7 @@ from ._connection import AwsWrapperConnection
 from ._psycopg_blocks import TransactionBlocks
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import ConnectionInfo, connect_and_learn
+from ._psycopg_link import last_state
 from ._psycopg_operations import Opening, Recovery
 from ._psycopg_session import OldLinks, put_link, replay_settings
 from ._steps import Steps, drive
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _BAD = pq.ConnStatus.BAD
 _REPLAY_TIMEOUT = 5.0
+_ENDING = ("FATAL", "PANIC")  # the severities of errors with which a server ends the session
 
 
 class PsycopgFace(TransactionBlocks):
@@ -89,9 +91,11 @@ class PsycopgFace(TransactionBlocks):
     def _closed_by_user(self) -> bool:
         return self.is_closed and bool(self._closed)  # type: ignore[attr-defined]
 
-    @staticmethod
-    def _numbers(error: Any) -> tuple[str | None, int]:
-        return error.sqlstate, 0
+    def _numbers(self, error: Any) -> tuple[str | None, int]:
+        return error.sqlstate or last_state(self.pgconn), 0
+
+    def _link_is_lost(self, error: Any) -> bool:
+        return self.is_closed or error.diag.severity_nonlocalized in _ENDING
 
     def _adopt(self, pgconn: pq.abc.PGconn, in_transaction: bool) -> Steps[None]:
         old = self.pgconn

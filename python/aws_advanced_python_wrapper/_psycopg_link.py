@@ -147,6 +147,24 @@ def cut_off(pgconn: pq.abc.PGconn) -> None:
             pgconn.consume_input()
 
 
+def last_state(pgconn: pq.abc.PGconn) -> str | None:
+    """The SQLSTATE with which a server ended a link that is lost, if it gave one.
+
+    psycopg doesn't look for it where it sends and receives at once, as pipelines do. What has not
+    been fetched of the link's results is lost anyway.
+    """
+    if pgconn.status != pq.ConnStatus.BAD:
+        return None
+    for _ in range(_MOST_BUFFERS):
+        result = pgconn.get_result()
+        if result is None:
+            break
+        state = result.error_field(pq.DiagnosticField.SQLSTATE)
+        if state is not None:
+            return state.decode()
+    return None
+
+
 @functools.cache
 def library() -> str:
     """The shared library by which psycopg's libpq can be found: the monitors speak by it, too."""

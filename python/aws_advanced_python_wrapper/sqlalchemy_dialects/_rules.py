@@ -12,7 +12,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, ExceptionContext, TwoPhaseTransaction
 from sqlalchemy.exc import DBAPIError
 
-from ..errors import FailoverError, FailoverFailedError, TransactionResolutionUnknownError
+from ..errors import (
+    FailoverError,
+    FailoverFailedError,
+    QueryTimeoutError,
+    TransactionResolutionUnknownError,
+)
 
 logger = logging.getLogger("aws_advanced_python_wrapper.sqlalchemy")
 
@@ -26,7 +31,10 @@ def give_up_if_half_is_lost(context: ExceptionContext) -> None:
     undoes nothing, and runs nothing until the whole transaction has been rolled back.
     """
     connection = context.connection
-    if connection is None or not isinstance(context.original_exception, FailoverError):
+    error = context.original_exception
+    if isinstance(error, QueryTimeoutError):
+        context.invalidate_pool_on_disconnect = False  # one statement was too slow
+    if connection is None or not (isinstance(error, FailoverError) or _is_replaced(error)):
         return
     if connection.in_nested_transaction() or isinstance(
         connection.get_transaction(), TwoPhaseTransaction
@@ -35,12 +43,18 @@ def give_up_if_half_is_lost(context: ExceptionContext) -> None:
         context.invalidate_pool_on_disconnect = False  # the others fail over by themselves
 
 
+def _is_replaced(error: Any) -> bool:
+    """Tell whether a driver's error is one after which the connection is on a new link."""
+    report = getattr(error, "failover_report", None)
+    return report is not None and report.to_host is not None
+
+
 class WrapperRules:
     """Stands before the stock dialect among the base classes.
 
     A connection that failed over goes on, on a new link: SQLAlchemy keeps it in its pool. A
-    disconnect is ``FailoverFailedError``, after which it is closed, and what
-    ``give_up_if_half_is_lost()`` tells.
+    disconnect is ``FailoverFailedError`` and ``QueryTimeoutError``, after which it is closed, and
+    what ``give_up_if_half_is_lost()`` tells.
     """
 
     supports_statement_cache = True
@@ -61,6 +75,10 @@ class WrapperRules:
         """Tell whether the connection is of no more use."""
         if isinstance(e, FailoverError):
             return isinstance(e, FailoverFailedError)
+        if _is_replaced(e):
+            return False
+        if isinstance(e, QueryTimeoutError):
+            return True
         return bool(super().is_disconnect(e, connection, cursor))  # type: ignore[misc]
 
     def do_savepoint(self, connection: Connection, name: str) -> None:
@@ -101,8 +119,10 @@ class WrapperRules:
             return bool(super().do_ping(dbapi_connection))  # type: ignore[misc]
         except FailoverFailedError:
             return False
-        except FailoverError:
-            return True
+        except Exception as error:
+            if isinstance(error, FailoverError) or _is_replaced(error):
+                return True
+            raise
 
 
 @contextmanager
@@ -111,6 +131,7 @@ def _fulfilled_by_failover() -> Iterator[None]:
         yield
     except Exception as error:
         told = getattr(error, "orig", error)
-        if not isinstance(told, FailoverError) or isinstance(told, FailoverFailedError):
+        moved = isinstance(told, FailoverError) and not isinstance(told, FailoverFailedError)
+        if not (moved or _is_replaced(told)):
             raise
         logger.debug("the rollback met a failover: %s", told)
