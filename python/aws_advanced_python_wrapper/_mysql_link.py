@@ -53,6 +53,8 @@ with suppress(ImportError):
 
 TIMEOUTS = (mysql.connector.errors.ReadTimeoutError, mysql.connector.errors.WriteTimeoutError)
 """What the pure builds raise when ``read_timeout`` or ``write_timeout`` has passed."""
+LOST_WHILE_SENDING = 2055
+"""What the pure build raises when its server takes nothing more."""
 LOST_WHILE_WAITING = (2006, 2013)
 """What the C build raises then, as it does of any link that is lost."""
 

@@ -282,10 +282,10 @@ def test_savepoint_in_sqlalchemy_of_a_transaction_that_the_server_ended(
 ) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql(f"INSERT INTO {table} VALUES (1)")
-        connection.exec_driver_sql(IDLE_IN_TRANSACTION)
 
         def savepoint() -> None:
             with connection.begin_nested():
+                connection.exec_driver_sql(IDLE_IN_TRANSACTION)
                 eventually(is_gone(aurora_cluster, pid), within=10)
                 connection.exec_driver_sql(f"INSERT INTO {table} VALUES (2)")
 
@@ -303,8 +303,8 @@ def test_pre_ping_replaces_a_session_that_the_server_ended(
 ) -> None:
     pinging = sa.create_engine(engine.url, pool_size=1, max_overflow=0, pool_pre_ping=True)
     with pinging.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(IDLE)
         pid = pid_of(connection)
+        connection.exec_driver_sql(IDLE)
     eventually(is_gone(aurora_cluster, pid), within=10)
     with pinging.connect() as connection:
         assert pid_of(connection) != pid
