@@ -18,19 +18,22 @@ from ._connection import AsyncAwsWrapperConnection
 from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
 from ._mysql_link import (
     DRIVER_ERRORS,
+    LOST_WHILE_SENDING,
     Answer,
     between_statements,
     deadline,
     is_closed,
     names_of,
 )
-from ._mysql_operations import completed_refusal, parse_arguments, parse_conninfo
+from ._mysql_operations import completed_refusal, numbers, parse_arguments, parse_conninfo
 from ._mysql_session import use
 from ._mysql_socket import LinkSocket
 from ._steps import LinkGivenUp, Steps, drive_async
 from .errors import FailoverError
 
 _MODULE = "aws_advanced_python_wrapper.aio.mysql_connector"
+_PACKET_HEADER = 4
+_ERROR_PACKET = 0xFF
 _SETTINGS = ("set", "use", b"set", b"use")
 # What tells a connection object of the driver where its link goes, and the defaults of that.
 _DIRECTIONS = {
@@ -263,6 +266,18 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
                 while more:
                     more = answer.add(*await get_rows())
         return answer.sets, answer.columns
+
+    def _numbers(self, error: Any) -> tuple[str | None, int]:
+        told = super()._numbers(error)
+        if told[1] != LOST_WHILE_SENDING or self._link_socket is None:
+            return told
+        # What the server said before it took no more: the driver's transport reads nothing then.
+        reader = getattr(self._socket, "_reader", None)
+        said = bytes(getattr(reader, "_buffer", b"")) or self._link_socket.unread()
+        if len(said) > _PACKET_HEADER and said[_PACKET_HEADER] == _ERROR_PACKET:
+            size = int.from_bytes(said[:3], "little") + _PACKET_HEADER
+            return numbers(mysql.connector.errors.get_exception(bytearray(said[:size])))
+        return told
 
     async def _ping_link(self, timeout: float) -> bool:
         try:
