@@ -84,6 +84,7 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
     """Makes a subclass of ``mysql.connector.aio.MySQLConnection`` survive its server."""
 
     cmd_query: Callable[..., Awaitable[Any]]
+    _socket: Any
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -276,7 +277,7 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         said = bytes(getattr(reader, "_buffer", b"")) or self._link_socket.unread()
         if len(said) > _PACKET_HEADER and said[_PACKET_HEADER] == _ERROR_PACKET:
             size = int.from_bytes(said[:3], "little") + _PACKET_HEADER
-            return numbers(mysql.connector.errors.get_exception(bytearray(said[:size])))
+            return numbers(mysql.connector.errors.get_exception(said[:size]))
         return told
 
     async def _ping_link(self, timeout: float) -> bool:

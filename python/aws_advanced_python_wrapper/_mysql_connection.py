@@ -282,7 +282,9 @@ class BlockingMySqlFace(MySqlFace):
         try:
             with between_statements(self), deadline(self._link_socket, timeout):
                 return bool(self._driver_class.is_connected(self))
-        except (LinkGivenUp, *DRIVER_ERRORS):
+        except LinkGivenUp:
+            return False
+        except DRIVER_ERRORS:
             return False
 
     def _abandon(self, link: Any) -> None:
