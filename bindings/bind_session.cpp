@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -92,6 +93,9 @@ const char* to_string(Verdict verdict) {
         case Verdict::moved: return "moved";
         case Verdict::moved_in_transaction: return "moved_in_transaction";
         case Verdict::failed: return "failed";
+        case Verdict::replaced: return "replaced";
+        case Verdict::not_replaced: return "not_replaced";
+        case Verdict::timed_out: return "timed_out";
         case Verdict::opened: break;
     }
     return "opened";
@@ -107,6 +111,9 @@ nb::object tuple_of(const Request& request) {
         }
         nb::object operator()(const request::AskLink& wanted) const {
             return nb::make_tuple("ask", nb::cast(wanted.statements), seconds(wanted.timeout));
+        }
+        nb::object operator()(const request::TestLink& wanted) const {
+            return nb::make_tuple("test", seconds(wanted.timeout));
         }
         nb::object operator()(const request::DropLink&) const { return nb::make_tuple("drop"); }
         nb::object operator()(const request::AdoptLink&) const { return nb::make_tuple("adopt"); }
@@ -146,7 +153,8 @@ void bind_session(nb::module_& module) {
             "request", [](const Operation& self) { return tuple_of(self.request()); },
             nb::for_getter(nb::sig("def request(self) -> tuple | None")),
             "What is wanted now, as a tuple: ('open', host | None, address, timeout_s), "
-            "('ask', [statement, ...], timeout_s), ('drop',), ('adopt',), ('wait',); None = over.")
+            "('ask', [statement, ...], timeout_s), ('test', timeout_s), ('drop',), ('adopt',), "
+            "('wait',); None = over.")
         .def(
             "wait",
             [](Operation& self, double slice) {
@@ -192,6 +200,10 @@ void bind_session(nb::module_& module) {
             "sqlstate"_a.none(), "vendor_code"_a, "message"_a,
             "Answer an ('ask', ...): it failed. Without any number the link counts as lost.")
         .def(
+            "tested", [](Operation& self, bool answers) { self.answer(Tested{answers}); },
+            "answers"_a,
+            "Answer a ('test', ...): the server of the link in use did answer, or not.")
+        .def(
             "dropped", [](Operation& self) { self.answer(std::monostate{}); },
             "Answer a ('drop',).")
         .def(
@@ -206,8 +218,8 @@ void bind_session(nb::module_& module) {
             "sqlstate"_a.none(), "vendor_code"_a, "message"_a, "Answer an ('adopt',): it failed.")
         .def_prop_ro(
             "verdict", [](Operation& self) { return to_string(self.verdict()); },
-            "Of an operation that is over: 'pass', 'moved', 'moved_in_transaction', 'failed' or "
-            "'opened'.");
+            "Of an operation that is over: 'pass', 'moved', 'moved_in_transaction', 'failed', "
+            "'replaced', 'not_replaced', 'timed_out' or 'opened'.");
 
     nb::class_<Session>(module, "Session", "The engine's side of one connection.")
         .def(
@@ -220,19 +232,28 @@ void bind_session(nb::module_& module) {
         .def(
             "recover",
             [](Session& self, const nb::object& sqlstate, int vendor_code, std::string message,
-               bool link_broken, bool in_transaction, const std::string& aborted_by) {
+               std::optional<bool> link_broken, bool in_transaction, const std::string& aborted_by,
+               bool timed_out, std::string cancel_sql) {
                 CallFailure failure;
                 failure.sqlstate = state_of(sqlstate);
                 failure.vendor_code = vendor_code;
                 failure.message = std::move(message);
-                failure.link_broken = link_broken;
+                failure.link = !link_broken   ? LinkState::unknown
+                               : *link_broken ? LinkState::lost
+                                              : LinkState::lives;
                 failure.in_transaction = in_transaction;
                 failure.at = Clock::now();
                 failure.aborted_by = aborted_by;
+                failure.timed_out = timed_out;
+                failure.cancel_sql = std::move(cancel_sql);
                 return self.recover(std::move(failure));
             },
-            "sqlstate"_a.none(), "vendor_code"_a, "message"_a, "link_broken"_a, "in_transaction"_a,
-            "aborted_by"_a, nb::keep_alive<0, 1>(), "Start dealing with a call that failed.")
+            "sqlstate"_a.none(), "vendor_code"_a, "message"_a, "link_broken"_a.none(),
+            "in_transaction"_a, "aborted_by"_a, "timed_out"_a = false, "cancel_sql"_a = "",
+            nb::keep_alive<0, 1>(),
+            "Start dealing with a call that failed. `link_broken` is None if only asking the "
+            "server can tell; `timed_out`: the driver gave the call up by a limit of its own, and "
+            "`cancel_sql` ends on the server what it left running.")
         .def(
             "link_adopted",
             [](Session& self, std::string name, std::string address, int port, int descriptor) {

@@ -241,6 +241,20 @@ void answer_failure(PyObject* connection,
     Py_XDECREF(traceback);
 }
 
+// A call within a watched one failed; what calls it may keep that to itself.
+void tell_of_inner_failure(PyObject* connection) {
+    PyObject* type = nullptr;
+    PyObject* error = nullptr;
+    PyObject* traceback = nullptr;
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    const auto done = nb::steal(PyObject_CallMethod(connection, "_inner_call_failed", "O", error));
+    if (!done.is_valid()) {
+        PyErr_Clear();
+    }
+    PyErr_Restore(type, error, traceback);
+}
+
 // Not noexcept: while the interpreter ends, it takes a thread that wants its lock down from here.
 [[gnu::hot]] PyObject* call_watched(PyObject* callable,
                                     PyObject* const* args,
@@ -266,7 +280,11 @@ void answer_failure(PyObject* connection,
     const Py_ssize_t given = count + (keywords == nullptr ? 0 : PyTuple_Size(keywords));
     PyObject* statement = watched->may_set && given > 1 ? args[1] : nullptr;
     if (!session->enter()) {
-        return noted(connection, statement, unwatched());  // a call within a watched one
+        auto* inner = unwatched();
+        if (inner == nullptr) [[unlikely]] {
+            tell_of_inner_failure(connection);
+        }
+        return noted(connection, statement, inner);
     }
     // The connection may let go of it meanwhile.
     PyObject* held = Py_NewRef(reinterpret_cast<WatchedConnection*>(connection)->held);
@@ -447,7 +465,8 @@ void bind_watched(nb::module_& module) {
         "A method of a WatchedConnection, made of the driver's, during which the connection's "
         "`_session` is in a call; without one, and within another such method, it is the driver's "
         "method. An error goes to the connection's `_call_failed(error, verdict, call)`, which "
-        "raises what answers it or lets it stand; `_give_up(verdict, call)` is called in place of "
+        "raises what answers it or lets it stand, that of a call within another one to "
+        "`_inner_call_failed(error)`; `_give_up(verdict, call)` is called in place of "
         "a call on a link that a monitor has given up. `call` is the driver's method and its "
         "arguments. With `may_set` the first argument is a statement, and "
         "one that may change the session goes to `_note(statement)` when it was carried out. "

@@ -15,7 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from aws_advanced_python_wrapper.aio import release_resources_async
-from aws_advanced_python_wrapper.errors import FailoverFailedError
+from aws_advanced_python_wrapper.errors import (
+    FailoverSuccessError,
+    TransactionResolutionUnknownError,
+)
+
+# The connection is on a working host again. Any other error would come again.
+TRY_AGAIN = (FailoverSuccessError, TransactionResolutionUnknownError)
 
 engine = create_async_engine(os.environ["DATABASE_URL"], pool_size=5)
 
@@ -51,7 +57,7 @@ async def put(key: str, text: str) -> dict[str, str]:
                 await session.merge(Note(key=key, text=text))
             return {"key": key}
         except OperationalError as error:
-            if isinstance(error.orig, FailoverFailedError):
+            if not isinstance(error.orig, TRY_AGAIN):
                 raise
 
 
@@ -63,5 +69,5 @@ async def notes() -> dict[str, str]:
                 found = await session.scalars(select(Note))
                 return {note.key: note.text for note in found}
         except OperationalError as error:
-            if isinstance(error.orig, FailoverFailedError):
+            if not isinstance(error.orig, TRY_AGAIN):
                 raise

@@ -65,6 +65,7 @@ struct Dialect {
     ErrorSet network;
     ErrorSet login;
     ErrorSet read_only;
+    ErrorSet own_limit;
 
     /// True if the servers of this dialect know each other.
     bool has_topology() const noexcept { return !topology_sql.empty(); }
@@ -202,10 +203,16 @@ enum class FailureKind : std::uint8_t {
     network,    ///< the link is lost, or the server can't go on: another host may help
     login,      ///< the server refused the user
     read_only,  ///< a write reached a server that takes none
+    own_limit,  ///< the link is lost, since the server ended a session by a limit of its own
     other,
 };
 
-/// Classifies an error on an open link. A broken link decides, whatever the error says.
+/// Classifies an error on an open link. A broken link decides, whatever the error says, unless it
+/// says that a server that is well ended the session by a limit of its own: PostgreSQL's 25P03,
+/// 25P04 and 57P05, MySQL's 4031 and 1153.
+///
+/// On a link that is not broken, `network` says what the error is about, no more: a server passes
+/// on what another one told it, and an application raises what it likes.
 ///
 /// PostgreSQL's SQLSTATE classes are JDBC's: 08 but for 08004, 57P01 to 57P03, 58, 99 and F0 are
 /// network; 28P01, 28000 and 08004 login; 25006 is read-only. On Multi-AZ clusters 28000 is

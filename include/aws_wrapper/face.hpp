@@ -47,6 +47,10 @@ struct AskLink {
     Statements statements{};
     Duration timeout{};
 };
+/// Ask the server of the link in use for any answer, on that link; the exchange before is over.
+struct TestLink {
+    Duration timeout{};
+};
 /// Close the candidate.
 struct DropLink {};
 /// Make the candidate the connection's link: bring over the session's state, close the old one.
@@ -66,6 +70,7 @@ struct Pause {
 using Request = std::variant<std::monostate,
                              request::OpenLink,
                              request::AskLink,
+                             request::TestLink,
                              request::DropLink,
                              request::AdoptLink,
                              request::AwaitTopology,
@@ -75,17 +80,31 @@ using Request = std::variant<std::monostate,
 using Opened = tl::expected<LinkFacts, Failure>;
 using Asked = tl::expected<std::vector<ResultSet>, Failure>;
 using Adopted = tl::expected<std::monostate, Failure>;
-using Answer = std::variant<std::monostate, Opened, Asked, Adopted, TopologyPtr>;
+struct Tested {
+    bool answers{false};
+};
+using Answer = std::variant<std::monostate, Opened, Asked, Tested, Adopted, TopologyPtr>;
+
+/// What its face knows of a link on which a call has failed.
+enum class LinkState : std::uint8_t {
+    lives,    ///< its server takes the next statement
+    lost,     ///< it is gone, or its server has announced the end of it
+    unknown,  ///< only asking the server tells (request::TestLink)
+};
 
 /// A call of the application that ended with an error.
 struct CallFailure {
     SqlState sqlstate{};  ///< empty if no server spoke
     std::string message{};
-    bool link_broken{false};     ///< the driver says that the link is of no more use
+    LinkState link{LinkState::lives};
     bool in_transaction{false};  ///< a transaction was open before the call
     TimePoint at{};
     std::string aborted_by{};  ///< why a monitor ended the call, if one did
     int vendor_code{0};        ///< as in Diagnostics
+    /// The driver itself gave the call up, by a limit of time that the application set for it. The
+    /// link is of no more use then: the answer may still come.
+    bool timed_out{false};
+    std::string cancel_sql{};  ///< ends on the server what such a call left running; or empty
 
     Diagnostics diagnostics() const noexcept { return {sqlstate, vendor_code, message}; }
 };
@@ -96,6 +115,9 @@ enum class Verdict {
     moved,                 ///< on a new link; no transaction was open
     moved_in_transaction,  ///< on a new link; what became of the open transaction is not known
     failed,                ///< no suitable host was reached; the link is of no more use
+    replaced,              ///< on a new link; the driver's error stands, for it tells all
+    not_replaced,          ///< as `replaced`, but no suitable host was reached
+    timed_out,             ///< the call was too slow, its host is well; the link is of no more use
     opened,                ///< the first link is open
 };
 
@@ -114,6 +136,7 @@ public:
         wanted.timeout = timeout;
         return ask<Asked>(std::move(wanted));
     }
+    auto test(Duration timeout) { return ask<Tested>(request::TestLink{timeout}); }
     auto drop() { return ask<std::monostate>(request::DropLink{}); }
     auto adopt() { return ask<Adopted>(request::AdoptLink{}); }
     auto await_topology(std::uint64_t newer_than, TimePoint until) {

@@ -77,10 +77,24 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
     def _closed_by_user(self) -> bool:
         raise NotImplementedError
 
-    @staticmethod
-    def _numbers(error: Any) -> tuple[str | None, int]:
+    def _numbers(self, error: Any) -> tuple[str | None, int]:
         """The SQLSTATE and the vendor's number (0: none) of a driver's error."""
         raise NotImplementedError
+
+    def _link_is_lost(self, error: Any) -> bool | None:
+        """Whether the link is gone, or about to end, after an error; None if only asking tells."""
+        raise NotImplementedError
+
+    def _was_sent(self, error: Any) -> bool:  # noqa: ARG002
+        """Whether anything of the call that met an error may have reached the server."""
+        return True
+
+    def _given_up_by_driver(self, error: Any) -> tuple[bool, str]:  # noqa: ARG002
+        """Whether the driver gave the call up by a limit of its own, and what cancels it."""
+        return False, ""
+
+    def _inner_call_failed(self, error: BaseException) -> None:
+        """A call within a watched one met an error, which need not come out of the latter."""
 
     def _watch(self, session: _engine.Session) -> None:
         self._session = session
@@ -119,10 +133,14 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
         session = self._session
         if session is None or self._closed_by_user():
             return
-        broken = self.is_closed or aborted_by is not None
         try:
             operation = session.recover(
-                *self._numbers(error), str(error), broken, in_transaction, aborted_by or ""
+                *self._numbers(error),
+                str(error),
+                True if aborted_by is not None else self._link_is_lost(error),
+                in_transaction,
+                aborted_by or "",
+                *self._given_up_by_driver(error),
             )
             yield from self._recovery(session, in_transaction).steps(operation)
             verdict = operation.verdict
@@ -134,12 +152,12 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
             self._finish_link()
             self._let_go()
             raise
+        if verdict == "timed_out":
+            self._finish_link()
+            self._let_go()
+            raise self._timed_out("the read_timeout or write_timeout of its driver", error)
         if aborted_by == "call_timed_out":
-            timed_out = self._face_errors["QueryTimeoutError"](
-                "the call took longer than socket_timeout and was given up", original_error=error
-            )
-            timed_out.__cause__ = error
-            error = timed_out
+            error = self._timed_out("socket_timeout", error)
         if verdict == "pass":
             if not sent:
                 # The driver has not noticed that its link is shut down.
@@ -150,10 +168,22 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
             return
         self._report = FailoverReport.from_engine(session.report)
         logger.info("failover %s: %s", verdict, self._report)
-        if verdict == "failed":
+        if verdict in ("failed", "not_replaced"):
             self._finish_link()
             self._let_go()
-        self._raise_outcome(verdict, error, sent)
+        if verdict in ("replaced", "not_replaced"):
+            error.failover_report = self._report  # type: ignore[attr-defined]
+            for what in self._take_gone():
+                logger.warning("the session is a new one: the %s is gone", what)
+            return
+        self._raise_outcome(verdict, error, sent and self._was_sent(error))
+
+    def _timed_out(self, limit: str, cause: Exception) -> Exception:
+        error: Exception = self._face_errors["QueryTimeoutError"](
+            f"the call took longer than {limit} and was given up", original_error=cause
+        )
+        error.__cause__ = cause
+        return error
 
     def _raise_outcome(self, verdict: str, cause: Exception, sent: bool) -> NoReturn:
         report = self._report

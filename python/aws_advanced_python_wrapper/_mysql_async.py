@@ -17,8 +17,16 @@ from mysql.connector import aio as _driver
 from . import _engine
 from ._connection import AsyncAwsWrapperConnection
 from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
-from ._mysql_link import DRIVER_ERRORS, Answer, deadline, is_closed, names_of
-from ._mysql_operations import completed_refusal, parse_arguments, parse_conninfo
+from ._mysql_link import (
+    DRIVER_ERRORS,
+    LOST_WHILE_SENDING,
+    Answer,
+    between_statements,
+    deadline,
+    is_closed,
+    names_of,
+)
+from ._mysql_operations import completed_refusal, numbers, parse_arguments, parse_conninfo
 from ._mysql_session import use
 from ._mysql_socket import LinkSocket
 from ._mysql_transactions import step_of_call
@@ -26,6 +34,8 @@ from ._steps import LinkGivenUp, Steps, drive_async
 from .errors import FailoverError
 
 _MODULE = "aws_advanced_python_wrapper.aio.mysql_connector"
+_PACKET_HEADER = 4
+_ERROR_PACKET = 0xFF
 # What tells a connection object of the driver where its link goes, and the defaults of that.
 _DIRECTIONS = {
     name: inspect.signature(_driver.MySQLConnection).parameters[name].default
@@ -44,7 +54,11 @@ def _watched(
         if session is None:
             return await method(self, *args, **kwargs)
         if not session.enter():
-            result = await method(self, *args, **kwargs)
+            try:
+                result = await method(self, *args, **kwargs)
+            except BaseException as error:
+                self._inner_call_failed(error)
+                raise
         else:
             try:
                 verdict = session.begin_call()
@@ -73,6 +87,7 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
     """Makes a subclass of ``mysql.connector.aio.MySQLConnection`` survive its server."""
 
     cmd_query: Callable[..., Awaitable[Any]]
+    _socket: Any
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -112,6 +127,9 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
     async def close(self) -> None:
         """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
         self._warn_of_uncommitted()
+        if self._closed_by_driver():
+            self._abandon(self)
+            return
         self._let_go()
         try:
             with deadline(self._link_socket, CLOSE_WITHIN):
@@ -138,7 +156,7 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
             return bool(await self._driver_class.is_connected(self))
         try:
             with deadline(self._link_socket, self._answer_within):
-                return bool(await self._watched_is_connected())
+                return self._answered(bool(await self._watched_is_connected()))
         except LinkGivenUp:
             return False
 
@@ -278,6 +296,25 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
                 while more:
                     more = answer.add(*await get_rows())
         return answer.sets, answer.columns
+
+    def _numbers(self, error: Any) -> tuple[str | None, int]:
+        told = super()._numbers(error)
+        if told[1] != LOST_WHILE_SENDING or self._link_socket is None:
+            return told
+        # What the server said before it took no more: the driver's transport reads nothing then.
+        reader = getattr(self._socket, "_reader", None)
+        said = bytes(getattr(reader, "_buffer", b"")) or self._link_socket.unread()
+        if len(said) > _PACKET_HEADER and said[_PACKET_HEADER] == _ERROR_PACKET:
+            size = int.from_bytes(said[:3], "little") + _PACKET_HEADER
+            return numbers(mysql.connector.errors.get_exception(said[:size]))
+        return told
+
+    async def _ping_link(self, timeout: float) -> bool:
+        try:
+            with between_statements(self), deadline(self._link_socket, timeout):
+                return bool(await self._driver_class.is_connected(self))
+        except LinkGivenUp:
+            return False
 
     def _abandon(self, link: Any) -> None:
         channel, link._socket = link._socket, None

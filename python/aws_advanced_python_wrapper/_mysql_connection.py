@@ -5,20 +5,30 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import mysql.connector
 
 from . import _engine
 from ._mysql_face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
-from ._mysql_link import DRIVER_ERRORS, ask, deadline, is_closed
-from ._mysql_operations import completed_refusal, parse_arguments, truth
+from ._mysql_link import (
+    DRIVER_ERRORS,
+    LOST_WHILE_SENDING,
+    ask,
+    between_statements,
+    deadline,
+    is_closed,
+)
+from ._mysql_operations import completed_refusal, numbers, parse_arguments, truth
 from ._mysql_session import use
 from ._mysql_transactions import Gate, step_of_call
 from ._steps import LinkGivenUp, drive
 from ._transaction_steps import Step
 from .errors import FailoverError
 
+_LAST_WORDS_WITHIN = 1  # seconds; on a link that takes nothing more they are there, or never come
+_ERROR_PACKET = 0xFF
 _MODULE = "aws_advanced_python_wrapper.mysql_connector"
 
 
@@ -28,6 +38,7 @@ class BlockingMySqlFace(MySqlFace):
     cmd_query: Callable[..., Any]
     charset: str
     collation: str
+    _socket: Any
     _opens_link: bool = False
     _read_only: bool = False
 
@@ -69,6 +80,9 @@ class BlockingMySqlFace(MySqlFace):
     def close(self) -> None:
         """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
         self._warn_of_uncommitted()
+        if self._closed_by_driver():
+            self._abandon(self)
+            return
         watched = self._session is not None
         try:
             with deadline(self._link_socket if watched else None, CLOSE_WITHIN):
@@ -93,7 +107,7 @@ class BlockingMySqlFace(MySqlFace):
             return bool(self._driver_class.is_connected(self))
         try:
             with deadline(self._link_socket, self._answer_within):
-                return bool(self._watched_is_connected())
+                return self._answered(bool(self._watched_is_connected()))
         except LinkGivenUp:
             return False
 
@@ -266,6 +280,26 @@ class BlockingMySqlFace(MySqlFace):
         return self._driver_class(**parameters)
 
     _ask_link = staticmethod(ask)
+
+    def _numbers(self, error: Any) -> tuple[str | None, int]:
+        told = super()._numbers(error)
+        if self._hides_socket or told[1] != LOST_WHILE_SENDING or is_closed(self):
+            return told
+        # The pure build doesn't look for what the server said before it took no more.
+        with suppress(*DRIVER_ERRORS):
+            packet = self._socket.recv(_LAST_WORDS_WITHIN)
+            if packet[4] == _ERROR_PACKET:
+                return numbers(mysql.connector.errors.get_exception(packet))
+        return told
+
+    def _ping_link(self, timeout: float) -> bool:
+        try:
+            with between_statements(self), deadline(self._link_socket, timeout):
+                return bool(self._driver_class.is_connected(self))
+        except LinkGivenUp:
+            return False
+        except DRIVER_ERRORS:
+            return False
 
     def _abandon(self, link: Any) -> None:
         self._driver_class.close(link)

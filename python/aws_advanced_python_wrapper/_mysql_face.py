@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import Any, ClassVar, NoReturn
 from weakref import WeakSet
@@ -11,8 +12,8 @@ import mysql.connector
 
 from . import _engine
 from ._mysql_errors import FACE_ERRORS
-from ._mysql_link import cut_off, is_closed
-from ._mysql_operations import Opening, Recovery, numbers
+from ._mysql_link import DRIVER_ERRORS, LOST_WHILE_WAITING, TIMEOUTS, cut_off, is_closed
+from ._mysql_operations import Opening, Recovery, met_by_ping, numbers
 from ._mysql_session import SessionRecord
 from ._mysql_socket import LinkSocket
 from ._mysql_transactions import Transactions
@@ -62,6 +63,12 @@ class MySqlFace(Transactions):
     _conninfo: str
     _given: dict[str, Any]
     _link_socket: LinkSocket | None = None
+    _server_session: int | None = None
+    """What the server calls the session on its link."""
+    _inner_numbers: tuple[str | None, int] | None = None
+    _read_timeout: int | None
+    _write_timeout: int | None
+    _unread_result: bool
     _answer_within: float
 
     def _prepare(self, conninfo: str, given: dict[str, Any]) -> None:
@@ -92,6 +99,10 @@ class MySqlFace(Transactions):
     ) -> Any:
         raise NotImplementedError
 
+    def _ping_link(self, timeout: float) -> Any:
+        """Tell whether the server answers on the connection's link."""
+        raise NotImplementedError
+
     def _abandon(self, link: Any) -> None:
         """Close a link, whose socket is shut down. Never awaited; any thread may do it."""
         raise NotImplementedError
@@ -105,6 +116,14 @@ class MySqlFace(Transactions):
     def closed(self) -> bool:
         """True if the connection is closed. Asks no server."""
         return is_closed(self)
+
+    def _answered(self, answer: bool) -> bool:
+        """What is_connected() tells; a link whose answer is still to come is of no more use."""
+        # With a result unread the pure build asks nobody, and the C build closes what is too slow.
+        asked = not self._hides_socket and not self._unread_result
+        if asked and not answer and self._link_socket is not None:
+            self._link_socket.shut_down()
+        return answer
 
     def _note(self, statement: str | bytes) -> None:
         if self._session is None:
@@ -161,6 +180,38 @@ class MySqlFace(Transactions):
     def _closed_by_user(self) -> bool:
         return self._session is None
 
-    @staticmethod
-    def _numbers(error: Any) -> tuple[str | None, int]:
-        return numbers(error)
+    def _inner_call_failed(self, error: BaseException) -> None:
+        # Of a ping that failed, cursor() tells nothing else.
+        self._inner_numbers = numbers(error) if isinstance(error, DRIVER_ERRORS) else None
+
+    def _numbers(self, error: Any) -> tuple[str | None, int]:
+        inner, self._inner_numbers = self._inner_numbers, None
+        return inner if inner is not None and met_by_ping(error) else numbers(error)
+
+    def _link_is_lost(self, error: Any) -> bool | None:
+        # A server doesn't say of an error whether it ends the link.
+        return True if is_closed(self) or met_by_ping(error) else None
+
+    def _was_sent(self, error: Any) -> bool:
+        return not met_by_ping(error)
+
+    def _given_up_by_driver(self, error: Any) -> tuple[bool, str]:
+        cancel = f"KILL {self._server_session}" if self._server_session else ""
+        return self._is_timeout(error), cancel
+
+    def _is_timeout(self, error: Any) -> bool:
+        if isinstance(error, TIMEOUTS):
+            return True
+        # The C build says the same as of a lost link.
+        return (
+            self._hides_socket
+            and getattr(error, "errno", None) in LOST_WHILE_WAITING
+            and bool(self._read_timeout or self._write_timeout)
+            and self._link_socket is not None
+            and self._link_socket.was_ended_by_us()
+        )
+
+    def _closed_by_driver(self) -> bool:
+        """Whether the driver closes the connection within a call, since it timed out there."""
+        session = self._session
+        return session is not None and session.in_call and isinstance(sys.exc_info()[1], TIMEOUTS)

@@ -51,6 +51,13 @@ with suppress(ImportError):
 
     DRIVER_ERRORS += (MySQLInterfaceError,)
 
+TIMEOUTS = (mysql.connector.errors.ReadTimeoutError, mysql.connector.errors.WriteTimeoutError)
+"""What the pure builds raise when ``read_timeout`` or ``write_timeout`` has passed."""
+LOST_WHILE_SENDING = 2055
+"""What the pure build raises when its server takes nothing more."""
+LOST_WHILE_WAITING = (2006, 2013)
+"""What the C build raises then, as it does of any link that is lost."""
+
 OPENING_ERRORS: tuple[type[Exception], ...] = (*DRIVER_ERRORS, OSError)
 """What the driver raises when it opens a link; for asyncio also what the loop raised."""
 
@@ -191,6 +198,26 @@ def is_closed(link: Any) -> bool:
         sock = socket_of(link)
         return link._handshake is None or sock is None or sock.fileno() < 0
     return link._cmysql is None or not link._cmysql.connected()
+
+
+def server_session(link: Any) -> int | None:
+    """What the server calls the session on a link, by which another one can end it."""
+    number = link.connection_id
+    return None if number is None else int(number)
+
+
+@contextmanager
+def between_statements(link: Any) -> Iterator[None]:
+    """Let a link be used after an error within a result: the server said nothing after it."""
+    unread = link.__dict__.get("_unread_result")
+    if unread is None:
+        yield
+        return
+    link._unread_result = False
+    try:
+        yield
+    finally:
+        link._unread_result = unread
 
 
 def cut_off(sock: LinkSocket | None, close: Callable[[], None]) -> None:

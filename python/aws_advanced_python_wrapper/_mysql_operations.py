@@ -22,6 +22,7 @@ from ._mysql_link import (
     facts,
     move_link,
     port_of,
+    server_session,
     to_host,
 )
 from ._mysql_session import reset_prepared
@@ -55,10 +56,18 @@ def numbers(error: Any) -> tuple[str | None, int]:
     """The SQLSTATE and the number (0: none) of a driver's error."""
     if isinstance(error, OSError):
         return None, _NOT_REACHED  # the driver for asyncio passes it on
-    number = getattr(error, "errno", None)
-    if not isinstance(number, int) or number <= 0:
-        number = _LOST if any(text in str(error) for text in _LOST_TEXTS) else 0
+    number = _number(error) or (_LOST if met_by_ping(error) else 0)
     return getattr(error, "sqlstate", None), number
+
+
+def _number(error: Any) -> int:
+    number = getattr(error, "errno", None)
+    return number if isinstance(number, int) and number > 0 else 0
+
+
+def met_by_ping(error: Any) -> bool:
+    """Tell whether an error says that a ping failed, before anything of a call was sent."""
+    return not _number(error) and any(text in str(error) for text in _LOST_TEXTS)
 
 
 def truth(name: str, value: Any) -> bool:
@@ -182,6 +191,7 @@ class MySqlPerformer(Performer):
         where = {name: self.facts[name] for name in ("name", "address", "port", "descriptor")}
         watch_link(session, **where)
         connection._link_socket = self.sock
+        connection._server_session = server_session(connection)
         connection._watch(session)
         self.candidate = None
 
@@ -271,6 +281,10 @@ class Recovery(MySqlPerformer):
             self._not_opened(operation, error)
         else:
             self._opened(operation, parameters, search)
+
+    def _test(self, operation: _engine.Operation, timeout: float) -> Steps[None]:
+        answers = yield DriverCall(partial(self._connection._ping_link, timeout))
+        operation.tested(answers)
 
     def _replay(self, statements: list[str]) -> Steps[None]:
         for statement in statements:

@@ -11,6 +11,12 @@ from typing import Any, ClassVar
 
 from . import _engine
 
+# States of TCP (Linux, net/tcp_states.h) after an end that this side has sent, and not the other
+# before it: FIN_WAIT1, FIN_WAIT2, TIME_WAIT, CLOSING.
+_WE_WERE_FIRST = (4, 5, 6, 11)
+
+_AT_ONCE = 65536
+
 
 class LinkSocket:
     """A duplicate of a link's socket, which the driver may close at any failure of its own.
@@ -35,6 +41,18 @@ class LinkSocket:
         """End both directions: whoever is blocked on the link wakes."""
         with socket.socket(fileno=os.dup(self._number)) as sock, suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)  # an error means that the peer was faster
+
+    def unread(self) -> bytes:
+        """What has arrived and nobody has read, as it is on the wire."""
+        with socket.socket(fileno=os.dup(self._number)) as sock, suppress(OSError):
+            return sock.recv(_AT_ONCE, socket.MSG_DONTWAIT)
+        return b""
+
+    def was_ended_by_us(self) -> bool:
+        """Tell whether the driver ended the link, and not its server; no for a Unix socket."""
+        with socket.socket(fileno=os.dup(self._number)) as sock, suppress(OSError):
+            return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in _WE_WERE_FIRST
+        return False
 
     def close(self) -> None:
         """Let go of it. Repeatable."""

@@ -55,6 +55,8 @@ class Performer:
                     yield from self._ask(operation, *request[1:])
                 elif kind == "adopt":
                     yield from self._adopt(operation)
+                elif kind == "test":
+                    yield from self._test(operation, *request[1:])
                 else:
                     self.drop()
                     operation.dropped()
@@ -81,6 +83,9 @@ class Performer:
     def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         raise NotImplementedError
 
+    def _test(self, operation: _engine.Operation, timeout: float) -> Steps[None]:
+        raise NotImplementedError
+
 
 def raise_not_opened(
     session: _engine.Session, face_errors: dict[str, type[Any]], cause: Exception | None
@@ -92,4 +97,5 @@ def raise_not_opened(
         f"{report.tried()}"
     )
     failed.failover_report = report
+    failed.outcome_known = True
     raise failed from cause

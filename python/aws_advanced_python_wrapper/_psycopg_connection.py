@@ -15,6 +15,7 @@ from . import _engine
 from ._connection import AwsWrapperConnection
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import ConnectionInfo, connect_and_learn
+from ._psycopg_link import last_state
 from ._psycopg_memory import BUSY
 from ._psycopg_operations import Opening, Recovery
 from ._psycopg_session import OldLinks, put_link, replay_settings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _BAD = pq.ConnStatus.BAD
 _REPLAY_TIMEOUT = 5.0
+_ENDING = ("FATAL", "PANIC")  # the severities of errors with which a server ends the session
 
 
 class PsycopgFace(Transactions):
@@ -91,9 +93,11 @@ class PsycopgFace(Transactions):
     def _closed_by_user(self) -> bool:
         return self.is_closed and bool(self._closed)  # type: ignore[attr-defined]
 
-    @staticmethod
-    def _numbers(error: Any) -> tuple[str | None, int]:
-        return error.sqlstate, 0
+    def _numbers(self, error: Any) -> tuple[str | None, int]:
+        return error.sqlstate or last_state(self.pgconn), 0
+
+    def _link_is_lost(self, error: Any) -> bool:
+        return self.is_closed or error.diag.severity_nonlocalized in _ENDING
 
     def _adopt(self, pgconn: pq.abc.PGconn, in_transaction: bool) -> Steps[None]:
         old = self.pgconn

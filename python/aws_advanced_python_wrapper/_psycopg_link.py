@@ -158,6 +158,43 @@ def cut_off(pgconn: pq.abc.PGconn) -> None:
             pgconn.consume_input()
 
 
+class Notices:
+    """Hears of a link's notices: so libpq calls what a server says while nothing is asked of it."""
+
+    def __init__(self, handler: Callable[[Any], None] | None) -> None:
+        self._handler = handler
+        self.last_state: str | None = None
+        """The SQLSTATE with which the server ended the session."""
+
+    def __call__(self, result: Any) -> None:
+        if result.error_field(pq.DiagnosticField.SEVERITY_NONLOCALIZED) in (b"FATAL", b"PANIC"):
+            state = result.error_field(pq.DiagnosticField.SQLSTATE)
+            self.last_state = None if state is None else state.decode()
+        if self._handler is not None:
+            self._handler(result)
+
+
+def last_state(pgconn: pq.abc.PGconn) -> str | None:
+    """The SQLSTATE with which a server ended a link that is lost, if it gave one.
+
+    psycopg doesn't look for it where it sends and receives at once, as pipelines do. What has not
+    been fetched of the link's results is lost anyway.
+    """
+    if pgconn.status != pq.ConnStatus.BAD:
+        return None
+    heard = pgconn.notice_handler
+    if isinstance(heard, Notices) and heard.last_state is not None:
+        return heard.last_state
+    for _ in range(_MOST_BUFFERS):
+        result = pgconn.get_result()
+        if result is None:
+            break
+        state = result.error_field(pq.DiagnosticField.SQLSTATE)
+        if state is not None:
+            return state.decode()
+    return None
+
+
 @functools.cache
 def library() -> str:
     """The shared library by which psycopg's libpq can be found: the monitors speak by it, too."""

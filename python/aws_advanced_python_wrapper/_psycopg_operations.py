@@ -18,7 +18,7 @@ from ._connection import AwsWrapperConnection
 from ._performer import Performer, part_arguments, raise_not_opened, watch_link
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import LoginKeys
-from ._psycopg_link import ask, facts, link_options, monitor_driver, open_pgconn
+from ._psycopg_link import Notices, ask, facts, link_options, monitor_driver, open_pgconn
 from ._steps import DriverCall, LinkGivenUp, Steps
 
 if TYPE_CHECKING:
@@ -244,6 +244,7 @@ class Recovery(PsycopgPerformer):
 
 
 def _watch_link(session: _engine.Session, pgconn: pq.abc.PGconn) -> None:
+    pgconn.notice_handler = Notices(pgconn.notice_handler)
     address = pgconn.hostaddr.decode()
     watch_link(session, pgconn.host.decode(), address, int(pgconn.port), pgconn.socket)
 

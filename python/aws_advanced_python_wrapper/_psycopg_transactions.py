@@ -89,9 +89,10 @@ class Transactions(Memory):
         What failed is ``gen``; or ``error``, after it had begun.
         """
         in_transaction = status != _IDLE or self._tpc is not None
-        if status == BUSY:  # with rows, COPY or a pipeline under way
-            status = self._state
-        begun = not self.autocommit or status in _IN_TRANSACTION
+        # With rows, COPY or a pipeline under way it tells nothing.
+        begun = (
+            not self.autocommit or (self._state if status == BUSY else status) in _IN_TRANSACTION
+        )
         self._ends_with_pipeline = self._pipeline is not None and not begun
         prepared = self._tpc is not None and self._tpc[1]
         told = in_transaction and not prepared and (begun or self._ends_with_pipeline)

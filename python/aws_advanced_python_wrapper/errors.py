@@ -118,7 +118,7 @@ class UnsupportedOperationError(AwsWrapperError, NotSupportedError):
 
 
 class QueryTimeoutError(AwsWrapperError, OperationalError):
-    """A call took longer than ``socket_timeout``."""
+    """A call took longer than ``socket_timeout``, or than a limit of its driver's."""
 
     __module__ = _PACKAGE
 
@@ -142,7 +142,7 @@ class FailoverError(OperationalError):
     failover_report: FailoverReport | None = None
     """What the failover saw and did."""
     outcome_known: bool = False
-    """True if the call that failed certainly had no effect on the database."""
+    """True if the call that failed certainly had no effect: nothing of it had been sent."""
 
 
 class FailoverSuccessError(FailoverError):

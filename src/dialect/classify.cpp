@@ -26,7 +26,7 @@ bool is_one_of(const ErrorSet& set, const Diagnostics& error) noexcept {
 
 FailureKind classify(const Dialect& dialect, const Diagnostics& error, bool link_broken) noexcept {
     if (link_broken) {
-        return FailureKind::network;
+        return is_one_of(dialect.own_limit, error) ? FailureKind::own_limit : FailureKind::network;
     }
     if (is_one_of(dialect.login, error)) {
         return FailureKind::login;

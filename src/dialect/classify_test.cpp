@@ -20,6 +20,16 @@ TEST(Classify, ABrokenLinkDecides) {
     }
 }
 
+TEST(Classify, ABrokenLinkMayHaveBeenEndedByALimitOfTheServers) {
+    for (const char* state : {"25P03", "25P04", "57P05"}) {
+        for (const auto* of : {&kAurora, &kMultiAz}) {
+            EXPECT_EQ(classify(*of, {.sqlstate = SqlState{state}}, true), FailureKind::own_limit);
+            EXPECT_EQ(kind_of(state, *of), FailureKind::other) << state;
+        }
+    }
+    EXPECT_EQ(classify(kAurora, {.sqlstate = SqlState{"25P02"}}, true), FailureKind::network);
+}
+
 TEST(Classify, KnowsTheNetworkClassesByTheirPrefixes) {
     for (const char* state : {"08000", "08001", "08003", "08006", "08P01", "57P01", "57P02",
                               "57P03", "58000", "58030", "99001", "F0000"}) {
@@ -87,6 +97,14 @@ FailureKind kind_of(int code, const char* state = "HY000", std::string_view mess
 
 TEST(ClassifyMysql, ABrokenLinkDecides) {
     EXPECT_EQ(classify(kMysql, {SqlState{"42000"}, 1064, {}}, true), FailureKind::network);
+}
+
+TEST(ClassifyMysql, ABrokenLinkMayHaveBeenEndedByALimitOfTheServers) {
+    for (const int code : {4031, 1153}) {
+        const Diagnostics told{SqlState{"08S01"}, code, {}};
+        EXPECT_EQ(classify(kMysql, told, true), FailureKind::own_limit) << code;
+        EXPECT_EQ(classify(kMysql, told, false), FailureKind::network) << code;
+    }
 }
 
 TEST(ClassifyMysql, KnowsALostLinkByTheNumberOfTheServerOrTheClient) {

@@ -82,11 +82,17 @@ inline constexpr std::array<int, 1> kReadOnlyCodes{1836};  // ER_READ_ONLY_MODE
 // execute this statement", with --read-only or --super-read-only among many others.
 inline constexpr std::array<ErrorSet::CodeWithText, 1> kReadOnlyOptions{{{1290, "read-only"}}};
 
+inline constexpr auto kOwnLimitCodes = std::to_array<int>({
+    1153,  // ER_NET_PACKET_TOO_LARGE: max_allowed_packet
+    4031,  // MySQL's ER_CLIENT_INTERACTION_TIMEOUT: wait_timeout, interactive_timeout
+});
+
 inline constexpr ErrorSet kNetwork{.states = kNetworkStates, .vendor_codes = kNetworkCodes};
 inline constexpr ErrorSet kLogin{.states = kLoginStates, .vendor_codes = kLoginCodes};
 inline constexpr ErrorSet kReadOnly{.states = {},
                                     .vendor_codes = kReadOnlyCodes,
                                     .codes_with_text = kReadOnlyOptions};
+inline constexpr ErrorSet kOwnLimit{.states = {}, .vendor_codes = kOwnLimitCodes};
 
 constexpr Dialect plain(DialectCode code, std::string_view name) {
     return {.code = code,
@@ -100,7 +106,8 @@ constexpr Dialect plain(DialectCode code, std::string_view name) {
             .writer_id_columns = {},
             .network = kNetwork,
             .login = kLogin,
-            .read_only = kReadOnly};
+            .read_only = kReadOnly,
+            .own_limit = kOwnLimit};
 }
 
 inline constexpr Dialect kAurora{.code = DialectCode::aurora_mysql,
@@ -114,7 +121,8 @@ inline constexpr Dialect kAurora{.code = DialectCode::aurora_mysql,
                                  .writer_id_columns = {},
                                  .network = kNetwork,
                                  .login = kLogin,
-                                 .read_only = kReadOnly};
+                                 .read_only = kReadOnly,
+                                 .own_limit = kOwnLimit};
 
 inline constexpr Dialect kMultiAz{.code = DialectCode::multi_az_mysql,
                                   .name = "multi-az-mysql",
@@ -127,6 +135,7 @@ inline constexpr Dialect kMultiAz{.code = DialectCode::multi_az_mysql,
                                   .writer_id_columns = kMultiAzWriterIdColumns,
                                   .network = kNetwork,
                                   .login = kLogin,
-                                  .read_only = kReadOnly};
+                                  .read_only = kReadOnly,
+                                  .own_limit = kOwnLimit};
 
 }  // namespace aws_wrapper::mysql

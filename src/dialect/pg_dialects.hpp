@@ -51,6 +51,12 @@ inline constexpr std::array<std::string_view, 3> kLoginStates{"28P01", "28000", 
 inline constexpr std::array<std::string_view, 2> kMultiAzLoginStates{"28P01", "08004"};
 inline constexpr std::array<std::string_view, 1> kReadOnlyStates{"25006"};
 
+inline constexpr std::array<std::string_view, 3> kOwnLimitStates{
+    "25P03",  // idle_in_transaction_session_timeout
+    "25P04",  // transaction_timeout
+    "57P05",  // idle_session_timeout
+};
+
 // The first two are the server's, after 'FATAL:  '; the last is libpq's own.
 inline constexpr std::array<std::string_view, 3> kLoginTexts{
     "password authentication failed",
@@ -59,6 +65,7 @@ inline constexpr std::array<std::string_view, 3> kLoginTexts{
 };
 
 inline constexpr ErrorSet kReadOnly{.states = kReadOnlyStates};
+inline constexpr ErrorSet kOwnLimit{.states = kOwnLimitStates};
 inline constexpr ErrorSet kNetwork{.states = kNetworkStates};
 inline constexpr ErrorSet kLogin{.states = kLoginStates, .connect_texts = kLoginTexts};
 
@@ -74,7 +81,8 @@ constexpr Dialect plain(DialectCode code, std::string_view name) {
             .writer_id_columns = {},
             .network = kNetwork,
             .login = kLogin,
-            .read_only = kReadOnly};
+            .read_only = kReadOnly,
+            .own_limit = kOwnLimit};
 }
 
 inline constexpr Dialect kAurora{.code = DialectCode::aurora_pg,
@@ -88,7 +96,8 @@ inline constexpr Dialect kAurora{.code = DialectCode::aurora_pg,
                                  .writer_id_columns = {},
                                  .network = kNetwork,
                                  .login = kLogin,
-                                 .read_only = kReadOnly};
+                                 .read_only = kReadOnly,
+                                 .own_limit = kOwnLimit};
 
 inline constexpr Dialect kMultiAz{
     .code = DialectCode::multi_az_pg,
@@ -102,6 +111,7 @@ inline constexpr Dialect kMultiAz{
     .writer_id_columns = {},
     .network = {.states = kMultiAzNetworkStates},
     .login = {.states = kMultiAzLoginStates, .connect_texts = kLoginTexts},
-    .read_only = kReadOnly};
+    .read_only = kReadOnly,
+    .own_limit = kOwnLimit};
 
 }  // namespace aws_wrapper::pg

@@ -75,7 +75,7 @@ public:
     virtual Task<OpenResult> open(Face& face, OpenRequest request, OpenNext next);
 
     /// A call ended with an error, before anybody else has seen it. Returns what became of the
-    /// connection; anything but Verdict::pass replaces the driver's error.
+    /// connection; anything but Verdict::pass ends the way through the plugins.
     virtual Task<Verdict> call_failed(Face& face, const CallFailure& failure);
 
     /// Adds what this plugin wants watched while calls run.

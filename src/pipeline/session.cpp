@@ -97,7 +97,8 @@ public:
     }
 
     FailureKind classify(const CallFailure& failure) const override {
-        return aws_wrapper::classify(seeker_.dialect(), failure.diagnostics(), failure.link_broken);
+        return aws_wrapper::classify(seeker_.dialect(), failure.diagnostics(),
+                                     failure.link == LinkState::lost);
     }
 
     Task<OpenResult> open_directly(Face& face, OpenRequest request) override {
@@ -245,7 +246,8 @@ private:
                 co_return verdict;
             }
         }
-        co_return Verdict::pass;
+        const bool gave_up = failure.timed_out && failure.aborted_by.empty();
+        co_return gave_up ? Verdict::timed_out : Verdict::pass;
     }
 
     Operation::TopologyWait topology_wait() {

@@ -74,7 +74,7 @@ public:
     Verdict recover(bool in_transaction = false) {
         CallFailure failure;
         failure.message = "the link is lost";
-        failure.link_broken = true;
+        failure.link = LinkState::lost;
         failure.in_transaction = in_transaction;
         return recover(std::move(failure));
     }

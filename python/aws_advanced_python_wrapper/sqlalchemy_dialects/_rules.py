@@ -19,7 +19,12 @@ from sqlalchemy.engine import (
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from ..errors import FailoverError, FailoverFailedError, TransactionResolutionUnknownError
+from ..errors import (
+    FailoverError,
+    FailoverFailedError,
+    QueryTimeoutError,
+    TransactionResolutionUnknownError,
+)
 
 logger = logging.getLogger("aws_advanced_python_wrapper.sqlalchemy")
 
@@ -34,14 +39,15 @@ def give_up_if_half_is_lost(context: ExceptionContext) -> None:
     rolled back, as with the stock dialect.
     """
     connection, error = context.connection, context.original_exception
-    if connection is None or not isinstance(error, FailoverError):
+    if isinstance(error, QueryTimeoutError):
+        context.invalidate_pool_on_disconnect = False  # one statement was too slow
+    if connection is None or not (isinstance(error, FailoverError) or _is_replaced(error)):
         return
     has_parts = connection.in_nested_transaction() or isinstance(
         connection.get_transaction(), TwoPhaseTransaction
     )
-    if has_parts or (
-        isinstance(error, TransactionResolutionUnknownError) and not _commits_after_loss(connection)
-    ):
+    loses = isinstance(error, TransactionResolutionUnknownError) or _is_replaced(error)
+    if has_parts or (loses and not _commits_after_loss(connection)):
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False  # the others fail over by themselves
 
@@ -58,12 +64,18 @@ def renew_if_moved(_: Any, record: ConnectionPoolEntry) -> None:
         record.invalidate()
 
 
+def _is_replaced(error: Any) -> bool:
+    """Tell whether a driver's error is one after which the connection is on a new link."""
+    report = getattr(error, "failover_report", None)
+    return report is not None and report.to_host is not None
+
+
 class WrapperRules:
     """Stands before the stock dialect among the base classes.
 
     A connection that failed over goes on, on a new link: SQLAlchemy keeps it in its pool. A
-    disconnect is ``FailoverFailedError``, after which it is closed, and what
-    ``give_up_if_half_is_lost()`` tells.
+    disconnect is ``FailoverFailedError`` and ``QueryTimeoutError``, after which it is closed, and
+    what ``give_up_if_half_is_lost()`` tells.
     """
 
     supports_statement_cache = True
@@ -90,6 +102,10 @@ class WrapperRules:
         """Tell whether the connection is of no more use."""
         if isinstance(e, FailoverError):
             return isinstance(e, FailoverFailedError)
+        if _is_replaced(e):
+            return False
+        if isinstance(e, QueryTimeoutError):
+            return True
         return bool(super().is_disconnect(e, connection, cursor))  # type: ignore[misc]
 
     def do_rollback(self, dbapi_connection: Any) -> None:
@@ -118,8 +134,10 @@ class WrapperRules:
             return bool(super().do_ping(dbapi_connection))  # type: ignore[misc]
         except FailoverFailedError:
             return False
-        except FailoverError as moved:
-            raise DisconnectionError(str(moved)) from moved
+        except Exception as error:
+            if isinstance(error, FailoverError) or _is_replaced(error):
+                raise DisconnectionError(str(error)) from error
+            raise
 
 
 @contextmanager
@@ -128,6 +146,7 @@ def _fulfilled_by_failover() -> Iterator[None]:
         yield
     except Exception as error:
         told = getattr(error, "orig", error)
-        if not isinstance(told, FailoverError) or isinstance(told, FailoverFailedError):
+        moved = isinstance(told, FailoverError) and not isinstance(told, FailoverFailedError)
+        if not (moved or _is_replaced(told)):
             raise
         logger.debug("the rollback met a failover: %s", told)

@@ -24,7 +24,7 @@ using ::testing::UnorderedElementsAre;
 // the plugin under test is the real one, as is the Operation that carries it.
 class FailoverTest : public ::testing::Test, protected Services {
 protected:
-    enum class Health { up, refuses, silent };
+    enum class Health { up, refuses, silent, full };
     struct Server {
         HostRole role{HostRole::reader};
         Health health{Health::up};
@@ -93,15 +93,23 @@ protected:
     Verdict link_breaks(bool in_transaction = false) {
         CallFailure failure;
         failure.message = "server closed the connection unexpectedly";
-        failure.link_broken = true;
+        failure.link = LinkState::lost;
         failure.in_transaction = in_transaction;
         return fails(failure);
     }
-    Verdict fails_with(const char* sqlstate) {
+    Verdict fails_with(const char* sqlstate, LinkState link = LinkState::lives) {
         CallFailure failure;
         failure.sqlstate = SqlState{sqlstate};
         failure.vendor_code = 1317;
         failure.message = "the server's words";
+        failure.link = link;
+        return fails(failure);
+    }
+    Verdict is_too_slow(const std::string& cancel_sql = "KILL 17") {
+        CallFailure failure;
+        failure.message = "the driver's words";
+        failure.timed_out = true;
+        failure.cancel_sql = cancel_sql;
         return fails(failure);
     }
     // Opens the first link, which the endpoint leads to `host`; the result is in opened_.
@@ -142,7 +150,7 @@ protected:
     std::vector<std::pair<std::string, std::string>> refused;
     FailureKind classify(const CallFailure& failure) const override {
         return aws_wrapper::classify(dialect(DialectCode::aurora_pg), failure.diagnostics(),
-                                     failure.link_broken);
+                                     failure.link == LinkState::lost);
     }
     Task<OpenResult> open_directly(Face& face, OpenRequest request) override {
         request::OpenLink wanted;
@@ -177,6 +185,9 @@ protected:
     int dropped_{0};
     int adopted_{0};
     int failing_adoptions_{0};
+    bool link_answers_{true};
+    int link_tests_{0};
+    std::vector<std::string> asked_;
 
 private:
     Task<Verdict> open_through(Plugin& plugin, Face& face) {
@@ -210,6 +221,9 @@ private:
         if (server.health == Health::refuses) {
             return tl::unexpected{Failure{Errc::network, {}, "connection refused"}};
         }
+        if (server.health == Health::full) {
+            return tl::unexpected{Failure{Errc::server, SqlState{"53300"}, "too many clients"}};
+        }
         if (server.health == Health::silent || (limited && server.latency > wanted.timeout)) {
             EXPECT_TRUE(limited) << "it would never come back";
             advance_to(Clock::now() + wanted.timeout);
@@ -229,6 +243,13 @@ private:
             const auto wanted = operation.request();
             if (const auto* link = std::get_if<request::OpenLink>(&wanted)) {
                 operation.answer(open(*link));
+            } else if (const auto* question = std::get_if<request::AskLink>(&wanted)) {
+                EXPECT_EQ(candidates_, 1);
+                asked_ = question->statements;
+                operation.answer(Asked{tl::unexpected{Failure{Errc::server, SqlState{"42000"}}}});
+            } else if (std::holds_alternative<request::TestLink>(wanted)) {
+                ++link_tests_;
+                operation.answer(Tested{link_answers_});
             } else if (std::holds_alternative<request::DropLink>(wanted)) {
                 ++dropped_;
                 --candidates_;
@@ -375,7 +396,7 @@ TEST_F(FailoverToTheWriter, TellsWhichMonitorEndedTheCall) {
     becomes_writer("b");
     CallFailure failure;
     failure.message = "the socket is shut down";
-    failure.link_broken = true;
+    failure.link = LinkState::lost;
     failure.aborted_by = "writer_moved";
     EXPECT_EQ(fails(failure), Verdict::moved);
     EXPECT_EQ(report_.trigger, "writer_moved");
@@ -578,19 +599,78 @@ TEST_F(FailoverTest, TheEndpointDecidesTheModeThatIsNotGiven) {
 }
 
 // spec/03 16.4 to 16.6.
-TEST_F(FailoverTest, OnlyErrorsOfTheNetworkMoveAConnection) {
+TEST_F(FailoverTest, OnlyALostLinkMovesAConnection) {
     becomes_writer("b");
-    for (const auto* state : {"08006", "57P01", "58030"}) {
-        EXPECT_EQ(fails_with(state), Verdict::moved) << state;
+    for (const auto* state : {"08006", "57P01", "58030", "23505", ""}) {
+        EXPECT_EQ(fails_with(state, LinkState::lost), Verdict::moved) << state;
         EXPECT_EQ(report_.sqlstate.text(), state);
         EXPECT_EQ(report_.vendor_code, 1317);
     }
     tried_.clear();
-    for (const auto* state : {"28P01", "08004", "53200", "23505", "XX000", ""}) {
+    for (const auto* state :
+         {"08000", "08001", "08006", "57P01", "57P02", "57P03", "58030", "99001", "F0000", "25P03",
+          "57P05", "28P01", "08004", "53200", "23505", "XX000", ""}) {
         EXPECT_EQ(fails_with(state), Verdict::pass) << state;
     }
     EXPECT_THAT(tried_, IsEmpty());
     EXPECT_EQ(demands_, 0);
+}
+
+TEST_F(FailoverTest, ALinkOfWhichNothingIsKnownIsAskedOnceIfTheErrorIsSuspicious) {
+    becomes_writer("b");
+    EXPECT_EQ(fails_with("23505", LinkState::unknown), Verdict::pass);
+    EXPECT_EQ(link_tests_, 0);
+    EXPECT_EQ(fails_with("08006", LinkState::unknown), Verdict::pass);
+    EXPECT_EQ(link_tests_, 1);
+    EXPECT_THAT(tried_, IsEmpty());
+    link_answers_ = false;
+    EXPECT_EQ(fails_with("08006", LinkState::unknown), Verdict::moved);
+    EXPECT_EQ(link_tests_, 2);
+    EXPECT_THAT(tried_, ElementsAre("b"));
+}
+
+TEST_F(FailoverTest, WhatTheServerEndedByALimitOfItsOwnIsReplaced) {
+    proves_itself_ = "a";
+    for (const auto* state : {"25P03", "25P04", "57P05"}) {
+        EXPECT_EQ(fails_with(state, LinkState::lost), Verdict::replaced) << state;
+    }
+    EXPECT_EQ(adopted_, 3);
+    EXPECT_EQ(report_.from, "a");
+    EXPECT_EQ(report_.to, "a");
+    becomes_writer("b");
+    EXPECT_EQ(fails_with("57P05", LinkState::lost), Verdict::replaced);
+    EXPECT_EQ(report_.to, "b") << "the right host of now";
+}
+
+TEST_F(FailoverTest, WhatCanNotBeReplacedEndsAtTheDeadline) {
+    EXPECT_EQ(fails_with("25P03", LinkState::lost), Verdict::not_replaced);
+    EXPECT_EQ(took(), 10s);
+}
+
+TEST_F(FailoverTest, ACallThatItsDriverGaveUpIsCancelledOnAHostThatIsWell) {
+    EXPECT_EQ(is_too_slow(), Verdict::timed_out);
+    EXPECT_THAT(tried_, ElementsAre("a"));
+    EXPECT_THAT(asked_, ElementsAre("KILL 17"));
+    EXPECT_EQ(dropped_, 1);
+    EXPECT_EQ(adopted_, 0);
+    EXPECT_EQ(is_too_slow(""), Verdict::timed_out);
+    EXPECT_EQ(dropped_, 2);
+}
+
+TEST_F(FailoverTest, ACallThatItsDriverGaveUpOnASilentHostMoves) {
+    servers_["a"].health = Health::silent;
+    at(6s, [this] { becomes_writer("b"); });
+    EXPECT_EQ(is_too_slow(), Verdict::moved);
+    EXPECT_THAT(tried_, ElementsAre("a", "b"));
+    EXPECT_THAT(asked_, IsEmpty());
+}
+
+TEST_F(FailoverTest, ASlowCallOfAHostThatRefusesMoreLinksIsTooSlowAllTheSame) {
+    servers_["a"].health = Health::full;
+    EXPECT_EQ(is_too_slow(), Verdict::timed_out);
+    EXPECT_EQ(adopted_, 0);
+    current_ = "nobody knows it";
+    EXPECT_EQ(is_too_slow(), Verdict::timed_out);
 }
 
 TEST_F(FailoverTest, AReadOnlyServerMovesAConnectionThatNeedsTheWriter) {

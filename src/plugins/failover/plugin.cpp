@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "plugins/failover/info.hpp"
+#include "plugins/failover/reaction.hpp"
 #include "plugins/failover/target_search.hpp"
 
 namespace aws_wrapper {
@@ -8,6 +11,11 @@ namespace {
 
 // Between two links that were opened, but could not take over the session.
 constexpr Milliseconds kPauseAfterLoss{500};
+// A link that lives answers in one round trip, and one that its server ended tells its end.
+constexpr Milliseconds kLinkTimeout{3000};
+// What a host that is well needs at most to take a link, and a statement that is no work.
+constexpr Milliseconds kHostTimeout{5000};
+constexpr Milliseconds kCancelTimeout{1000};
 
 class Failover final : public Plugin {
 public:
@@ -49,10 +57,42 @@ public:
     }
 
     Task<Verdict> call_failed(Face& face, const CallFailure& failure) override {
-        if (!enabled() || !triggers(failure)) {
+        if (!enabled()) {
             co_return Verdict::pass;
         }
-        const bool in_transaction = failure.in_transaction;
+        auto reaction = react(failure);
+        if (reaction == Reaction::ask_link) {
+            const auto tested = co_await face.test(kLinkTimeout);
+            auto known = failure;
+            known.link = tested.answers ? LinkState::lives : LinkState::lost;
+            reaction = react(known);
+        }
+        if (reaction == Reaction::ask_host) {
+            const bool answers = co_await host_answers(face, failure.cancel_sql);
+            if (answers) {
+                co_return Verdict::timed_out;
+            }
+        }
+        if (reaction == Reaction::none) {
+            co_return Verdict::pass;
+        }
+        const bool moved = co_await move(face, failure);
+        if (reaction == Reaction::replace) {
+            co_return moved ? Verdict::replaced : Verdict::not_replaced;
+        }
+        if (!moved) {
+            co_return Verdict::failed;
+        }
+        co_return failure.in_transaction ? Verdict::moved_in_transaction : Verdict::moved;
+    }
+
+    void watch(WatchParams& params) const override {
+        params.follows_writer = mode_ == FailoverMode::strict_writer;
+    }
+
+private:
+    // Finds a link and has it adopted; false if there is none to be had in time.
+    Task<bool> move(Face& face, const CallFailure& failure) {
         const auto started = face.now();
         const auto deadline = started + budget();
         const std::string from = services_.current_host();
@@ -63,7 +103,7 @@ public:
             auto opened = noted(co_await search_.find(face, from, deadline));
             if (!opened) {
                 services_.report().total = face.now() - started;
-                co_return Verdict::failed;
+                co_return false;
             }
             const auto adopting = face.now();
             const auto adopted = co_await face.adopt();
@@ -71,7 +111,7 @@ public:
             if (adopted) {
                 services_.report().to = opened->host_id;
                 services_.report().total = face.now() - started;
-                co_return in_transaction ? Verdict::moved_in_transaction : Verdict::moved;
+                co_return true;
             }
             services_.report().attempts.push_back(
                 {opened->host_id, "lost again: " + adopted.error().message, {}});
@@ -80,11 +120,40 @@ public:
         }
     }
 
-    void watch(WatchParams& params) const override {
-        params.follows_writer = mode_ == FailoverMode::strict_writer;
+    // Whether the host of a link that was too slow for its driver is well, on a link of its own;
+    // there, what was left running is ended.
+    Task<bool> host_answers(Face& face, std::string cancel_sql) {
+        const auto topology = services_.topology();
+        const auto host = std::ranges::find(topology->hosts, services_.current_host(), &Host::id);
+        if (host == topology->hosts.end()) {
+            co_return true;  // nothing speaks against it
+        }
+        OpenRequest request;
+        request.host = *host;
+        request.timeout = kHostTimeout;
+        const auto opened = co_await services_.open_directly(face, std::move(request));
+        if (!opened) {
+            co_return is_answer(opened.error());
+        }
+        if (!cancel_sql.empty()) {
+            Statements statements;
+            statements.push_back(std::move(cancel_sql));
+            co_await face.query(std::move(statements), kCancelTimeout);
+        }
+        co_await face.drop();
+        co_return true;
     }
 
-private:
+    // A server's refusal, unlike a link that could not be opened.
+    bool is_answer(const Failure& failure) const {
+        CallFailure asked;
+        asked.sqlstate = failure.sqlstate;
+        asked.vendor_code = failure.vendor_code;
+        asked.message = failure.message;
+        const bool numbered = !failure.sqlstate.empty() || failure.vendor_code != 0;
+        return numbered && services_.classify(asked) != FailureKind::network;
+    }
+
     static FailoverMode chosen_mode(const Services& services) {
         const auto& settings = services.settings();
         if (settings.is_given(Property::failover_mode)) {
@@ -123,14 +192,8 @@ private:
                (writer != nullptr && writer->id != opened.host_id);
     }
 
-    bool triggers(const CallFailure& failure) const {
-        switch (services_.classify(failure)) {
-            case FailureKind::network: return true;
-            case FailureKind::read_only: return mode_ == FailoverMode::strict_writer;
-            case FailureKind::login:
-            case FailureKind::other: break;
-        }
-        return false;
+    Reaction react(const CallFailure& failure) const {
+        return reaction_to(failure, services_.classify(failure), mode_);
     }
 
     void begin_report(const std::string& trigger, SqlState sqlstate, int vendor_code) {
