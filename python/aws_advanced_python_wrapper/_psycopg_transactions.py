@@ -95,8 +95,8 @@ class Transactions(Memory):
         )
         self._ends_with_pipeline = self._pipeline is not None and not begun
         prepared = self._tpc is not None and self._tpc[1]
-        told = in_transaction and not prepared and (begun or self._ends_with_pipeline)
-        goes_on = told and not self._commits_after_loss
+        open_work = in_transaction and not prepared and (begun or self._ends_with_pipeline)
+        goes_on = open_work and not self._commits_after_loss
         self._loses_work = goes_on and not _ends_transaction(gen, error)
         return in_transaction
 
