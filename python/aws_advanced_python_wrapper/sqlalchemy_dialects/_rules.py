@@ -66,6 +66,8 @@ def renew_if_moved(_: Any, record: ConnectionPoolEntry) -> None:
 
 def _is_replaced(error: Any) -> bool:
     """Tell whether a driver's error is one after which the connection is on a new link."""
+    if isinstance(error, FailoverError):
+        return False
     report = getattr(error, "failover_report", None)
     return report is not None and report.to_host is not None
 
