@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,16 @@ struct LinkTarget {
     Urgency urgency{Urgency::usual};  ///< of looking the name up
 };
 
+/// How a resting link ended, as far as the server has said.
+enum class LinkEnd : std::uint8_t {
+    unexplained,
+    idle_limit,  ///< it had rested for longer than the server allows
+};
+
+/// The state of a query's failure, of code `network`, if the link was ended by the server's limit
+/// for its rest in that moment: the question was not heard.
+inline constexpr std::string_view kIdleLimit = "57P05";
+
 /// One open connection of a monitor. Used by one coroutine at a time, on the engine's thread;
 /// no function blocks. The destructor closes the connection without waiting for the server.
 class Link {
@@ -50,7 +61,7 @@ public:
 
     /// Completes when the server closes the idle link or says something unasked, after which the
     /// link is of no more use. Not while a query runs.
-    virtual asio::awaitable<void> closed() = 0;
+    virtual asio::awaitable<LinkEnd> closed() = 0;
 
     /// The numeric address of the server.
     virtual const std::string& address() const noexcept = 0;
@@ -61,9 +72,11 @@ class Driver {
 public:
     virtual ~Driver() = default;
 
-    /// Opens a link before `deadline`, or tells why not (`timed_out`, `login`, `network`, ...;
-    /// `unsupported`: an option can't be honoured, and nothing was sent). Each option holds as it
-    /// does for the application's own link, or more strictly.
+    /// Opens a link before `deadline`, or tells why not (`timed_out`, `login`, `network`, ...).
+    /// `unsupported` is a reason on our own side, which says nothing of the host: an option can't
+    /// be honoured (nothing was sent then), the name didn't resolve in time, a file of TLS is
+    /// missing, the host's certificate is not accepted. Each option holds as it does for the
+    /// application's own link, or more strictly.
     virtual asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
         LinkTarget target,
         TimePoint deadline) = 0;

@@ -19,6 +19,7 @@ inline std::uint64_t fork_generation() noexcept {
 /// What went wrong in this process without an error for the application.
 struct ProcessCounters {
     std::atomic<std::uint64_t> threads_not_started{0};
+    std::atomic<std::uint64_t> threads_left_behind{0};  ///< in a call that didn't come back
     std::atomic<std::uint64_t> calls_not_watched{0};    ///< connections whose calls nobody can end
     std::atomic<std::uint64_t> deadlines_not_armed{0};  ///< SocketDeadlines that could not be made
     std::atomic<std::uint64_t> handler_errors{0};  ///< exceptions that reached the engine's loop
@@ -29,9 +30,9 @@ inline ProcessCounters process_counters;
 /// A forked child has done nothing yet.
 inline void reset_process_counters() noexcept {
     for (auto* counter :
-         {&process_counters.threads_not_started, &process_counters.calls_not_watched,
-          &process_counters.deadlines_not_armed, &process_counters.handler_errors,
-          &process_counters.events_lost}) {
+         {&process_counters.threads_not_started, &process_counters.threads_left_behind,
+          &process_counters.calls_not_watched, &process_counters.deadlines_not_armed,
+          &process_counters.handler_errors, &process_counters.events_lost}) {
         counter->store(0, std::memory_order_relaxed);
     }
 }

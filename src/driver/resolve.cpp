@@ -31,10 +31,13 @@ asio::awaitable<tl::expected<std::string, Failure>> resolve(std::string name,
         answer = look_up.wait(Duration{});
     }
     if (answer == nullptr) {
-        co_return tl::unexpected{timed_out(fmt::format("the look-up of {}", name))};
+        auto failure = timed_out(fmt::format("the look-up of {}", name));
+        failure.code = Errc::unsupported;
+        co_return tl::unexpected{std::move(failure)};
     }
     if (!*answer) {
         auto failure = answer->error();
+        failure.code = Errc::unsupported;
         failure.message = fmt::format("the look-up of {}: {}", name, failure.message);
         co_return tl::unexpected{std::move(failure)};
     }

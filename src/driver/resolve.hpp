@@ -17,7 +17,8 @@ namespace aws_wrapper {
 
 /// The first of a host name's numeric addresses; the name itself if it is one. Nothing blocks, the
 /// deadline holds whatever the look-up does, and nobody waits for it any more when the coroutine
-/// has been cancelled. Failures as Addresses tells.
+/// has been cancelled. A name without an address, or with none in time, is Errc::unsupported: names
+/// are told by others than the host, which may be as well as ever.
 asio::awaitable<tl::expected<std::string, Failure>> resolve(
     std::string name,
     TimePoint deadline,

@@ -30,6 +30,7 @@ std::vector<std::pair<std::string, std::uint64_t>> MonitorCounters::read() const
             {"probes_failed", probes_failed},
             {"surveys", surveys},
             {"surveys_failed", surveys_failed},
+            {"questions_unasked", questions_unasked},
             {"calls_aborted", calls_aborted},
             {"writer_moves", writer_moves},
             {"rival_claims", rival_claims},
@@ -50,7 +51,7 @@ ClusterMonitor::ClusterMonitor(asio::io_context& context,
       core_{params_.topology, std::move(hosts)},
       last_used_{Clock::now()},
       options_{std::move(options)} {
-    store_.publish(core_.hosts(), last_used_, TimePoint{});
+    publish(last_used_);
 }
 
 ClusterMonitor::~ClusterMonitor() = default;
@@ -80,11 +81,15 @@ void ClusterMonitor::start() {
 }
 
 void ClusterMonitor::stop() {
-    stopped_.store(true, std::memory_order_release);
+    end_watches();
     for (auto& [id, runner] : runners_) {
         runner->stop();
     }
     runners_.clear();
+}
+
+void ClusterMonitor::end_watches() {
+    stopped_.store(true, std::memory_order_release);
     store_.close();
     const std::lock_guard guard{mutex_};
     for (auto& [id, watch] : watches_) {
@@ -100,9 +105,14 @@ void ClusterMonitor::demand_proof(TimePoint since, TimePoint until) {
             self->kick_all();
         } else {
             // The proof is there already; whoever waits for a newer view gets it again.
-            self->store_.publish(self->core_.hosts(), now, self->core_.writer_proved_at());
+            self->publish(now);
         }
     });
+}
+
+void ClusterMonitor::publish(TimePoint seen_at) {
+    remember(core_.hosts());
+    store_.publish(core_.hosts(), seen_at, core_.writer_proved_at());
 }
 
 void ClusterMonitor::use_options(DriverOptions options) {
@@ -131,6 +141,9 @@ std::shared_ptr<HostWatch>& ClusterMonitor::watch_of(const std::string& host_id)
 
 std::shared_ptr<HostWatch> ClusterMonitor::watch(const std::string& host_id,
                                                  std::shared_ptr<CallSlot> slot) {
+    if (!host_of(host_id)) {
+        return nullptr;
+    }
     std::shared_ptr<HostWatch> watch;
     bool known = true;
     {
@@ -147,6 +160,54 @@ std::shared_ptr<HostWatch> ClusterMonitor::watch(const std::string& host_id,
         asio::post(context_, [self = shared_from_this()] { self->sync_runners(); });
     }
     return watch;
+}
+
+// Views change while links are opened, so a link's host may be in none of now. The pattern makes a
+// name of an id where they are the same word.
+std::optional<Host> ClusterMonitor::host_of(const std::string& host_id) const {
+    const auto topology = store_.current();
+    if (const auto* listed = topology->find_by_id(host_id)) {
+        return *listed;
+    }
+    {
+        const std::lock_guard guard{mutex_};
+        if (const auto told = told_hosts_.find(host_id); told != told_hosts_.end()) {
+            return told->second;
+        }
+    }
+    const bool ids_are_names = has_topology() && dialect().writer_id_sql.empty();
+    if (!ids_are_names || !params_.instances.can_name(host_id)) {
+        return std::nullopt;
+    }
+    auto host = params_.instances.host_for(host_id, HostRole::unknown);
+    host.port = host.port == 0 ? dialect().default_port : host.port;
+    return host;
+}
+
+void ClusterMonitor::remember(const std::vector<Host>& hosts) {
+    const std::lock_guard guard{mutex_};
+    for (const auto& host : hosts) {
+        if (told_hosts_.size() == kMostHosts && !told_hosts_.contains(host.id)) {
+            told_hosts_.clear();
+        }
+        told_hosts_.insert_or_assign(host.id, host);
+    }
+}
+
+void ClusterMonitor::learn(const Survey& survey) {
+    const auto topology = store_.current();
+    const bool all_listed = std::ranges::all_of(
+        survey.hosts, [&](const Host& host) { return topology->find_by_id(host.id) != nullptr; });
+    if (all_listed) {
+        return;
+    }
+    remember(survey.hosts);
+    asio::post(context_, [self = shared_from_this(), hosts = survey.hosts] {
+        if (!self->stopped() && self->core_.adopt_new_hosts(hosts)) {
+            self->publish(Clock::now());
+            self->sync_runners();
+        }
+    });
 }
 
 void ClusterMonitor::learn_address(const std::string& host_id, const std::string& address) {
@@ -189,13 +250,34 @@ void ClusterMonitor::endpoint_led_to(const std::string& host_id) {
     });
 }
 
+std::vector<std::string> ClusterMonitor::watched_ids() const {
+    const std::lock_guard guard{mutex_};
+    std::vector<std::string> ids;
+    for (const auto& [id, watch] : watches_) {
+        if (watch->size() > 0) {
+            ids.push_back(id);
+        }
+    }
+    return ids;
+}
+
 void ClusterMonitor::sync_runners() {
     if (stopped()) {
         return;
     }
     // A runner that starts may ask, hear and bring new hosts before start() returns: all that is
     // walked over here is a copy, and the starts come last.
-    const auto hosts = core_.hosts();
+    auto hosts = core_.hosts();
+    std::set<std::string, std::less<>> listed_ids;
+    for (const auto& host : hosts) {
+        listed_ids.insert(host.id);
+    }
+    for (const auto& id : watched_ids()) {
+        const auto unlisted = listed_ids.contains(id) ? std::nullopt : host_of(id);
+        if (unlisted) {
+            hosts.push_back(*unlisted);
+        }
+    }
     std::vector<std::shared_ptr<HostRunner>> added;
     for (const auto& host : hosts) {
         if (runners_.contains(host.id)) {
@@ -209,10 +291,6 @@ void ClusterMonitor::sync_runners() {
         auto runner = std::make_shared<HostRunner>(*this, host, std::move(watch));
         runners_.emplace(host.id, runner);
         added.push_back(std::move(runner));
-    }
-    std::set<std::string_view> listed_ids;
-    for (const auto& host : hosts) {
-        listed_ids.insert(host.id);
     }
     for (auto entry = runners_.begin(); entry != runners_.end();) {
         const bool listed = listed_ids.contains(entry->first);
@@ -246,8 +324,10 @@ void ClusterMonitor::kick_all() {
 void ClusterMonitor::tell_core(const std::function<void(TopologyCore&, TimePoint)>& change) {
     const auto now = Clock::now();
     const bool panicking_before = core_.panicking(now);
+    const auto due_before = core_.next_survey(core_.writer_id(), now);
     change(core_, now);
-    if (core_.panicking(now) != panicking_before) {
+    if (core_.panicking(now) != panicking_before ||
+        core_.next_survey(core_.writer_id(), now) < due_before) {
         kick_all();
     }
 }
@@ -273,7 +353,7 @@ void ClusterMonitor::on_survey(const std::string& host_id,
                         host_id));
     }
     if (outcome.publish) {
-        store_.publish(core_.hosts(), asked_at, core_.writer_proved_at());
+        publish(asked_at);
         sync_runners();
     }
     if (core_.writer_moved_at() != moved_before) {
@@ -292,6 +372,14 @@ void ClusterMonitor::on_survey(const std::string& host_id,
 void ClusterMonitor::on_unreachable(const std::string& host_id, TimePoint asked_at) {
     tell_core(
         [&](TopologyCore& core, TimePoint now) { core.on_unreachable(host_id, asked_at, now); });
+}
+
+void ClusterMonitor::on_unasked(const std::string& host_id, TimePoint asked_at) {
+    tell_core([&](TopologyCore& core, TimePoint now) { core.on_unasked(host_id, asked_at, now); });
+}
+
+void ClusterMonitor::on_link_ended(const std::string& host_id) {
+    tell_core([&](TopologyCore& core, TimePoint now) { core.on_link_ended(host_id, now); });
 }
 
 void ClusterMonitor::on_suspicion(const std::string& host_id, bool suspected) {

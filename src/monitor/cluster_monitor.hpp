@@ -45,6 +45,9 @@ struct MonitorCounters {
     std::atomic<std::uint64_t> probes_failed{0};
     std::atomic<std::uint64_t> surveys{0};
     std::atomic<std::uint64_t> surveys_failed{0};
+    /// Probes and surveys that did not reach a host for a reason on our own side; they say nothing
+    /// of it, and the probes among them count as neither answered nor failed.
+    std::atomic<std::uint64_t> questions_unasked{0};
     std::atomic<std::uint64_t> calls_aborted{0};
     std::atomic<std::uint64_t> writer_moves{0};
     /// Proofs of a writer that were not believed: another host claimed the role, too.
@@ -92,8 +95,13 @@ public:
     /// The parameters of a live application connection, for the next links of the monitors.
     void use_options(DriverOptions options);
 
-    /// Registers a connection on a host; the watch is shared by all connections on that host.
+    /// Registers a connection on a host; the watch is shared by all connections on that host, and
+    /// has a monitor whether or not the current view lists it. Null if nothing is known by which
+    /// the host could be asked.
     std::shared_ptr<HostWatch> watch(const std::string& host_id, std::shared_ptr<CallSlot> slot);
+
+    /// A connection's server has told of its cluster: hosts that are new are watched from now on.
+    void learn(const Survey& survey);
 
     /// What is known of hosts' numeric addresses.
     void learn_address(const std::string& host_id, const std::string& address);
@@ -111,28 +119,38 @@ public:
     /// elsewhere the last time, or the writer moved since; see TopologyCore::endpoint_leads_to().
     void endpoint_led_to(const std::string& host_id);
 
-    /// True after stop(): watches have ended and nothing is published any more.
+    /// True after stop() or end_watches(): watches have ended and nothing is published any more.
     bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
 
     void start();
     /// Ends all coroutines. On the engine's thread, or while it doesn't run.
     void stop();
+    /// Only the part of stop() that the connections see. Any thread.
+    void end_watches();
 
 private:
     friend class HostRunner;
 
     std::shared_ptr<HostWatch>& watch_of(const std::string& host_id);
+    std::optional<Host> host_of(const std::string& host_id) const;
     DriverOptions options() const;
+
+    void remember(const std::vector<Host>& hosts);
+    std::vector<std::string> watched_ids() const;
 
     // The rest is called on the engine's thread.
     void kick(const std::string& host_id);
     void sync_runners();
     void kick_all();
-    /// Changes what the core knows, and wakes all hosts if that begins or ends a search.
+    /// Changes what the core knows, and wakes all hosts if that begins or ends a search, or if the
+    /// writer is to be asked sooner.
     void tell_core(const std::function<void(TopologyCore&, TimePoint)>& change);
     void on_activity();
+    void publish(TimePoint seen_at);
     void on_survey(const std::string& host_id, const Survey& survey, TimePoint asked_at);
     void on_unreachable(const std::string& host_id, TimePoint asked_at);
+    void on_unasked(const std::string& host_id, TimePoint asked_at);
+    void on_link_ended(const std::string& host_id);
     void on_suspicion(const std::string& host_id, bool suspected);
     void on_refusal(const Host& host, std::string reason);
     void on_answer(const Host& host);
@@ -153,6 +171,7 @@ private:
     mutable std::mutex mutex_;  ///< guards what follows
     DriverOptions options_;
     std::map<std::string, std::shared_ptr<HostWatch>> watches_;
+    std::map<std::string, Host> told_hosts_;  // of any view; no more than kMostHosts
     std::map<std::string, std::string> addresses_;
     std::map<std::string, std::vector<std::string>> refusals_;  // by host, each reason once
     std::string endpoint_host_;

@@ -422,6 +422,153 @@ TEST_F(ClusterMonitorTest, ADeadlineOfACallThatBeginsDuringAQuestionIsKept) {
     EXPECT_EQ(time_until([&] { return second.aborted() != AbortReason::none; }), 1500ms);
 }
 
+TEST_F(ClusterMonitorTest, ADeadlineOfALinkThatComesDuringAQuestionIsKept) {
+    for (const auto& id : {"a", "b", "c"}) {
+        cluster_.freeze(id);
+    }
+    AppLink first{monitor(), "a", by_default()};  // its calls have no deadline of their own
+    first.begin();
+    run_for(20s, 10ms);  // questions take seconds by now
+    auto params = by_default();
+    params.call_timeout = 300ms;
+    for (int i = 0; i < 20; ++i) {
+        AppLink second{monitor(), "a", params};
+        second.begin();
+        EXPECT_EQ(time_until([&] { return second.aborted() != AbortReason::none; }), 300ms);
+        second.close();
+        run_for(170ms);
+    }
+}
+
+TEST_F(ClusterMonitorTest, ADeadlineOfACallThatBeginsWhileALinkIsOpenedIsKept) {
+    auto patient = WatchParams{};
+    patient.detection_time = 10000ms;
+    AppLink first{monitor(), "c", patient};
+    cluster_.freeze("c");
+    first.begin();
+    run_for(5100ms);  // the monitor's link is being opened, for a second
+    ASSERT_EQ(cluster_.server("c").connects, 1);
+    auto params = patient;
+    params.call_timeout = 300ms;
+    AppLink second{monitor(), "c", params};
+    second.begin();
+    EXPECT_EQ(time_until([&] { return second.aborted() != AbortReason::none; }), 300ms);
+    EXPECT_EQ(first.aborted(), AbortReason::none);
+}
+
+TEST_F(ClusterMonitorTest, ReadersAloneKeepTheViewFresh) {
+    params_.dispose_after = 24h;
+    monitor();
+    run_for(120s, 100ms);  // all rest
+    const auto before = cluster_.server("a").queries.size();
+    AppLink reader{monitor(), "b", by_default()};
+    cluster_.add("d");
+    const auto begins_calls_for = [&](int seconds) {
+        for (int call = 0; call < 10 * seconds; ++call) {
+            reader.begin();
+            run_for(10ms, 10ms);
+            EXPECT_EQ(reader.end(), AbortReason::none);
+            run_for(90ms, 90ms);
+        }
+    };
+    begins_calls_for(31);
+    EXPECT_EQ(monitor().topology().current()->hosts.size(), 4U);
+    begins_calls_for(300);
+    EXPECT_NEAR(static_cast<double>(cluster_.server("a").queries.size() - before), 11, 1);
+}
+
+TEST_F(ClusterMonitorTest, ALinkThatTheServerEndsForItsRestCostsNoQuestion) {
+    AppLink reader{monitor(), "b", by_default()};
+    run_for(1s);
+    const auto before = cluster_.questions();
+    for (const auto& id : {"a", "b", "c"}) {
+        cluster_.driver()->end_links(cluster_.name_of(id), LinkEnd::idle_limit);
+    }
+    run_for(10s, 10ms);
+    EXPECT_EQ(cluster_.questions(), before);
+    EXPECT_EQ(cluster_.server("a").open_links, 0);
+    reader.begin();
+    run_for(30s, 10ms);
+    EXPECT_EQ(reader.end(), AbortReason::none);
+    EXPECT_EQ(cluster_.server("a").open_links, 1) << "the next look at the topology needs it again";
+    EXPECT_EQ(cluster_.server("c").connects, 0);
+}
+
+TEST_F(ClusterMonitorTest, ALinkThatTheServerEndsForItsRestAsItIsAskedIsOpenedAnew) {
+    AppLink link{monitor(), "a", by_default()};
+    cluster_.server("a").latency = 10ms;
+    link.begin();
+    run_for(1005ms);  // a question is under way
+    ASSERT_EQ(counter("probes"), 1U);
+    cluster_.driver()->end_links(cluster_.name_of("a"), LinkEnd::idle_limit);
+    run_for(100ms);
+    EXPECT_EQ(counter("probes_failed"), 0U);
+    EXPECT_EQ(cluster_.server("a").open_links, 1);
+    EXPECT_EQ(cluster_.server("b").connects, 0);
+    EXPECT_EQ(link.end(), AbortReason::none);
+}
+
+TEST_F(ClusterMonitorTest, ALinkThatEndsWithoutAWordHasItsHostAskedAlone) {
+    monitor();
+    run_for(1s);
+    const auto before = cluster_.server("a").connects;
+    cluster_.driver()->end_links(cluster_.name_of("a"), LinkEnd::unexplained);
+    run_for(10s, 10ms);
+    EXPECT_EQ(cluster_.server("a").connects, before + 1);
+    EXPECT_EQ(cluster_.server("b").connects + cluster_.server("c").connects, 0);
+    EXPECT_TRUE(writer_is("a"));
+}
+
+TEST_F(ClusterMonitorTest, AWriterWhoseLinkEndedAndThatFallsSilentIsReplacedSoon) {
+    monitor();
+    run_for(1s);
+    cluster_.freeze("a");
+    cluster_.promote("b");
+    cluster_.driver()->end_links(cluster_.name_of("a"), LinkEnd::unexplained);
+    EXPECT_LE(time_until([&] { return writer_is("b"); }), 270ms);
+}
+
+TEST_F(ClusterMonitorTest, ASlowWriterIsFoundHoweverOftenItIsDemanded) {
+    monitor();
+    cluster_.kill("a");
+    cluster_.promote("b");
+    for (const auto& id : {"b", "c"}) {
+        cluster_.server(id).latency = 700ms;  // a login and an answer need more than the first time
+    }
+    Milliseconds passed{0};
+    while (!writer_is("b") && passed < 120s) {
+        if (passed % 30ms == 0ms) {
+            monitor().demand_proof(Clock::now(), Clock::now() + 300s);
+        }
+        run_for(1ms);
+        passed += 1ms;
+    }
+    EXPECT_LE(passed, 2600ms);
+}
+
+TEST_F(ClusterMonitorTest, WhatOurOwnSideCanNotDoIsNoEvidenceAgainstAHost) {
+    auto params = by_default();
+    params.detection_time = 1000ms;
+    params.detection_interval = 1000ms;
+    params.detection_count = 1;
+    AppLink link{monitor(), "a", params};
+    run_for(1s);
+    for (const auto& id : {"a", "b", "c"}) {
+        cluster_.server(id).behaviour = NullDriver::Behaviour::unasked;
+    }
+    cluster_.driver()->end_links(cluster_.name_of("a"), LinkEnd::idle_limit);
+    const auto before = cluster_.questions();
+    link.begin();
+    run_for(60s, 10ms);
+    EXPECT_EQ(link.end(), AbortReason::none);
+    EXPECT_EQ(counter("probes_failed"), 0U);
+    EXPECT_GE(counter("questions_unasked"), 50U);
+    EXPECT_LE(cluster_.questions() - before, 200) << "nor is it tried again and again";
+    EXPECT_EQ(cluster_.server("b").connects, 0) << "the writer is not lost";
+    ASSERT_EQ(monitor().refusals().size(), 1U);
+    EXPECT_EQ(monitor().refusals().front().second, "a file is missing");
+}
+
 TEST_F(ClusterMonitorTest, AsksNothingWhileTheApplicationRests) {
     params_.dispose_after = 24h;
     monitor();
@@ -608,6 +755,71 @@ TEST_F(ClusterMonitorTest, AHostThatLeftIsWatchedWhileAConnectionIsOnIt) {
     link.begin();
     run_for(45s, 10ms);
     EXPECT_EQ(link.aborted(), AbortReason::host_unhealthy);
+}
+
+TEST_F(ClusterMonitorTest, AHostThatTheViewDoesNotListIsWatched) {
+    monitor();
+    cluster_.add("d");
+    auto params = by_default();
+    params.call_timeout = 2000ms;
+    AppLink link{monitor(), "d", params};
+    AppLink patient{monitor(), "d", by_default()};
+    run_for(1s);
+    ASSERT_EQ(monitor().topology().current()->find_by_id("d"), nullptr);
+    cluster_.freeze("d");
+    link.begin();
+    patient.begin();
+    EXPECT_EQ(time_until([&] { return link.aborted() != AbortReason::none; }), 2000ms);
+    run_for(45s, 10ms);
+    EXPECT_EQ(patient.aborted(), AbortReason::host_unhealthy);
+}
+
+TEST_F(ClusterMonitorTest, AHostIsWatchedBeforeAndAfterTheViewListsIt) {
+    monitor();
+    cluster_.add("d");
+    auto params = by_default();
+    params.call_timeout = 2000ms;
+    AppLink link{monitor(), "d", params};
+    for (const bool listed : {true, false}) {
+        if (!listed) {
+            cluster_.remove("d");
+        }
+        monitor().demand_proof(Clock::now(), Clock::now() + 1s);
+        run_for(100ms);
+        ASSERT_EQ(monitor().topology().current()->find_by_id("d") != nullptr, listed);
+        EXPECT_LE(cluster_.server("d").open_links, 1) << "it keeps its monitor";
+    }
+    link.begin();
+    EXPECT_EQ(time_until([&] { return link.aborted() != AbortReason::none; }), 2000ms);
+    link.close();
+    monitor().demand_proof(Clock::now(), Clock::now() + 1s);
+    run_for(100ms);
+    EXPECT_EQ(cluster_.server("d").open_links, 0) << "and then loses it";
+}
+
+TEST_F(ClusterMonitorTest, WhatAConnectLearnsOfTheClusterReachesTheMonitor) {
+    monitor();
+    Survey told;
+    told.hosts = cluster_.hosts();
+    monitor().learn(told);
+    EXPECT_EQ(context_.poll(), 0U) << "nothing is new: the engine's thread is not woken";
+    cluster_.add("d");
+    told.hosts = cluster_.hosts();
+    told.hosts.back().port = 5433;  // of a host whose port the pattern doesn't tell
+    monitor().learn(told);
+    pump();
+    const auto view = monitor().topology().current();
+    const auto* added = view->find_by_id("d");
+    ASSERT_NE(added, nullptr);
+    EXPECT_EQ(added->port, 5433);
+    EXPECT_EQ(view->writer()->id, "a");
+}
+
+TEST_F(ClusterMonitorTest, WhatNamesNoHostCanNotBeWatched) {
+    const auto slot = std::make_shared<CallSlot>(by_default(), WatchedSocket{}, Clock::now());
+    EXPECT_EQ(monitor().watch("10.0.0.1:5432", slot), nullptr);
+    EXPECT_EQ(monitor().watch("", slot), nullptr);
+    EXPECT_EQ(monitor().connections(), 0U);
 }
 
 TEST_F(ClusterMonitorTest, AClosedConnectionLeavesNoSocketBehindWhileTheMonitorSleeps) {

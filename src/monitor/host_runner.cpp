@@ -25,6 +25,28 @@ TimePoint in_future(TimePoint now, Milliseconds length) {
     return length == Milliseconds::max() ? TimePoint::max() : now + length;
 }
 
+// `||` waits for the other side when one throws, and what minds deadlines has no end.
+asio::awaitable<void> caught(asio::awaitable<void> work, std::exception_ptr& failed) {
+    try {
+        co_await std::move(work);
+    } catch (const std::exception&) {
+        failed = std::current_exception();
+    }
+}
+
+// A server that refuses the user or the question is alive, even if it can't be asked; and what our
+// own side can't do says nothing of the host.
+Probe::End end_of(const Failure& failure) {
+    switch (failure.code) {
+        case Errc::server:
+        case Errc::login: return Probe::End::answered;
+        case Errc::unsupported:
+        case Errc::stopped: return Probe::End::unasked;
+        case Errc::timed_out: return Probe::End::timed_out;
+        default: return Probe::End::failed;
+    }
+}
+
 asio::awaitable<void> pause(TimePoint until) {
     Timer timer{co_await asio::this_coro::executor};
     timer.expires_at(until);
@@ -37,7 +59,8 @@ HostRunner::HostRunner(ClusterMonitor& cluster, Host host, std::shared_ptr<HostW
     : cluster_{cluster},
       host_{std::move(host)},
       watch_{std::move(watch)},
-      rest_timer_{cluster.context_} {}
+      rest_timer_{cluster.context_},
+      minding_timer_{cluster.context_} {}
 
 void HostRunner::start() {
     // Both owners stay alive for as long as the coroutine does.
@@ -60,6 +83,7 @@ void HostRunner::kick() {
     kicked_ = true;
     // Not cancel(): a wait that is only about to begin has to end, too.
     rest_timer_.expires_at(TimePoint::min());
+    minding_timer_.expires_at(TimePoint::min());
 }
 
 asio::awaitable<void> HostRunner::run() {
@@ -91,8 +115,8 @@ asio::awaitable<void> HostRunner::step() {
     }
     const auto next = decide(Clock::now());
     switch (next.kind) {
-        case Next::Kind::ask: co_await ask_while_minding(next); break;
-        case Next::Kind::open_link: co_await open_link(Clock::now() + next.budget); break;
+        case Next::Kind::ask: co_await while_minding(ask(next)); break;
+        case Next::Kind::open_link: co_await while_minding(open_ahead(next.budget)); break;
         case Next::Kind::rest: co_await rest(next.until); break;
         case Next::Kind::again: break;
     }
@@ -112,7 +136,6 @@ HostRunner::Next HostRunner::decide(TimePoint now) {
 
     Next next;
     next.probe = plan.probe;
-    next.minds_deadlines = scan.shortest_timeout != Milliseconds::max();
     const auto survey_at = cluster_.core_.next_survey(host_.id, now);
     const auto patience = patience_for_survey(now, plan, scan.first_attention);
     next.survey = survey_at <= now && (plan.probe || patience >= kSuspicionBudget);
@@ -174,8 +197,14 @@ asio::awaitable<void> HostRunner::rest(TimePoint until) {
                   link_->closed());
     if (first.index() == 1 && !stopped_) {
         link_.reset();
-        cluster_.on_unreachable(host_.id, Clock::now());
+        if (std::get<1>(first) != LinkEnd::idle_limit) {
+            cluster_.on_link_ended(host_.id);
+        }
     }
+}
+
+asio::awaitable<void> HostRunner::open_ahead(Duration budget) {
+    co_await open_link(Clock::now() + budget);
 }
 
 asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline) {
@@ -217,43 +246,52 @@ Failure HostRunner::link_refused(Failure failure) {
     return failure;
 }
 
-// A question may take longer than a call has left that is to end by its own deadline.
-asio::awaitable<void> HostRunner::ask_while_minding(Next next) {
+// A question may take longer than a call has left that is to end by its own deadline, whether it
+// runs already or begins meanwhile.
+asio::awaitable<void> HostRunner::while_minding(asio::awaitable<void> work) {
     using namespace asio::experimental::awaitable_operators;
-    if (!next.minds_deadlines) {
-        co_await ask(next);
-        co_return;
-    }
     std::exception_ptr failed;
-    co_await (ask_and_catch(next, failed) || mind_deadlines());
+    co_await (caught(std::move(work), failed) || mind_deadlines());
     if (failed) {
         std::rethrow_exception(failed);
     }
 }
 
-// `||` waits for the other side when one throws, and that one has no end.
-asio::awaitable<void> HostRunner::ask_and_catch(Next next, std::exception_ptr& failed) {
-    try {
-        co_await ask(next);
-    } catch (const std::exception&) {
-        failed = std::current_exception();
-    }
-}
-
 asio::awaitable<void> HostRunner::mind_deadlines() {
-    Timer timer{co_await asio::this_coro::executor};
     while (!stopped_) {
         const auto now = Clock::now();
-        TimePoint until;
         {
             const auto scan = watch_->scan();
             const auto plan = HostWatchCore::plan_timeouts(now, scan.running);
             carry_out(plan.aborts, scan);
-            until = std::min<TimePoint>(plan.wake_at, in_future(now, scan.shortest_timeout));
+            // A call that begins later, of a link that is known, has at least so long; for others
+            // there is a kick.
+            minding_timer_.expires_at(
+                std::min<TimePoint>(plan.wake_at, in_future(now, scan.first_attention)));
         }
-        timer.expires_at(until);
-        co_await timer.async_wait(asio::use_awaitable);
+        asio::error_code kicked;
+        co_await minding_timer_.async_wait(asio::redirect_error(asio::use_awaitable, kicked));
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) {
+            co_return;
+        }
     }
+}
+
+asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> HostRunner::query(
+    Statements statements,
+    TimePoint deadline) {
+    if (link_) {
+        auto answer = co_await link_->query(statements, deadline);
+        if (answer || !answer.error().sqlstate.is(kIdleLimit)) {
+            co_return answer;
+        }
+        link_.reset();
+    }
+    if (auto failure = co_await open_link(deadline)) {
+        co_return tl::unexpected{std::move(*failure)};
+    }
+    co_return co_await link_->query(std::move(statements), deadline);
 }
 
 asio::awaitable<void> HostRunner::ask(Next next) {
@@ -266,33 +304,21 @@ asio::awaitable<void> HostRunner::ask(Next next) {
 
     std::optional<Failure> failure;
     std::vector<ResultSet> results;
-    if (!link_) {
-        failure = co_await open_link(deadline);
-    }
-    if (!failure && !stopped_) {
-        Statements statements =
-            next.survey ? survey_statements(cluster_.dialect()) : Statements{kPing};
-        auto answer = co_await link_->query(std::move(statements), deadline);
-        if (answer) {
-            results = std::move(*answer);
-        } else {
-            failure = std::move(answer.error());
-        }
+    // Apart from the wait: GCC 12 fails at a list in an expression with co_await.
+    Statements statements = next.survey ? survey_statements(cluster_.dialect()) : Statements{kPing};
+    auto answer = co_await query(std::move(statements), deadline);
+    if (answer) {
+        results = std::move(*answer);
+    } else {
+        failure = std::move(answer.error());
     }
     if (stopped_) {
         co_return;  // what looks like a failure is the end of this monitor
     }
-    // A server that refuses the user or the question is alive, even if it can't be asked; and what
-    // our own side can't do says nothing about the host.
-    const bool ours = failure && failure->code == Errc::unsupported;
-    const bool alive =
-        !failure || ours || failure->code == Errc::server || failure->code == Errc::login;
-    if (!alive || ours) {
+    probe.end = failure ? end_of(*failure) : Probe::End::answered;
+    if (probe.end != Probe::End::answered) {
         link_.reset();
     }
-    probe.end = alive                              ? Probe::End::answered
-                : failure->code == Errc::timed_out ? Probe::End::timed_out
-                                                   : Probe::End::failed;
     conclude(probe);
     if (!next.survey) {
         co_return;
@@ -308,12 +334,19 @@ asio::awaitable<void> HostRunner::ask(Next next) {
     }
     cluster_.on_refusal(host_, failure->message);
     counters.surveys_failed.fetch_add(1, std::memory_order_relaxed);
-    cluster_.on_unreachable(host_.id, probe.started);
+    if (probe.end == Probe::End::unasked) {
+        cluster_.on_unasked(host_.id, probe.started);
+    } else {
+        cluster_.on_unreachable(host_.id, probe.started);
+    }
 }
 
 void HostRunner::conclude(Probe probe) {
-    if (probe.end != Probe::End::answered) {
-        cluster_.counters_.probes_failed.fetch_add(1, std::memory_order_relaxed);
+    auto& counters = cluster_.counters_;
+    if (probe.end == Probe::End::unasked) {
+        counters.questions_unasked.fetch_add(1, std::memory_order_relaxed);
+    } else if (probe.end != Probe::End::answered) {
+        counters.probes_failed.fetch_add(1, std::memory_order_relaxed);
     }
     probe.ended = Clock::now();
     const auto scan = watch_->scan();

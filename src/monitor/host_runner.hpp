@@ -36,11 +36,10 @@ private:
     struct Next {
         enum class Kind : std::uint8_t { ask, open_link, rest, again };
         Kind kind{Kind::rest};
-        bool probe{false};            // of `ask`: for HostWatchCore,
-        bool survey{false};           // for TopologyCore, or for both
-        bool minds_deadlines{false};  // of `ask`: calls have deadlines of their own
-        Duration budget{};            // of `ask` and `open_link`
-        TimePoint until{};            // of `rest`
+        bool probe{false};   // of `ask`: for HostWatchCore,
+        bool survey{false};  // for TopologyCore, or for both
+        Duration budget{};   // of `ask` and `open_link`
+        TimePoint until{};   // of `rest`
     };
 
     asio::awaitable<void> run();
@@ -52,10 +51,12 @@ private:
     asio::awaitable<void> rest(TimePoint until);
     asio::awaitable<std::optional<Failure>> open_link(TimePoint deadline);
     Failure link_refused(Failure failure);
-    asio::awaitable<void> ask_while_minding(Next next);
-    asio::awaitable<void> ask_and_catch(Next next, std::exception_ptr& failed);
+    asio::awaitable<void> open_ahead(Duration budget);
+    asio::awaitable<void> while_minding(asio::awaitable<void> work);
     asio::awaitable<void> mind_deadlines();
     asio::awaitable<void> ask(Next next);
+    asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(Statements statements,
+                                                                         TimePoint deadline);
     void carry_out(const std::vector<AbortOrder>& orders, const HostWatch::Scan& scan);
     void conclude(Probe probe);
 
@@ -65,6 +66,7 @@ private:
     HostWatchCore core_;
     std::unique_ptr<Link> link_;
     Timer rest_timer_;
+    Timer minding_timer_;
     asio::cancellation_signal cancel_;
     std::uint64_t calls_seen_{0};
     bool kicked_{false};

@@ -39,9 +39,6 @@ HostWatch::Scan HostWatch::scan() {
         const auto view = slot.view();
         scan.calls_begun += view.call;
         scan.first_attention = std::min(scan.first_attention, slot.params().first_attention());
-        if (const Milliseconds timeout = slot.params().call_timeout; timeout.count() > 0) {
-            scan.shortest_timeout = std::min(scan.shortest_timeout, timeout);
-        }
         if (view.active) {
             scan.running.push_back({i, view.call, view.started, slot.link_since(), slot.params()});
         }

@@ -47,7 +47,6 @@ public:
         std::vector<std::shared_ptr<CallSlot>> slots{};  ///< RunningCall::slot counts here
         std::uint64_t calls_begun{0};                    ///< over all slots; changes = activity
         Milliseconds first_attention{Milliseconds::max()};
-        Milliseconds shortest_timeout{Milliseconds::max()};  ///< of WatchParams::call_timeout
     };
     /// For the monitor.
     Scan scan();

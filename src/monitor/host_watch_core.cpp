@@ -119,6 +119,9 @@ void HostWatchCore::plan_suspicion(TimePoint now,
         if (suspected_ && last_failure_) {
             due = *last_failure_ + kSuspicionBudget;
         }
+        if (last_unasked_) {
+            due = std::max(due, *last_unasked_ + after);
+        }
         if (due > now) {
             wake_no_later_than(plan, due);
         } else if (!plan.detection && now + kSuspicionBudget <= plan.detection_at) {
@@ -152,7 +155,10 @@ void HostWatchCore::plan_link(TimePoint now, std::span<const RunningCall> calls,
 std::vector<AbortOrder> HostWatchCore::on_probe(const Probe& probe,
                                                 std::span<const RunningCall> calls) {
     const bool answered = probe.end == Probe::End::answered;
-    if (answered) {
+    const bool unasked = probe.end == Probe::End::unasked;
+    if (unasked) {
+        last_unasked_ = probe.ended;
+    } else if (answered) {
         last_answer_ = probe.started;
         suspected_ = false;
     } else {
@@ -167,6 +173,9 @@ std::vector<AbortOrder> HostWatchCore::on_probe(const Probe& probe,
         }
         if (const auto due = next_probe(detection); !due || *due <= probe.started) {
             detection.last_probe = probe.started;
+        }
+        if (unasked) {
+            continue;
         }
         if (answered) {
             detection.first_failure.reset();

@@ -37,6 +37,7 @@ struct Probe {
         answered,
         failed,     ///< the host or the network refused
         timed_out,  ///< nothing came within the budget
+        unasked,    ///< it could not be asked, for a reason on our own side
     };
     TimePoint started{};
     TimePoint ended{};
@@ -52,6 +53,7 @@ struct Probe {
 /// of that age has its host probed; a failed probe makes the host suspected, which ends nothing by
 /// itself, but lets a proof of another writer end the calls (writer_proved_elsewhere()). A host
 /// that only was too slow for the short question of a suspicion has not failed by the other rule.
+/// A probe that could not be asked for a reason on our own side says nothing, for either rule.
 /// Nor does a suspicion ask if the answer could come too late for the detection's next probe to be
 /// on time: that one serves both.
 class HostWatchCore {
@@ -100,6 +102,7 @@ private:
     std::vector<Detection> detections_;
     std::optional<TimePoint> last_answer_;   ///< start of the last answered probe
     std::optional<TimePoint> last_failure_;  ///< end of the last failed probe
+    std::optional<TimePoint> last_unasked_;  ///< end of the last probe that was not asked
     std::optional<TimePoint> last_opening_;
     bool suspected_{false};
 };

@@ -281,6 +281,32 @@ TEST(HostWatchCore, ARefusalIsAFailureHoweverShortTheQuestion) {
                 ElementsAre(AbortOrder{0, 1, AbortReason::host_unhealthy}));
 }
 
+// Failures of our own side neither count nor excuse: two of the host's own, without an answer in
+// between, are what the rule wants.
+TEST(HostWatchCore, AProbeThatCouldNotBeAskedIsNoEvidenceForTheDetectionRule) {
+    HostWatchCore core;
+    const auto calls = only(rule(1000ms, 200ms, 2));
+    const std::vector<Probe::End> ends{Probe::End::unasked, Probe::End::unasked, Probe::End::failed,
+                                       Probe::End::unasked, Probe::End::failed};
+    TimePoint now = t0 + 1000ms;
+    for (std::size_t i = 0; i < ends.size(); ++i, now += 200ms) {
+        ASSERT_TRUE(core.plan(now, calls, true).probe) << "probe " << i;
+        EXPECT_EQ(!core.on_probe({now, now, 1min, ends[i]}, calls).empty(), i == 4) << i;
+    }
+}
+
+TEST(HostWatchCore, AProbeThatCouldNotBeAskedChangesNoSuspicionAndIsNotRepeatedAtOnce) {
+    HostWatchCore core;
+    const auto calls = only(suspicion(1000ms));
+    ASSERT_TRUE(core.plan(t0 + 1000ms, calls, true).probe);
+    core.on_probe({t0 + 1000ms, t0 + 1000ms, 250ms, Probe::End::unasked}, calls);
+    EXPECT_FALSE(core.suspected());
+    EXPECT_EQ(core.plan(t0 + 1000ms, calls, true).wake_at, t0 + 2000ms);
+    core.on_probe(unanswered(t0 + 2000ms, t0 + 2250ms), calls);
+    core.on_probe({t0 + 2500ms, t0 + 2500ms, 250ms, Probe::End::unasked}, calls);
+    EXPECT_TRUE(core.suspected());
+}
+
 TEST(HostWatchCore, OpensItsLinkAtHalfOfTheTimeThatIsLeft) {
     HostWatchCore core;
     const auto calls = only(rule(1000ms, 200ms, 1));

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <new>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <asio/executor_work_guard.hpp>
@@ -24,7 +26,10 @@ namespace aws_wrapper {
 
 namespace {
 
-constexpr Milliseconds kReleaseBudget{500};
+// How long a release, an exit or a fork waits for the thread in all; the last part of it after
+// everything was told to stop.
+constexpr Milliseconds kPatience{500};
+constexpr Milliseconds kLastPatience{100};
 
 bool serves(const ClusterMonitor& cluster, const std::optional<std::string>& demands) {
     const auto& params = cluster.params();
@@ -54,7 +59,7 @@ public:
         if (closing_) {
             throw Error{Errc::stopped, "the process is exiting: no connection can be watched"};
         }
-        if (!thread_.joinable()) {
+        if (!thread_) {
             try {
                 start();
             } catch (const Error&) {
@@ -68,7 +73,7 @@ public:
     template <typename Use>
     auto if_running(Use use) -> decltype(use(std::declval<Runtime&>())) {
         const std::lock_guard guard{mutex_};
-        if (!thread_.joinable()) {
+        if (!thread_) {
             return {};
         }
         return use(*runtime_);
@@ -76,20 +81,21 @@ public:
 
     void release() noexcept {
         const std::lock_guard guard{mutex_};
-        if (!thread_.joinable()) {
+        if (!thread_) {
             return;
         }
         asio::post(runtime_->context_, [runtime = runtime_] { runtime->stop_clusters(); });
         guard_.reset();
-        {
-            std::unique_lock lock{ended_mutex_};
-            if (!ended_changed_.wait_for(lock, kReleaseBudget, [this] { return ended_; })) {
-                // Something outlives its cancellation: it is left behind.
-                runtime_->context_.stop();
-            }
+        if (!run_->ends_within(kPatience - kLastPatience)) {
+            // Something outlives its cancellation: it is left behind.
+            runtime_->context_.stop();
         }
-        thread_.join();
-        if (runtime_->has_armed()) {
+        if (run_->ends_within(kLastPatience)) {
+            join();
+        } else {
+            leave_thread_behind();
+        }
+        if (runtime_ != nullptr && runtime_->has_armed()) {
             go_on_for_armed();
         }
     }
@@ -105,11 +111,67 @@ public:
 
     bool running() noexcept {
         const std::lock_guard guard{mutex_};
-        return thread_.joinable();
+        return thread_ != nullptr;
     }
 
 private:
     using WorkGuard = asio::executor_work_guard<asio::io_context::executor_type>;
+
+    // One thread's run, from its start to its end. Both sides hold it.
+    class Run {
+    public:
+        explicit Run(asio::io_context& context) : context_{context} {}
+
+        void operator()() noexcept {
+            ::pthread_setname_np(::pthread_self(), "aws_wrapper");
+            do {
+                run_out();
+            } while (goes_on());
+        }
+
+        bool ends_within(Milliseconds patience) {
+            std::unique_lock lock{mutex_};
+            return changed_.wait_for(lock, patience, [this] { return ended_; });
+        }
+
+        // Takes the order to stop back; false if it was carried out.
+        bool resume() {
+            const std::lock_guard guard{mutex_};
+            if (!ended_) {
+                resumed_ = true;
+                context_.restart();
+            }
+            return !ended_;
+        }
+
+    private:
+        // A handler that throws (out of memory) must not end the process, nor the other monitors.
+        void run_out() noexcept {
+            for (;;) {
+                try {
+                    context_.run();
+                    return;
+                } catch (const std::exception&) {
+                    count(process_counters.handler_errors);
+                }
+            }
+        }
+
+        bool goes_on() noexcept {
+            const std::lock_guard guard{mutex_};
+            ended_ = !std::exchange(resumed_, false);
+            if (ended_) {
+                changed_.notify_all();
+            }
+            return !ended_;
+        }
+
+        asio::io_context& context_;
+        std::mutex mutex_;  ///< guards what follows
+        std::condition_variable changed_;
+        bool ended_{false};
+        bool resumed_{false};
+    };
 
     void start() {
         if (runtime_ == nullptr) {
@@ -120,16 +182,36 @@ private:
             asio::post(runtime_->context_, [runtime = runtime_] { runtime->mind_armed(); });
         }
         guard_ = std::make_unique<WorkGuard>(runtime_->context_.get_executor());
-        ended_ = false;
+        run_ = std::make_shared<Run>(runtime_->context_);
         const AllSignalsBlocked blocked;
         try {
-            thread_ = std::thread{[this] { run(); }};
+            thread_ = std::make_unique<std::thread>([run = run_] { (*run)(); });
         } catch (const std::system_error& error) {
             guard_.reset();
             throw Error{Errc::unsupported,
                         fmt::format("no thread could be started for the monitors: {}; no "
                                     "connection of this process can fail over until one can be",
                                     error.code().message())};
+        }
+    }
+
+    void join() noexcept {
+        thread_->join();
+        thread_.reset();
+    }
+
+    // It is in a call that doesn't come back, and what it has in hand stays with it: the next one
+    // begins anew. Once its call comes back, it ends.
+    void leave_thread_behind() noexcept {
+        count(process_counters.threads_left_behind);
+        thread_->detach();
+        thread_.reset();
+        auto* const left = std::exchange(runtime_, nullptr);
+        try {
+            runtime_ = new Runtime;
+            left->hand_over(*runtime_);
+        } catch (const std::exception&) {
+            left->expire_armed();  // no memory for more
         }
     }
 
@@ -146,42 +228,28 @@ private:
         runtime_->expire_armed();
     }
 
-    void run() {
-        ::pthread_setname_np(::pthread_self(), "aws_wrapper");
-        run_out();
-        {
-            const std::lock_guard guard{ended_mutex_};
-            ended_ = true;
-        }
-        ended_changed_.notify_all();
-    }
-
-    // A handler that throws (out of memory) must not end the process, nor the other monitors.
-    void run_out() noexcept {
-        for (;;) {
-            try {
-                runtime_->context_.run();
-                return;
-            } catch (const std::exception&) {
-                count(process_counters.handler_errors);
-            }
-        }
-    }
-
     // A fork finds the thread standing still, so none of the engine's locks is held by it and
-    // none of its values is half written.
+    // none of its values is half written. A thread that is in a call that doesn't come back holds
+    // none either, and the child leaves alone what it has in hand.
     static void before_fork() {
         auto& self = instance();
         self.mutex_.lock();
-        self.paused_ = self.thread_.joinable();
+        self.paused_ = self.thread_ != nullptr;
         if (self.paused_) {
             self.runtime_->context_.stop();
-            self.thread_.join();
+            if (self.run_->ends_within(kPatience)) {
+                self.join();
+            }
         }
     }
 
     static void after_fork_in_parent() {
         auto& self = instance();
+        if (self.thread_ && self.run_->resume()) {
+            self.paused_ = false;
+        } else if (self.thread_) {
+            self.join();
+        }
         if (self.paused_) {
             try {
                 self.start();
@@ -201,8 +269,9 @@ private:
         renew_events();
         // What belonged to the parent is abandoned, not destroyed: see process.hpp.
         self.runtime_ = nullptr;
-        static_cast<void>(self.guard_.release());  // NOLINT(bugprone-unused-return-value)
-        self.thread_ = std::thread{};
+        static_cast<void>(self.guard_.release());   // NOLINT(bugprone-unused-return-value)
+        static_cast<void>(self.thread_.release());  // NOLINT(bugprone-unused-return-value)
+        static_cast<void>(new (std::nothrow) std::shared_ptr<Run>{std::move(self.run_)});
         self.paused_ = false;
         self.mutex_.unlock();
     }
@@ -210,13 +279,10 @@ private:
     std::mutex mutex_;
     Runtime* runtime_{nullptr};
     std::unique_ptr<WorkGuard> guard_;
-    std::thread thread_;
+    std::shared_ptr<Run> run_;
+    std::unique_ptr<std::thread> thread_;
     bool closing_{false};
     bool paused_{false};
-
-    std::mutex ended_mutex_;
-    std::condition_variable ended_changed_;
-    bool ended_{false};
 };
 
 void Runtime::release() noexcept { RuntimeThread::instance().release(); }
@@ -298,6 +364,18 @@ void Runtime::mind_armed() {
             mind_armed();
         }
     });
+}
+
+void Runtime::hand_over(Runtime& heir) {
+    std::vector<std::shared_ptr<ClusterMonitor>> left;
+    {
+        const std::scoped_lock both{mutex_, heir.mutex_};
+        left = clusters_;
+        heir.armed_.swap(armed_);
+    }
+    for (const auto& cluster : left) {
+        cluster->end_watches();
+    }
 }
 
 void Runtime::expire_armed() {

@@ -80,6 +80,8 @@ private:
     bool has_armed();
     void mind_armed();
     void expire_armed();
+    /// This one's thread doesn't come back: armed sockets go to the heir, connections join anew.
+    void hand_over(Runtime& heir);
 
     asio::io_context context_{1};
     Timer next_armed_{context_};

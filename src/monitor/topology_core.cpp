@@ -21,6 +21,8 @@ constexpr Milliseconds kPanicBudget{1000};
 constexpr Milliseconds kHighRatePeriod{30000};
 // An application that has done nothing for so long needs no search for its writer.
 constexpr Milliseconds kRestAfter{60000};
+// So long a writer has for its answer, once its link has ended, before all are asked.
+constexpr Milliseconds kDoubtTime{250};
 
 // How long after its last answer, and the time that this took, a host that goes on to claim the
 // writer's role must have answered again: twice the search's pace, and no less than this, which is
@@ -66,6 +68,7 @@ void TopologyCore::panic(TimePoint now) {
 
 void TopologyCore::writer_lost(TimePoint now) {
     lost_ = true;
+    doubt_.reset();
     panic(now);
 }
 
@@ -75,7 +78,15 @@ void TopologyCore::calm_down() {
     }
 }
 
+void TopologyCore::note_activity(TimePoint now) noexcept {
+    if (doubt_ && resting(now)) {
+        doubt_->since = now;  // the application has not waited for it so far
+    }
+    last_activity_ = now;
+}
+
 void TopologyCore::demand_proof(TimePoint since, TimePoint until, TimePoint now) {
+    const bool searched_already = panicking(now);
     note_activity(now);
     if (proved_at_ >= since) {
         return;
@@ -86,8 +97,11 @@ void TopologyCore::demand_proof(TimePoint since, TimePoint until, TimePoint now)
         return;  // the same need again, or an older one
     }
     demand_since_ = since;
+    // In a search that goes on a host keeps the time that it was found to need, and its turn: with
+    // demands in quick succession it would never be given enough, and always be asked again.
     for (auto& [id, contact] : contacts_) {
-        contact.failures = contact.timeouts = 0;
+        contact.failures = searched_already ? std::min(contact.failures, 1) : 0;
+        contact.timeouts = searched_already ? contact.timeouts : 0;
     }
 }
 
@@ -114,6 +128,9 @@ TopologyCore::Outcome TopologyCore::on_survey(std::string_view host_id,
     contact.failures = contact.timeouts = 0;
     contact.told_at = asked_at;
     contact.answered_at = now;
+    if (host_id == writer_id_) {
+        doubt_.reset();
+    }
     // A host speaks for itself alone: its name may lead to another one.
     const bool itself = survey.self_id == host_id;
     contact.names = itself ? writer_named_by(survey) : std::string{};
@@ -148,6 +165,7 @@ TopologyCore::Outcome TopologyCore::on_survey(std::string_view host_id,
     }
     proved_at_ = asked_at;
     lost_ = false;
+    doubt_.reset();
     suspect_.clear();
     if (demand_since_ && asked_at >= *demand_since_) {
         demand_since_.reset();
@@ -156,16 +174,39 @@ TopologyCore::Outcome TopologyCore::on_survey(std::string_view host_id,
     return {.publish = true, .writer_proved = true};
 }
 
-void TopologyCore::on_unreachable(std::string_view host_id, TimePoint asked_at, TimePoint now) {
+TopologyCore::Contact& TopologyCore::note_failure(std::string_view host_id,
+                                                  TimePoint asked_at,
+                                                  TimePoint now) {
     auto& contact = contacts_[std::string{host_id}];
     contact.asked_at = std::max(contact.asked_at, asked_at);
     contact.failed_at = now;
-    contact.told_at = TimePoint{};
-    contact.claims = false;
     ++contact.failures;
     contact.timeouts = now - asked_at < kPanicBudget ? 0 : contact.timeouts + 1;
+    return contact;
+}
+
+void TopologyCore::on_unreachable(std::string_view host_id, TimePoint asked_at, TimePoint now) {
+    auto& contact = note_failure(host_id, asked_at, now);
+    contact.told_at = TimePoint{};
+    contact.claims = false;
     if (host_id == writer_id_) {
         writer_lost(now);
+    }
+}
+
+void TopologyCore::on_unasked(std::string_view host_id, TimePoint asked_at, TimePoint now) {
+    note_failure(host_id, asked_at, now);
+    if (doubt_ && host_id == writer_id_) {
+        doubt_->asked = true;
+    }
+}
+
+void TopologyCore::on_link_ended(std::string_view host_id, TimePoint now) {
+    auto& contact = contacts_[std::string{host_id}];
+    contact.told_at = TimePoint{};
+    contact.claims = false;
+    if (host_id == writer_id_) {
+        doubt_ = Doubt{now, false};
     }
 }
 
@@ -181,7 +222,7 @@ bool TopologyCore::claim_stands(const Contact& contact, TimePoint now) const {
     }
     const auto took = std::min<Duration>(contact.answered_at - contact.told_at, kPanicBudget);
     const auto patience = took + std::max<Duration>(kFreshClaim, 2 * panic_pace(now));
-    return now <= std::max(contact.answered_at, panic_since_.value_or(TimePoint{})) + patience;
+    return now <= std::max(contact.answered_at, search_since(now).value_or(TimePoint{})) + patience;
 }
 
 std::vector<std::string_view> TopologyCore::rivals_of(std::string_view host_id,
@@ -284,11 +325,21 @@ bool TopologyCore::panicking(TimePoint now) const {
     if (demand_since_ && now < demand_until_) {
         return true;
     }
-    return panic_since_.has_value() && now < last_activity_ + kRestAfter;
+    return search_since(now).has_value() && !resting(now);
+}
+
+bool TopologyCore::resting(TimePoint now) const { return now >= last_activity_ + kRestAfter; }
+
+// A doubt that lasts is a search by itself.
+std::optional<TimePoint> TopologyCore::search_since(TimePoint now) const {
+    if (panic_since_ || !doubt_ || now < doubt_->since + kDoubtTime) {
+        return panic_since_;
+    }
+    return doubt_->since + kDoubtTime;
 }
 
 Duration TopologyCore::panic_pace(TimePoint now) const {
-    const auto missing = now - panic_since_.value_or(now);
+    const auto missing = now - search_since(now).value_or(now);
     return std::clamp<Duration>(missing / kPaceShare, kFastestPace,
                                 std::max(kFastestPace, params_.high_refresh));
 }
@@ -306,6 +357,10 @@ TimePoint TopologyCore::next_survey(std::string_view host_id, TimePoint now) con
         }
         return contact.asked_at + panic_pace(now);
     }
+    if (doubt_ && !resting(now)) {
+        const bool ask_now = host_id == writer_id_ && !doubt_->asked;
+        return ask_now ? doubt_->since : doubt_->since + kDoubtTime;
+    }
     if (host_id != writer_id_) {
         return TimePoint::max();
     }
@@ -317,7 +372,7 @@ TimePoint TopologyCore::next_survey(std::string_view host_id, TimePoint now) con
 }
 
 Duration TopologyCore::survey_budget(std::string_view host_id, TimePoint now) const {
-    if (!panicking(now)) {
+    if (!panicking(now) && !doubt_) {
         return kRegularBudget;
     }
     return doubled(kPanicBudget, contact_of(host_id).timeouts, kRegularBudget);

@@ -33,6 +33,9 @@ struct TopologyParams {
 /// the writer before. A claim is over as soon as its host fails a question, claims no more, is
 /// suspected, or lets the time pass in which it should have answered again; so a writer that died
 /// or fell silent stands in nobody's way.
+///
+/// A writer whose resting link was ended without a word is asked by itself first, and the others a
+/// moment later: servers and what is between end links that rest for long, too.
 class TopologyCore {
 public:
     TopologyCore(TopologyParams params, std::vector<Host> hosts);
@@ -42,7 +45,7 @@ public:
     void demand_proof(TimePoint since, TimePoint until, TimePoint now);
 
     /// The application did something with the cluster.
-    void note_activity(TimePoint now) noexcept { last_activity_ = now; }
+    void note_activity(TimePoint now) noexcept;
 
     /// A host that runs the application's calls does not answer (or does again).
     void on_suspicion(std::string_view host_id, bool suspected, TimePoint now);
@@ -61,8 +64,18 @@ public:
                       TimePoint asked_at,
                       TimePoint now);
 
-    /// A question failed, or a link that was open is gone.
+    /// A question failed.
     void on_unreachable(std::string_view host_id, TimePoint asked_at, TimePoint now);
+
+    /// A question could not be asked, for a reason on our own side: that says nothing of the host.
+    void on_unasked(std::string_view host_id, TimePoint asked_at, TimePoint now);
+
+    /// A link on which nothing was asked is gone, and nobody said why.
+    void on_link_ended(std::string_view host_id, TimePoint now);
+
+    /// Hosts that a server of the cluster has told of: those that are not known yet are added, as
+    /// readers. True if there were any.
+    bool adopt_new_hosts(const std::vector<Host>& hosts);
 
     /// When `host_id` is to be asked next; TimePoint::max() = not until something happens.
     TimePoint next_survey(std::string_view host_id, TimePoint now) const;
@@ -97,6 +110,12 @@ private:
         bool claims{false};       ///< it was a proof, and not of a host that lost since
     };
 
+    // The writer's link ended without a word.
+    struct Doubt {
+        TimePoint since{};
+        bool asked{false};  ///< the writer, in vain; for a reason on our own side
+    };
+
     // What is between hosts that all claim to be the writer.
     struct Contest {
         TimePoint asked_at{};  ///< when the round began in which it was seen; older votes are void
@@ -105,6 +124,9 @@ private:
     };
 
     Contact contact_of(std::string_view host_id) const;
+    Contact& note_failure(std::string_view host_id, TimePoint asked_at, TimePoint now);
+    bool resting(TimePoint now) const;
+    std::optional<TimePoint> search_since(TimePoint now) const;
     Duration panic_pace(TimePoint now) const;
     void panic(TimePoint now);
     void writer_lost(TimePoint now);
@@ -118,7 +140,6 @@ private:
     std::string_view favourite(const std::vector<std::string_view>& claimants) const;
     void mark_loser(TimePoint now);
     void adopt_hosts(std::vector<Host> hosts, std::string_view writer_id);
-    bool adopt_new_hosts(const std::vector<Host>& hosts);
 
     TopologyParams params_;
     std::vector<Host> hosts_;
@@ -126,6 +147,7 @@ private:
     TimePoint proved_at_{};
     TimePoint moved_at_{};
     std::optional<TimePoint> panic_since_;
+    std::optional<Doubt> doubt_;
     std::optional<TimePoint> demand_since_;
     TimePoint demand_until_{};
     TimePoint high_rate_until_{};

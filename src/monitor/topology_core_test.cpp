@@ -230,6 +230,75 @@ TEST_F(TopologyCoreTest, AFreshDemandTriesFailingHostsAtOnceButARepeatedOneDoesN
     EXPECT_EQ(core_.next_survey("b", t0 + 2s), t0 + 3s);
 }
 
+TEST_F(TopologyCoreTest, AFreshDemandDuringASearchTakesNoHostsTimeAway) {
+    all_is_well();
+    core_.demand_proof(t0 + 1s, t0 + 100s, t0 + 1s);
+    core_.on_unreachable("b", t0 + 1s, t0 + 2s);
+    EXPECT_EQ(core_.survey_budget("b", t0 + 2s), 2s);
+    core_.demand_proof(t0 + 2s, t0 + 100s, t0 + 2s);
+    EXPECT_EQ(core_.survey_budget("b", t0 + 2s), 2s);
+    EXPECT_EQ(core_.next_survey("b", t0 + 2s), t0 + 2050ms) << "but it is soon its turn";
+}
+
+TEST_F(TopologyCoreTest, AFreshDemandAfterASearchBeginsWithShortQuestions) {
+    all_is_well();
+    core_.on_unreachable("b", t0 + 1s, t0 + 2s);
+    core_.demand_proof(t0 + 3s, t0 + 100s, t0 + 3s);
+    EXPECT_EQ(core_.survey_budget("b", t0 + 3s), 1s);
+}
+
+TEST_F(TopologyCoreTest, AWriterWhoseLinkEndedIsAskedByItselfBeforeAllOthersAre) {
+    all_is_well();
+    core_.on_link_ended("a", t0 + 1s);
+    EXPECT_FALSE(core_.panicking(t0 + 1s));
+    EXPECT_THAT(next_surveys(t0 + 1s), ElementsAre(t0 + 1s, t0 + 1250ms, t0 + 1250ms));
+    prove("a", t0 + 1100ms);
+    EXPECT_THAT(next_surveys(t0 + 1100ms), ElementsAre(kNever, kNever, kNever));
+}
+
+TEST_F(TopologyCoreTest, AWriterWhoseLinkEndedAndThatDoesNotAnswerIsLost) {
+    all_is_well();
+    core_.on_link_ended("a", t0 + 1s);
+    core_.on_unreachable("a", t0 + 1s, t0 + 1001ms);
+    EXPECT_TRUE(core_.panicking(t0 + 1001ms));
+    EXPECT_LE(core_.next_survey("b", t0 + 1001ms), t0 + 1001ms);
+}
+
+TEST_F(TopologyCoreTest, AWriterWhoseLinkEndedAndThatStaysSilentIsSearchedForSoon) {
+    all_is_well();
+    core_.on_link_ended("a", t0 + 1s);
+    EXPECT_TRUE(core_.panicking(t0 + 1250ms));
+    EXPECT_LE(core_.next_survey("b", t0 + 1250ms), t0 + 1250ms);
+    prove("a", t0 + 1400ms);
+    EXPECT_FALSE(core_.panicking(t0 + 1400ms));
+}
+
+TEST_F(TopologyCoreTest, ALinkThatEndsWhileTheApplicationRestsIsMindedWhenItWakes) {
+    prove("a", t0 + 1s);
+    core_.on_link_ended("a", t0 + 1h);
+    EXPECT_THAT(next_surveys(t0 + 1h), ElementsAre(kNever, kNever, kNever));
+    core_.note_activity(t0 + 2h);
+    EXPECT_FALSE(core_.panicking(t0 + 2h));
+    EXPECT_LE(core_.next_survey("a", t0 + 2h), t0 + 2h);
+}
+
+TEST_F(TopologyCoreTest, AQuestionThatCouldNotBeAskedIsNoLostWriter) {
+    all_is_well();
+    core_.on_unasked("a", t0 + 2s, t0 + 2s);
+    EXPECT_FALSE(core_.panicking(t0 + 2s));
+    core_.note_activity(t0 + 2s);
+    EXPECT_EQ(core_.next_survey("a", t0 + 2s), t0 + 32s);
+}
+
+TEST_F(TopologyCoreTest, QuestionsThatCanNotBeAskedArePacedInADoubtAndInASearch) {
+    all_is_well();
+    core_.on_link_ended("a", t0 + 1s);
+    core_.on_unasked("a", t0 + 1s, t0 + 1s);
+    EXPECT_EQ(core_.next_survey("a", t0 + 1s), t0 + 1250ms);
+    core_.on_unasked("a", t0 + 1250ms, t0 + 1250ms);
+    EXPECT_EQ(core_.next_survey("a", t0 + 1250ms), t0 + 1350ms);
+}
+
 TEST_F(TopologyCoreTest, ASuspectedWriterStartsTheSearchAndAnAnswerOfItsEndsIt) {
     all_is_well();
     core_.on_suspicion("a", true, t0 + 1s);

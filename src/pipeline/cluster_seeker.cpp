@@ -247,6 +247,7 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
                 co_return tl::unexpected{std::move(asked.error())};
             }
             learn_address(asked->self_id, facts.address);
+            cluster_->learn(*asked);
             co_return asked->self_id;
         }
         // Another server answers at the endpoint now: what was known of it is void.
@@ -266,6 +267,7 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
     if (join_new(detected->hosts)) {
         learn_address(detected->self_id, facts.address);
         cluster_->note_left_out(*detected);
+        cluster_->learn(*detected);
     }
     co_return detected->self_id;
 }

@@ -59,7 +59,8 @@ public:
     /// something was joined.
     const std::shared_ptr<ClusterMonitor>& cluster();
 
-    /// Registers a connection; null if there is nothing to watch it by.
+    /// Registers a connection; null if there is nothing to watch it by: see
+    /// ClusterMonitor::watch().
     std::shared_ptr<HostWatch> watch(const std::string& host_id, std::shared_ptr<CallSlot> slot);
 
     TopologyPtr wait_topology(std::uint64_t newer_than, TimePoint until);

@@ -16,6 +16,7 @@ EngineStatistics engine_statistics() {
     statistics.threads = Runtime::threads();
     statistics.counters = {
         {"threads_not_started", process_counters.threads_not_started},
+        {"threads_left_behind", process_counters.threads_left_behind},
         {"calls_not_watched", process_counters.calls_not_watched},
         {"deadlines_not_armed", process_counters.deadlines_not_armed},
         {"handler_errors", process_counters.handler_errors},

@@ -13,6 +13,7 @@
 #include <aws_wrapper/endpoint.hpp>
 
 #include "driver/process.hpp"
+#include "monitor/event_ring.hpp"
 #include "monitor/runtime.hpp"
 #include "pipeline/cluster_seeker.hpp"
 #include "pipeline/monitoring_options.hpp"
@@ -259,12 +260,29 @@ private:
     void arm() {
         try {
             watch_ = seeker_.watch(host_id_, slot_);
-        } catch (const std::exception&) {
+            if (!watch_) {
+                tell_unwatched("nothing is known by which its server could be asked");
+            }
+        } catch (const std::exception& error) {
             // The process exits, or no thread could be started.
-            count(process_counters.calls_not_watched);
+            tell_unwatched(error.what());
         }
         if (!watch_) {
             slot_.reset();
+        }
+    }
+
+    void tell_unwatched(const char* why) const noexcept {
+        count(process_counters.calls_not_watched);
+        if (!seeker_.notice().empty()) {
+            return;  // it is told by that
+        }
+        try {
+            events().add(EventLevel::warning,
+                         fmt::format("the calls of a connection to {} are not watched: {}",
+                                     host_id_.empty() ? "a server without an id" : host_id_, why));
+        } catch (const std::exception&) {
+            count(process_counters.events_lost);
         }
     }
 

@@ -160,7 +160,7 @@ TYPED_TEST_P(DriverContract, ALinkThatTheServerEndsIsClosed) {
     const auto link = this->link();
     bool closed = false;
     asio::co_spawn(this->context_, link->closed(),
-                   [&](const std::exception_ptr&) { closed = true; });
+                   [&](const std::exception_ptr&, LinkEnd) { closed = true; });
     this->context_.restart();
     this->context_.poll();
     EXPECT_FALSE(closed);

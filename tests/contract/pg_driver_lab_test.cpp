@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <aws_wrapper/drivers.hpp>
 
+#include <cstdlib>
+
 #include "driver_contract.hpp"
 #include "flooding_peer.hpp"
 #include "silent_peer.hpp"
@@ -129,10 +131,64 @@ TEST_F(PgDriverTest, ARestingLinkEndsWithWhatNobodyAskedFor) {
     const auto other = this->link();
     ASSERT_TRUE(query(*other, "NOTIFY unasked"));
     bool ended = false;
-    asio::co_spawn(context_, resting->closed(), [&](const std::exception_ptr&) { ended = true; });
+    asio::co_spawn(context_, resting->closed(),
+                   [&](const std::exception_ptr&, LinkEnd) { ended = true; });
     context_.restart();
     context_.run();
     EXPECT_TRUE(ended);
+}
+
+TEST_F(PgDriverTest, AnEndForItsRestIsToldApartFromAnyOther) {
+    const auto how_ended = [this](Link& resting) {
+        auto how = LinkEnd::idle_limit;
+        asio::co_spawn(context_, resting.closed(),
+                       [&](const std::exception_ptr&, LinkEnd end) { how = end; });
+        context_.restart();
+        context_.run();
+        return how;
+    };
+    const auto idle = this->link();
+    ASSERT_TRUE(query(*idle, "SET idle_session_timeout = 20"));
+    EXPECT_EQ(how_ended(*idle), LinkEnd::idle_limit);
+    EXPECT_EQ(query(*idle, "SELECT 1").error().code, Errc::network);
+    const auto asked = this->link();
+    ASSERT_TRUE(query(*asked, "SET idle_session_timeout = 20"));
+    postgres->run("SELECT pg_sleep(0.2)");  // it ends meanwhile, and nobody looks
+    EXPECT_EQ(query(*asked, "SELECT 1").error().sqlstate.text(), kIdleLimit);
+    const auto ended = this->link();
+    PgServer::end_links();
+    EXPECT_EQ(how_ended(*ended), LinkEnd::unexplained);
+}
+
+// What the server has said is no silence, and what was not even begun says nothing of it.
+TEST_F(PgDriverTest, AReasonOnOurOwnSideIsNoFaultOfTheHost) {
+    auto target = PgServer::target();
+    target.options.emplace_back("sslmode", "require");
+    const auto without_tls = connect(target);
+    ASSERT_FALSE(without_tls);
+    EXPECT_EQ(without_tls.error().code, Errc::unsupported) << without_tls.error().message;
+    target.options.back().second = "no such mode";
+    const auto without_sense = connect(target);
+    ASSERT_FALSE(without_sense);
+    EXPECT_EQ(without_sense.error().code, Errc::unsupported) << without_sense.error().message;
+}
+
+TEST_F(PgDriverTest, AServiceOfTheEnvironmentThatIsGoneIsNoFaultOfTheHost) {
+    ::setenv("PGSERVICE", "is gone", 1);
+    const auto opened = connect(PgServer::target());
+    const auto refused = connect(PgServer::refusing());
+    ::unsetenv("PGSERVICE");
+    for (const auto* failed : {&opened, &refused}) {
+        ASSERT_FALSE(*failed);
+        EXPECT_EQ(failed->error().code, Errc::unsupported) << failed->error().message;
+    }
+}
+
+TEST_F(PgDriverTest, AnEncodingOfTheEnvironmentIsNotTheMonitors) {
+    ::setenv("PGCLIENTENCODING", "none that there is", 1);
+    const auto opened = connect(PgServer::target());
+    ::unsetenv("PGCLIENTENCODING");
+    EXPECT_TRUE(opened) << opened.error().message;
 }
 
 TEST_F(PgDriverTest, NoticesAreHeardAndNotPrinted) {
@@ -193,7 +249,7 @@ TEST_F(PgDriverTest, NamesAreLookedUpAndLinksTellTheNumericAddress) {
     target.name = "no-such-host.invalid";
     const auto unknown = connect(target);
     ASSERT_FALSE(unknown);
-    EXPECT_EQ(unknown.error().code, Errc::network);
+    EXPECT_EQ(unknown.error().code, Errc::unsupported);
     target.address = "127.0.0.1";
     EXPECT_TRUE(connect(target)) << "a known address needs no look-up";
 }

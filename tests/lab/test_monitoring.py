@@ -117,6 +117,55 @@ def test_socket_timeout_without_plugins_is_a_query_timeout(connect: Connect) -> 
     assert isinstance(caught.value.driver_error, psycopg.OperationalError)
 
 
+def test_reader_that_came_back_is_watched_before_the_view_lists_it() -> None:
+    with Cluster(2, domain="back.us-east-1.rds.amazonaws.com") as cluster:
+        reader = cluster.readers[0]
+        cluster.lose_reader(reader.id)
+        with PsycopgConnection.connect(cluster.dsn(), autocommit=True) as known:
+            known.execute("SELECT 1")
+            assert known.topology is not None
+            assert reader.id not in {host.id for host in known.topology.hosts}
+        cluster.rejoin(reader.id)
+        connection = PsycopgConnection.connect(
+            cluster.dsn(reader.endpoint),
+            autocommit=True,
+            plugins="host_monitoring",
+            socket_timeout=0.5,
+        )
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert connection.topology is not None
+        listed = eventually(lambda: {host.id for host in connection.topology.hosts}, within=10)
+        assert reader.id in listed
+        cluster.freeze(reader.id)
+        call = Background(lambda: connection.execute("SELECT 1"))
+        assert isinstance(call.raised(), errors.QueryTimeoutError)
+        cluster.thaw(reader.id)
+        connection.close()
+
+
+def test_idle_sessions_that_the_server_ends_cost_no_search() -> None:
+    with Cluster(2, domain="idle.us-east-1.rds.amazonaws.com") as cluster:
+        with cluster.connect(cluster.writer.id) as admin:
+            admin.execute(f"ALTER ROLE {cluster.user} SET idle_session_timeout TO 500")
+        with PsycopgConnection.connect(cluster.dsn(), autocommit=True) as connection:
+            connection.execute("SET idle_session_timeout TO 0")
+            connection.execute("SELECT pg_sleep(1.2)")  # a statement that takes a while
+
+            def links_of_monitors() -> int:
+                row = connection.execute(
+                    "SELECT count(*) FROM pg_stat_activity "
+                    "WHERE usename = current_user AND pid <> pg_backend_pid()"
+                ).fetchone()
+                assert row is not None
+                return int(row[0])
+
+            eventually(lambda: links_of_monitors() == 0, within=10)
+            before = counter("links_opened"), counter("surveys")
+            deadline = time.monotonic() + 1.5
+            eventually(lambda: links_of_monitors() == 0 and time.monotonic() > deadline, within=10)
+            assert (counter("links_opened"), counter("surveys")) == before
+
+
 def test_monitors_rest_when_the_application_rests(connect: Connect) -> None:
     connection = connect(autocommit=True, topology_refresh_ms=100)
     connection.execute("SELECT 1")

@@ -15,7 +15,7 @@ import pytest
 from aurora_lab import Cluster, eventually
 from psycopg import pq
 
-from aws_advanced_python_wrapper import _engine, statistics
+from aws_advanced_python_wrapper import _engine, release_resources, statistics
 from aws_advanced_python_wrapper import psycopg as face
 from aws_advanced_python_wrapper._psycopg_link import facts, monitor_driver
 from aws_advanced_python_wrapper._psycopg_operations import Recovery
@@ -292,6 +292,28 @@ def test_certificate_that_a_monitor_refuses_is_named(
         eventually(is_told, within=30)
     told = [record.message for record in caplog.records if writer in record.message]
     assert sum("certificate verify failed" in text for text in told) == 1
+
+
+def test_file_that_a_monitor_misses_is_named_and_no_verdict_about_a_host(
+    tls_cluster: Cluster, tmp_path: Path
+) -> None:
+    roots = tmp_path / "roots.pem"
+    roots.write_bytes(Path(tls_cluster.ca_file).read_bytes())
+    given = {"sslmode": "verify-full", "sslrootcert": str(roots), "suspect_after_ms": 200}
+    rule = {"failure_detection_time_ms": 200, "failure_detection_interval_ms": 100}
+    with face.connect(
+        tls_cluster.dsn(), autocommit=True, failure_detection_count=2, **given, **rule
+    ) as connection:
+        connection.execute("SELECT 1")
+        roots.unlink()
+        release_resources()  # the monitor has no link now, and begins anew with the next call
+        assert connection.execute("SELECT 'went on' FROM pg_sleep(3)").fetchone() == ("went on",)
+        told = statistics()["clusters"][0]
+        assert f'root certificate file "{roots}" does not exist' in next(
+            iter(told["refusals"].values())
+        )
+        assert told["questions_unasked"] > 0
+        assert told["probes_failed"] == 0
 
 
 def test_connections_of_different_demands_do_not_share_monitors(tls_cluster: Cluster) -> None:

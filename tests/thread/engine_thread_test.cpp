@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
@@ -160,6 +161,28 @@ std::uint64_t counter(const std::string& name) {
     }
     throw std::invalid_argument{name};
 }
+
+// Servers of a script, behind a library whose calls don't come back until it is told to.
+class StuckDriver final : public Driver {
+public:
+    explicit StuckDriver(ScriptedCluster& cluster) : driver_{cluster.driver()} {}
+
+    asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
+        LinkTarget target,
+        TimePoint deadline) override {
+        if (!entered.try_wait()) {
+            entered.count_down();
+            comes_back.wait();
+        }
+        co_return co_await driver_->connect(std::move(target), deadline);
+    }
+
+    std::latch entered{1};
+    std::latch comes_back{1};
+
+private:
+    std::shared_ptr<Driver> driver_;
+};
 
 class EngineThread : public ::testing::Test {
 protected:
@@ -415,6 +438,70 @@ TEST_F(EngineThread, ASocketDeadlineRacesWithItsOwnerAndNeverWithTheNextOne) {
     RecordProperty("expired", expired.load());
 }
 
+TEST_F(EngineThread, AConnectionThatNobodyCanWatchIsCountedAndToldOf) {
+    static_cast<void>(take_events());
+    const auto before = counter("calls_not_watched");
+    cluster_.add("/tmp/socket");  // no name of a host
+    Application application{cluster_, "/tmp/socket", "a.example", {}};
+    ASSERT_EQ(application.verdict, Verdict::opened);
+    application.call();
+    EXPECT_EQ(counter("calls_not_watched"), before + 1);
+    const auto told = take_events();
+    EXPECT_TRUE(std::ranges::any_of(told, [](const Event& event) {
+        return event.level == EventLevel::warning &&
+               event.text ==
+                   "the calls of a connection to a server without an id are not watched: nothing "
+                   "is known by which its server could be asked";
+    }));
+}
+
+// What a stuck thread has in hand has to outlive the test.
+struct Stuck {
+    ScriptedCluster cluster{{"a", "b", "c"}};
+    std::shared_ptr<StuckDriver> driver{std::make_shared<StuckDriver>(cluster)};
+    std::shared_ptr<ClusterMonitor> monitor;
+
+    Stuck() {
+        ClusterParams params;
+        params.dialect = DialectCode::aurora_pg;
+        params.instances = InstanceTemplate::parse("?.example", 5432);
+        monitor = Runtime::find_or_create("stuck", params, driver, {}, cluster.hosts());
+        driver->entered.wait();
+    }
+};
+
+TEST_F(EngineThread, AReleaseLeavesAThreadBehindWhoseCallDoesNotComeBack) {
+    static auto& stuck = *new Stuck;
+    const Socket socket;
+    const SocketDeadline deadline{socket.own, 1ms};
+    release_resources();
+    EXPECT_EQ(counter("threads_left_behind"), 1U);
+    EXPECT_TRUE(stuck.monitor->stopped());
+    wait_until_shut_down(socket);  // somebody counts on it, and has another thread for it now
+    EXPECT_TRUE(deadline.expired());
+    Application application{cluster_, "b"};
+    EXPECT_EQ(application.recover(), Verdict::moved);
+    stuck.driver->comes_back.count_down();
+}
+
+TEST_F(EngineThread, AForkDoesNotWaitForACallThatDoesNotComeBack) {
+    static auto& stuck = *new Stuck;
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        ::_exit(engine_statistics().threads == 0 ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+    EXPECT_EQ(engine_statistics().threads, 1);
+    stuck.driver->comes_back.count_down();
+    const auto& topology = stuck.monitor->topology();
+    const auto proved = topology.wait_newer(topology.current()->version, Clock::now() + 20s);
+    EXPECT_NE(proved->writer_proved_at, TimePoint{}) << "the thread goes on where it was";
+}
+
 TEST_F(EngineThread, TheChildOfAForkBeginsWithNothingAndTheParentGoesOn) {
     Application application{cluster_, "a"};
     std::atomic<bool> done{false};
@@ -477,8 +564,9 @@ TEST(EngineThreadAtExit, NothingStartsOnceTheEngineIsClosed) {
     EXPECT_TRUE(deadline.expired()) << "nobody waits at exit";
     EXPECT_THROW((SocketDeadline{socket.own, 1h}), Error);
     EXPECT_EQ(counter("deadlines_not_armed"), 1U);
+    const auto not_watched = counter("calls_not_watched");
     application.call();
-    EXPECT_EQ(counter("calls_not_watched"), 1U);
+    EXPECT_EQ(counter("calls_not_watched"), not_watched + 1);
     EXPECT_EQ(engine_statistics().threads, 0);
     EXPECT_THROW(application.recover(), Error);
     application.session().close();

@@ -392,6 +392,9 @@ Failure Connection::connect_failure() const {
             failed.code = is_end(code, {}) ? Errc::network : Errc::server;
         }
     }
+    if (failed.vendor_code == CR_SSL_CONNECTION_ERROR) {
+        failed.code = Errc::unsupported;  // the server has greeted; a file or a certificate is bad
+    }
     if (is_login(failed.vendor_code, failed.sqlstate)) {
         failed.code = Errc::login;
     }

@@ -127,7 +127,10 @@ public:
         co_return sets;
     }
 
-    asio::awaitable<void> closed() override { co_await connection_->wait_for_end(); }
+    asio::awaitable<LinkEnd> closed() override {
+        co_await connection_->wait_for_end();
+        co_return LinkEnd::unexplained;  // a monitor's session has no limit: see ConnectionSettings
+    }
 
 private:
     std::unique_ptr<Connection> connection_;

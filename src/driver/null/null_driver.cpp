@@ -24,6 +24,9 @@ asio::awaitable<std::optional<Failure>> served(const NullDriver::Server& server,
     if (server.behaviour == NullDriver::Behaviour::rejects) {
         co_return Failure{Errc::login, SqlState{"28P01"}, "password authentication failed"};
     }
+    if (server.behaviour == NullDriver::Behaviour::unasked) {
+        co_return Failure{Errc::unsupported, {}, "a file is missing"};
+    }
     const auto answer_at = Clock::now() + server.latency;
     const bool silent = server.behaviour == NullDriver::Behaviour::silent;
     if (silent || answer_at > deadline) {
@@ -65,25 +68,32 @@ public:
         if (auto failure = co_await served(server, deadline)) {
             co_return tl::unexpected{std::move(*failure)};
         }
+        if (dead_) {
+            const auto idle = how_ == LinkEnd::idle_limit;
+            co_return tl::unexpected{Failure{Errc::network, SqlState{idle ? kIdleLimit : ""},
+                                             "the link has died meanwhile"}};
+        }
         if (server.answer) {
             co_return server.answer(sql);
         }
         co_return std::vector<ResultSet>(statements.size(), ResultSet{Row{"1"}});
     }
 
-    asio::awaitable<void> closed() override {
+    asio::awaitable<LinkEnd> closed() override {
         if (!dead_) {
             asio::error_code error;
             co_await closing_.async_wait(asio::redirect_error(asio::use_awaitable, error));
         }
+        co_return how_;
     }
 
     const std::string& address() const noexcept override {
         return target_.address.empty() ? target_.name : target_.address;
     }
 
-    void die() {
+    void die(LinkEnd how) {
         dead_ = true;
+        how_ = how;
         closing_.cancel();
     }
 
@@ -92,13 +102,18 @@ private:
     LinkTarget target_;
     Timer closing_;
     bool dead_{false};
+    LinkEnd how_{LinkEnd::unexplained};
 };
 
 void NullDriver::kill(const std::string& name) {
     server(name).behaviour = Behaviour::refuses;
+    end_links(name, LinkEnd::unexplained);
+}
+
+void NullDriver::end_links(const std::string& name, LinkEnd how) {
     auto [first, last] = links_.equal_range(name);
     for (auto entry = first; entry != last; ++entry) {
-        entry->second->die();
+        entry->second->die(how);
     }
 }
 

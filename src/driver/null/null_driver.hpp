@@ -22,6 +22,7 @@ public:
         refuses,  ///< connects and queries fail at once
         silent,   ///< nothing ever comes back: connects and queries run into their deadline
         rejects,  ///< the user is refused
+        unasked,  ///< something on our own side is missing
     };
     using Answer =
         std::function<tl::expected<std::vector<ResultSet>, Failure>(const std::string& sql)>;
@@ -40,6 +41,9 @@ public:
 
     /// The server dies: open links end, new ones are refused.
     void kill(const std::string& name);
+
+    /// The server ends the links that are open, and goes on.
+    void end_links(const std::string& name, LinkEnd how);
 
     asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
         LinkTarget target,

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <aws_wrapper/drivers.hpp>
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -55,6 +59,8 @@ public:
         return connection_ == nullptr || libpq_.status(connection_) == CONNECTION_BAD;
     }
     int socket() const noexcept { return libpq_.socket(connection_); }
+    /// The state of the last notice.
+    SqlState told() const noexcept { return told_; }
     std::string error() const {
         return connection_ == nullptr ? "out of memory"
                                       : trimmed(libpq_.error_message(connection_));
@@ -62,7 +68,9 @@ public:
 
 private:
     static void notice(void* self, const PGresult* result) noexcept {
-        const auto& connection = *static_cast<PgConnection*>(self);
+        auto& connection = *static_cast<PgConnection*>(self);
+        const char* state = connection.libpq_.result_error_field(result, PG_DIAG_SQLSTATE);
+        connection.told_ = SqlState{state == nullptr ? "" : state};
         if (!connection.on_notice_) {
             return;
         }
@@ -76,6 +84,7 @@ private:
     const Libpq& libpq_;
     PGconn* const connection_;
     const OnNotice on_notice_;
+    SqlState told_{};
 };
 using PgConnectionPtr = std::unique_ptr<PgConnection>;
 
@@ -158,7 +167,7 @@ public:
                     co_return tl::unexpected{timed_out("the query of a monitor")};
                 }
                 if (libpq_.consume_input(connection_->get()) == 0) {
-                    co_return tl::unexpected{broken()};
+                    co_return tl::unexpected{broken(refused)};
                 }
                 if (limit.exceeded()) {
                     co_return tl::unexpected{AnswerLimit::failure()};
@@ -182,7 +191,7 @@ public:
             }
         }
         if (connection_->bad()) {
-            co_return tl::unexpected{broken()};
+            co_return tl::unexpected{broken(refused)};
         }
         if (refused) {
             co_return tl::unexpected{std::move(*refused)};
@@ -191,16 +200,25 @@ public:
     }
 
     // Whatever a server says to a link that rests, nobody has asked for it.
-    asio::awaitable<void> closed() override {
-        co_await wait_ready(watch_.on(connection_->socket()), descriptor_base::wait_read,
-                            TimePoint::max());
+    asio::awaitable<LinkEnd> closed() override {
+        const bool spoke = co_await wait_ready(watch_.on(connection_->socket()),
+                                               descriptor_base::wait_read, TimePoint::max());
+        if (!spoke) {
+            co_return LinkEnd::unexplained;
+        }
+        watch_.detach();
+        libpq_.consume_input(connection_->get());
+        libpq_.is_busy(
+            connection_->get());  // reads the last words, which libpq hands on as a notice
+        co_return connection_->told().is(kIdleLimit) ? LinkEnd::idle_limit : LinkEnd::unexplained;
     }
 
 private:
     // libpq may have closed its socket by now, and its number may soon be another link's.
-    Failure broken() {
+    Failure broken(const std::optional<Failure>& last_words = {}) {
         watch_.detach();
-        return Failure{Errc::network, {}, connection_->error()};
+        const bool idle = last_words && last_words->sqlstate.is(kIdleLimit);
+        return Failure{Errc::network, SqlState{idle ? kIdleLimit : ""}, connection_->error()};
     }
 
     asio::awaitable<std::optional<Failure>> flush(TimePoint deadline) {
@@ -234,17 +252,17 @@ public:
         for (const auto& [name, value] : target.options) {
             add(name, value);
         }
-        // Otherwise the environment or a service file would choose among the servers.
-        for (const auto& [name, value] : {std::pair{"target_session_attrs", "any"},
-                                          std::pair{"load_balance_hosts", "disable"}}) {
+        // Otherwise the environment or a service file would choose among the servers, and how they
+        // speak.
+        for (const auto& [name, value] :
+             {std::pair{"target_session_attrs", "any"}, std::pair{"load_balance_hosts", "disable"},
+              std::pair{"client_encoding", "UTF8"}}) {
             if (libpq.options.contains(name)) {
                 add(name, value);
             }
         }
         add("host", target.name);
-        if (!target.address.empty()) {
-            add("hostaddr", target.address);
-        }
+        add("hostaddr", target.address);
         if (target.port != 0) {
             add("port", std::to_string(target.port));
         }
@@ -285,6 +303,20 @@ SqlState state_in(std::string_view message) {
     return SqlState{};
 }
 
+// What the system says of a host that can't be connected to, at once.
+bool is_of_network(int error, bool unix_socket) {
+    constexpr std::array kErrors{ECONNREFUSED, ECONNRESET,  ENETUNREACH, EHOSTUNREACH,
+                                 ENETDOWN,     EHOSTDOWN,   ETIMEDOUT,   EADDRNOTAVAIL,
+                                 EAGAIN,       ECONNABORTED};
+    return std::ranges::find(kErrors, error) != kErrors.end() || (unix_socket && error == ENOENT);
+}
+
+// Something of the server that libpq is about to read; its end is nothing.
+bool has_spoken(int socket) {
+    char byte = 0;
+    return ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
 Errc connect_error(SqlState state, std::string_view message) {
     if (state.in_class("28") || state.is("08004") ||
         message.find("no password supplied") != std::string_view::npos) {
@@ -321,18 +353,24 @@ public:
             target.address = std::move(*address);
         }
         const ConnectionSettings settings{target, libpq_};
-        auto connection = std::make_unique<PgConnection>(libpq_, settings.start(libpq_),
-                                                         std::move(target.on_notice));
+        errno = 0;
+        auto* const started = settings.start(libpq_);
+        const bool ours = !is_of_network(errno, unix_socket);
+        auto connection =
+            std::make_unique<PgConnection>(libpq_, started, std::move(target.on_notice));
         if (connection->bad()) {
-            co_return tl::unexpected{refused(*connection)};
+            // A setting, a service or a file is not as libpq wants it.
+            co_return tl::unexpected{refused(*connection, ours)};
         }
         libpq_.set_error_verbosity(connection->get(), PQERRORS_VERBOSE);
         SocketWatch watch{executor};
         auto state = PGRES_POLLING_WRITING;
+        bool spoke = false;
         while (state != PGRES_POLLING_OK) {
             if (state == PGRES_POLLING_FAILED) {
                 watch.detach();
-                co_return tl::unexpected{refused(*connection)};
+                // What the server says is not to libpq's liking: its certificate, for example.
+                co_return tl::unexpected{refused(*connection, spoke)};
             }
             const auto what = state == PGRES_POLLING_READING ? descriptor_base::wait_read
                                                              : descriptor_base::wait_write;
@@ -346,6 +384,7 @@ public:
             if (AnswerLimit::exceeded_by_all_of(socket)) {
                 co_return tl::unexpected{AnswerLimit::failure()};
             }
+            spoke = has_spoken(socket);
             state = libpq_.connect_poll(connection->get());
         }
         watch.detach();
@@ -355,11 +394,16 @@ public:
     }
 
 private:
-    static Failure refused(const PgConnection& connection) {
+    // `ours`: without a word of the server it is a reason on our own side.
+    static Failure refused(const PgConnection& connection, bool ours) {
         auto message = connection.error();
         message.resize(std::min(message.size(), message.find("\nLOCATION:")));
         const auto state = state_in(message);
-        return Failure{connect_error(state, message), state, std::move(message)};
+        auto code = connect_error(state, message);
+        if (code == Errc::network && state.empty() && ours) {
+            code = Errc::unsupported;
+        }
+        return Failure{code, state, std::move(message)};
     }
 
     const Libpq& libpq_;
