@@ -72,11 +72,16 @@ class PsycopgFace(Transactions):
             self.pgconn.parameter_status(b"in_hot_standby") == b"off"
         ):
             return  # the server may write: the transaction was made read-only by the application
-        if isinstance(error, psycopg.Error) and not isinstance(error, FailoverError):
-            in_transaction = self._was_in_transaction(status, gen, error)
-            yield from self._recovery_steps(error, in_transaction, aborted_by)
-        else:
+        if isinstance(error, FailoverError) or not isinstance(error, Exception):
             self._let_go_if_closed()
+            return
+        if not isinstance(error, psycopg.Error) and self.pgconn.status != _BAD:
+            return
+        in_transaction = self._was_in_transaction(status, gen, error)
+        if not isinstance(error, psycopg.Error):
+            # In a pipeline psycopg may stumble over a server's last words, which answer nothing.
+            error = self._lost_error(f"the connection was lost: {error!r}")
+        yield from self._recovery_steps(error, in_transaction, aborted_by)
 
     def _let_go_if_closed(self) -> None:
         if self.pgconn.status == _BAD:
