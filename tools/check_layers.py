@@ -35,6 +35,7 @@ MODEL_HEADERS = {
     "properties",
     "result_set",
     "sql_state",
+    "sql_text",
     "statements",
     "topology",
 }
