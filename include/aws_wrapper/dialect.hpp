@@ -201,7 +201,7 @@ std::optional<bool> read_role(const std::vector<ResultSet>& results);
 /// What an error of a server or of a link means for failover.
 enum class FailureKind : std::uint8_t {
     network,    ///< the link is lost, or the server can't go on: another host may help
-    login,      ///< the server refused the user
+    login,      ///< the server refused the user, or has no such database
     read_only,  ///< a write reached a server that takes none
     own_limit,  ///< the link is lost, since the server ended a session by a limit of its own
     other,
@@ -215,7 +215,7 @@ enum class FailureKind : std::uint8_t {
 /// on what another one told it, and an application raises what it likes.
 ///
 /// PostgreSQL's SQLSTATE classes are JDBC's: 08 but for 08004, 57P01 to 57P03, 58, 99 and F0 are
-/// network; 28P01, 28000 and 08004 login; 25006 is read-only. On Multi-AZ clusters 28000 is
+/// network; 28P01, 28000, 3D000 and 08004 login; 25006 is read-only. On Multi-AZ clusters 28000 is
 /// network: their servers refuse users while they change roles.
 ///
 /// MySQL's errors go by their numbers, the server's and the client libraries', and by the classes

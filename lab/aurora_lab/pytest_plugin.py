@@ -3,6 +3,9 @@
 
 With ``--lab`` (or ``aurora_lab = true`` in the ini file) pytest starts itself anew, once, under
 the resolver view of the lab, so that the endpoint names resolve inside the tests.
+
+pytest loads this wherever the package is installed: nothing of the lab is imported before it is
+used, nor what the extra ``lab`` brings.
 """
 
 from __future__ import annotations
@@ -10,16 +13,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .cluster import Cluster
-from .errors import LabError
-from .resolver import Resolver
-from .waiting import eventually
-
-__all__ = ["eventually"]
+if TYPE_CHECKING:
+    from .cluster import Cluster
 
 _SUFFIX = "us-east-1.rds.amazonaws.com"
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -37,7 +36,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "mysql_tls_cluster": {"engine": "mysql", "tls": True, "domain": f"tlsmysql.{_SUFFIX}"},
 }
 _MARK = "AURORA_LAB_PYTEST"
-_CLUSTERS = pytest.StashKey[dict[str, Cluster]]()
+_CLUSTERS = pytest.StashKey[dict[str, "Cluster"]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,7 +52,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Start pytest anew under the resolver view, if it was asked for and isn't there yet."""
     asked = config.getoption("lab") or config.getini("aurora_lab")
-    if not asked or Resolver.of_this_process() is not None:
+    if not asked:
+        return
+    from .errors import LabError
+    from .resolver import Resolver
+
+    if Resolver.of_this_process() is not None:
         return
     resolver = Resolver()
     try:
@@ -73,7 +77,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give a worker of pytest-xdist a view of its own: its clusters have the same names."""
-    if hasattr(config, "workerinput") and Resolver.of_this_process() is not None:
+    if not hasattr(config, "workerinput") or _MARK not in os.environ:
+        return
+    from .resolver import Resolver
+
+    if Resolver.of_this_process() is not None:
         Resolver().adopt()
         os.environ[_MARK] = str(os.getpid())
 
@@ -83,9 +91,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for cluster in config.stash.get(_CLUSTERS, {}).values():
         cluster.down()
     config.stash[_CLUSTERS] = {}
-    resolver = Resolver.of_this_process()
     # The process id stays the same when a process starts itself anew.
-    if resolver is not None and os.environ.get(_MARK) == str(os.getpid()):
+    if os.environ.get(_MARK) != str(os.getpid()):
+        return
+    from .resolver import Resolver
+
+    resolver = Resolver.of_this_process()
+    if resolver is not None:
         resolver.remove()
 
 
@@ -103,6 +115,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 
 def _heal(cluster: Cluster) -> None:
+    from .errors import LabError
+
     try:
         cluster.heal()
     except LabError:
@@ -113,6 +127,14 @@ def _heal(cluster: Cluster) -> None:
 
 
 def _get(config: pytest.Config, name: str) -> Cluster:
+    try:
+        from .cluster import Cluster
+    except ImportError as error:
+        raise pytest.UsageError(
+            f"the fixture {name} needs what the extra lab brings ({error}): "
+            'pip install "aws-advanced-python-wrapper-native[lab]"'
+        ) from error
+
     clusters = config.stash.setdefault(_CLUSTERS, {})
     if name not in clusters:
         options = _OPTIONS[name]

@@ -189,7 +189,8 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
         report = self._report
         assert report is not None
         why = _VERDICTS.get(report.trigger, report.trigger)
-        gone = "".join(f"; the {what} is gone" for what in self._take_gone())
+        told = self._take_gone()
+        gone = "".join(f"; the {what} is gone" for what in told)
         if verdict == "moved":
             raised = self._face_errors["FailoverSuccessError"](
                 f"the connection to {report.from_host} was lost ({why}) and is now "
@@ -204,11 +205,12 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
         else:
             raised = self._face_errors["FailoverFailedError"](
                 f"the connection to {report.from_host} was lost ({why}) and no "
-                f"suitable host was reached within failover_timeout_sec: {report.failed_because}; "
+                f"suitable host was reached: {report.failed_because}; "
                 f"tried: {report.tried()}. The connection is closed"
             )
         # mysql-connector's errors set it anew on each object.
         raised.sqlstate = type(raised).sqlstate
         raised.failover_report = report
         raised.outcome_known = not sent
+        raised.gone = tuple(told)
         raise raised from cause

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -31,7 +32,9 @@ from ._mysql_session import use
 from ._mysql_socket import LinkSocket
 from ._mysql_transactions import step_of_call
 from ._steps import LinkGivenUp, Steps, drive_async
-from .errors import FailoverError
+from .errors import FailoverError, FailoverSuccessError, TransactionResolutionUnknownError
+
+logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
 _MODULE = "aws_advanced_python_wrapper.aio.mysql_connector"
 _PACKET_HEADER = 4
@@ -163,6 +166,51 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
     @_watched
     async def _watched_is_connected(self) -> Any:
         return await self._driver_class.is_connected(self)
+
+    async def ping(self, reconnect: bool = False, attempts: int = 1, delay: int = 0) -> None:
+        """Ask the server whether it is there; see ``MySQLConnectionAbstract.ping``.
+
+        With ``reconnect`` a connection that was lost moves as it does for a query, with what was
+        set; then nothing is raised, unless a transaction, or something that can't be set again, was
+        lost.
+        """
+        if not reconnect or self._session is None or self._session.in_call:
+            await self._watched_ping(reconnect, attempts, delay)
+            return
+        try:
+            await self._watched_ping()
+        except FailoverSuccessError as moved:
+            self._check_mended(moved)
+        except TransactionResolutionUnknownError:
+            raise
+        except mysql.connector.Error:
+            await self.reconnect(attempts, delay)
+
+    @_watched
+    async def _watched_ping(self, *args: Any) -> Any:
+        return await self._driver_class.ping(self, *args)
+
+    async def reconnect(self, attempts: int = 1, delay: int = 0) -> None:
+        """Open the connection anew, with what was set; see ``MySQLConnectionAbstract.reconnect``.
+
+        If the server was lost, this is a failover first.
+        """
+        if self._session is not None and not self._session.in_call:
+            try:
+                await self._watched_ping()
+            except FailoverSuccessError as moved:
+                logger.info("reconnect() met a failover: %s", moved)
+                return
+            except TransactionResolutionUnknownError as moved:
+                logger.info("reconnect() met a failover: %s", moved)
+                await self.rollback()  # type: ignore[attr-defined]
+                return
+            except mysql.connector.Error as error:
+                logger.debug("reconnect() found the connection lost: %s", error)
+        kept = self._record.statements()
+        await self._driver_class.reconnect(self, attempts, delay)
+        for statement in kept:
+            await self.cmd_query(statement)
 
     async def cmd_query_iter(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         """Send several statements; see ``MySQLConnectionAbstract.cmd_query_iter``."""

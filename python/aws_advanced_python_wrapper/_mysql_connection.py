@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -25,10 +26,12 @@ from ._mysql_session import use
 from ._mysql_transactions import Gate, step_of_call
 from ._steps import LinkGivenUp, drive
 from ._transaction_steps import Step
-from .errors import FailoverError
+from .errors import FailoverError, FailoverSuccessError, TransactionResolutionUnknownError
 
 _LAST_WORDS_WITHIN = 1  # seconds; on a link that takes nothing more they are there, or never come
 _ERROR_PACKET = 0xFF
+logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
+
 _MODULE = "aws_advanced_python_wrapper.mysql_connector"
 
 
@@ -114,6 +117,51 @@ class BlockingMySqlFace(MySqlFace):
     @_engine.watched
     def _watched_is_connected(self) -> Any:
         return self._driver_class.is_connected(self)
+
+    def ping(self, reconnect: bool = False, attempts: int = 1, delay: int = 0) -> None:
+        """Ask the server whether it is there; see ``MySQLConnectionAbstract.ping``.
+
+        With ``reconnect`` a connection that was lost moves as it does for a query, with what was
+        set; then nothing is raised, unless a transaction, or something that can't be set again, was
+        lost.
+        """
+        if not reconnect or self._session is None or self._session.in_call:
+            self._watched_ping(reconnect, attempts, delay)
+            return
+        try:
+            self._watched_ping()
+        except FailoverSuccessError as moved:
+            self._check_mended(moved)
+        except TransactionResolutionUnknownError:
+            raise
+        except mysql.connector.Error:
+            self.reconnect(attempts, delay)
+
+    @_engine.watched
+    def _watched_ping(self, *args: Any) -> Any:
+        return self._driver_class.ping(self, *args)
+
+    def reconnect(self, attempts: int = 1, delay: int = 0) -> None:
+        """Open the connection anew, with what was set; see ``MySQLConnectionAbstract.reconnect``.
+
+        If the server was lost, this is a failover first.
+        """
+        if self._session is not None and not self._session.in_call:
+            try:
+                self._watched_ping()
+            except FailoverSuccessError as moved:
+                logger.info("reconnect() met a failover: %s", moved)
+                return
+            except TransactionResolutionUnknownError as moved:
+                logger.info("reconnect() met a failover: %s", moved)
+                self.rollback()  # type: ignore[attr-defined]
+                return
+            except mysql.connector.Error as error:
+                logger.debug("reconnect() found the connection lost: %s", error)
+        kept = self._record.statements()
+        self._driver_class.reconnect(self, attempts, delay)
+        for statement in kept:
+            self.cmd_query(statement)
 
     def cmd_query_iter(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """Send several statements; see ``MySQLConnectionAbstract.cmd_query_iter``."""

@@ -17,6 +17,7 @@ from ._mysql_operations import Opening, Recovery, met_by_ping, numbers
 from ._mysql_session import SessionRecord
 from ._mysql_socket import LinkSocket
 from ._mysql_transactions import Transactions
+from .errors import FailoverSuccessError
 
 NETWORK_METHODS = (
     "cmd_debug",
@@ -36,7 +37,6 @@ NETWORK_METHODS = (
     "get_rows",
     "info_query",
     "next_result",
-    "ping",
     "rollback",
     "start_transaction",
 )
@@ -83,6 +83,12 @@ class MySqlFace(Transactions):
         self._commits_after_loss = opening.settings.commits_after_loss
         self._answer_within = opening.settings.socket_timeout or _IS_CONNECTED_WITHIN
         return opening
+
+    @staticmethod
+    def _check_mended(moved: FailoverSuccessError) -> None:
+        """A ping that was to mend the connection met a failover: raise if something is missing."""
+        if moved.gone:
+            raise moved
 
     def _take_gone(self) -> list[str]:
         return self._record.take_gone()

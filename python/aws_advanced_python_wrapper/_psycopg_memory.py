@@ -36,26 +36,31 @@ class Prepared(PrepareManager):
     """
 
     @classmethod
-    def in_place_of(cls, other: PrepareManager, note: Callable[[Told], None]) -> Prepared:
+    def in_place_of(cls, other: PrepareManager, note: Callable[[Told], bool]) -> Prepared:
         """An account for a link on which nothing was run, with the settings of another one."""
         made = cls()
         made.note = note
+        made.noted = {}
         made.prepare_threshold = other.prepare_threshold
         made.prepared_max = other.prepared_max
         return made
 
-    note: Callable[[Told], None]
+    note: Callable[[Told], bool]
+    noted: dict[Any, bytes]
+    """The names of those that were prepared all the same, as the application asked for."""
 
     def validate(self, key: Any, prep: Prepare, name: bytes, results: Any) -> None:
         super().validate(key, prep, name, results)
-        if not _engine.may_change_session(key[0]):
+        if not _engine.may_change_session(key[0]) or not _all_done(results):
             return
-        self._counts.pop(key, None)
-        if self._names.pop(key, None) is not None:
-            self._to_flush.append(name)
-        if all(result.status in _DONE for result in results):
-            query = sys._getframe(1).f_locals.get("pgq")  # of cursors; in pipelines it is over
-            self.note(Told(key[0]) if query is None else told_of(query))
+        query = sys._getframe(1).f_locals.get("pgq")  # of cursors; in pipelines it is over
+        if self.note(Told(key[0]) if query is None else told_of(query)):
+            self._counts.pop(key, None)
+            if self._names.pop(key, None) is not None:
+                # The server keeps the last one of it, as ever.
+                if before := self.noted.pop(key, None):
+                    self._to_flush.append(before)
+                self.noted[key] = name
 
     def look_at_unprepared(self) -> None:
         """Without a threshold there is no account; what is to be run is noted before it runs."""
@@ -64,8 +69,12 @@ class Prepared(PrepareManager):
             self.__dict__["get"] = partial(_not_prepared, self.note)
 
 
+def _all_done(results: Any) -> bool:
+    return all(result.status in _DONE for result in results)
+
+
 def _not_prepared(
-    note: Callable[[Told], None],
+    note: Callable[[Told], bool],
     query: Any,
     prepare: bool | None = None,  # noqa: ARG001
 ) -> tuple[Prepare, bytes]:
@@ -101,10 +110,9 @@ class Memory(Face):
             return
         weak = ref(self)
 
-        def note(told: Told) -> None:
+        def note(told: Told) -> bool:
             connection = weak()
-            if connection is not None:
-                connection._note_statement(told)
+            return connection is not None and connection._note_statement(told)
 
         self._prepared = Prepared.in_place_of(self._prepared, note)
         self._look_at_unprepared()
@@ -124,18 +132,19 @@ class Memory(Face):
         if isinstance(self._prepared, Prepared):
             self._prepared.look_at_unprepared()
 
-    def _note_statement(self, told: Told) -> None:
+    def _note_statement(self, told: Told) -> bool:
         record = self._record
         if record is None or self._session is None:
-            return
+            return False
         status = self.pgconn.transaction_status
         if status == BUSY:  # in a pipeline
             in_transaction = not self.autocommit or self._state not in (_IDLE, None)
         else:
             in_transaction = status != _IDLE
-        record.note(told, in_transaction, self._num_transactions)
+        noted = record.note(told, in_transaction, self._num_transactions)
         if record.is_pending:
             self.__dict__["wait"] = self._wait_observed
+        return noted
 
     def _wait_observed(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError

@@ -7,6 +7,7 @@ import logging
 import math
 from functools import partial
 from time import monotonic
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -114,6 +115,9 @@ class Opening(PsycopgPerformer):
 
     def _connect(self, parameters: dict[str, Any]) -> Steps[Any]:
         connect = super(AwsWrapperConnection, self._class).connect  # type: ignore[misc]
+        if isinstance(connect, MethodType) and connect.__self__ is not self._class:
+            # What had patched psycopg has put a method back that is bound to psycopg's own class.
+            connect = MethodType(connect.__func__, self._class)
         try:
             return (yield DriverCall(partial(connect, "", **parameters, **self._arguments)))
         except psycopg.ProgrammingError as error:

@@ -106,19 +106,29 @@ class SessionRecord:
         """Whether something waits for the end of a transaction."""
         return bool(self._pending)
 
-    def note(self, told: Told, in_transaction: bool, depth: int) -> None:
-        """A statement is sent; ``depth``: in how many blocks of psycopg's."""
+    def note(self, told: Told, in_transaction: bool, depth: int) -> bool:
+        """A statement was sent; ``depth``: in how many blocks of psycopg's.
+
+        Tells whether it has to be noted each time.
+        """
+        noted = False
         for statement in _engine.sql_statements(told.text):
             one = Told(statement, told.params, told.types, told.formats)
             words = statement.split(None, 2)
             if in_transaction and words[0].upper() == b"SAVEPOINT":
                 self._pending.append(_Pending(None, depth, _name(words[1] if words[1:] else b"")))
+                noted = True
+                continue
+            dropped = _DROP.match(statement)
+            if dropped and not self._pending and _temporary(dropped) not in self.memory.gone:
                 continue
             for change in _changes(one):
+                noted = True
                 if in_transaction:
                     self._pending.append(_Pending(change, depth))
                 else:
                     change(self.memory)
+        return noted
 
     def committed(self) -> None:
         """The transaction ends, and what it told holds."""
@@ -264,8 +274,8 @@ _MAKERS: list[tuple[re.Pattern[bytes], Callable[[re.Match[bytes], Told], list[Ch
     (_SET, lambda found, told: _keep(_setting(found.group(1)), told)),
     (_RESET, _of_reset),
     (_LISTEN, _of_listen),
-    (_TEMPORARY, lambda found, _: _lose(f"temporary {_kind(found)}")),
-    (_DROP, lambda found, _: _forget(f"temporary {_kind(found)}")),
+    (_TEMPORARY, lambda found, _: _lose(_temporary(found))),
+    (_DROP, lambda found, _: _forget(_temporary(found))),
     (_PREPARE, lambda found, _: _lose(f"prepared statement {_name(found.group(1))}")),
     (_DEALLOCATE, _of_deallocate),
     (_HOLD, lambda found, _: _lose(f"cursor WITH HOLD {_name(found.group(1))}")),
@@ -275,8 +285,8 @@ _MAKERS: list[tuple[re.Pattern[bytes], Callable[[re.Match[bytes], Told], list[Ch
 ]
 
 
-def _kind(found: re.Match[bytes]) -> str:
-    return f"{found.group(1).decode().lower()} {_name(found.group(2))}"
+def _temporary(found: re.Match[bytes]) -> str:
+    return f"temporary {found.group(1).decode().lower()} {_name(found.group(2))}"
 
 
 def told_of(query: Any) -> Told:

@@ -143,13 +143,15 @@ class FailoverError(OperationalError):
     """What the failover saw and did."""
     outcome_known: bool = False
     """True if the call that failed certainly had no effect: nothing of it had been sent."""
+    gone: tuple[str, ...] = ()
+    """What the session had that no other one can be given, in words; the message names it, too."""
 
 
 class FailoverSuccessError(FailoverError):
     """The connection is on a working host again, and no transaction was open.
 
-    The session is a new one: settings that the server reports and the driver's own settings were
-    brought over; temporary tables, LISTEN, advisory locks and prepared statements are gone.
+    The session is a new one, and was told what the old one had been; what can't be told (temporary
+    tables, advisory locks, ...) is in ``gone``.
     """
 
     __module__ = _PACKAGE

@@ -84,8 +84,12 @@ TEST(ClassifyConnect, ReadsTheMessageOnlyForWantOfAState) {
               FailureKind::network);
     EXPECT_EQ(kind(""), FailureKind::network);
     EXPECT_EQ(classify_connect(kAurora, {.sqlstate = SqlState{"28P01"}}), FailureKind::login);
-    EXPECT_EQ(classify_connect(kAurora, {.sqlstate = SqlState{"3D000"},
-                                         .message = "database \"x\" does not exist"}),
+    EXPECT_EQ(kind("connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  database "
+                   "\"x\" does not exist\n"),
+              FailureKind::login);
+    EXPECT_EQ(classify_connect(kAurora, {.sqlstate = SqlState{"3D000"}}), FailureKind::login);
+    EXPECT_EQ(classify_connect(kAurora, {.sqlstate = SqlState{"53300"},
+                                         .message = "password authentication failed"}),
               FailureKind::other);
 }
 
@@ -165,7 +169,8 @@ TEST(ClassifyMysql, AFailedConnectIsToldByItsNumber) {
     EXPECT_EQ(kind(2003, ""), FailureKind::network);
     EXPECT_EQ(kind(2005, ""), FailureKind::network);
     EXPECT_EQ(kind(1045, "28000"), FailureKind::login);
-    EXPECT_EQ(kind(1049, "42000"), FailureKind::other);
+    EXPECT_EQ(kind(1049, "42000"), FailureKind::login);
+    EXPECT_EQ(kind(1193, "HY000"), FailureKind::other);
     EXPECT_EQ(kind(0, ""), FailureKind::network) << "a timeout of the face's own";
 }
 

@@ -63,7 +63,9 @@ inline constexpr auto kNetworkCodes = std::to_array<int>({
 
 // Those that have a state of class 28 are known by it.
 inline constexpr auto kLoginCodes = std::to_array<int>({
+    1044,  // ER_DBACCESS_DENIED_ERROR
     1045,  // ER_ACCESS_DENIED_ERROR
+    1049,  // ER_BAD_DB_ERROR
     1251,  // ER_NOT_SUPPORTED_AUTH_MODE, with 08004
     1275,  // ER_SERVER_IS_IN_SECURE_AUTH_MODE
     1524,  // ER_PLUGIN_IS_NOT_LOADED
@@ -71,6 +73,7 @@ inline constexpr auto kLoginCodes = std::to_array<int>({
     1862,  // ER_MUST_CHANGE_PASSWORD_LOGIN
     2059,  // CR_AUTH_PLUGIN_CANNOT_LOAD
     2061,  // CR_AUTH_PLUGIN_ERR
+    3032,  // MySQL's ER_SERVER_OFFLINE_MODE
     3118,  // MySQL's ER_ACCOUNT_HAS_BEEN_LOCKED
     4151,  // MariaDB's
 });

@@ -47,8 +47,8 @@ inline constexpr std::array<std::string_view, 7> kNetworkStates{"08", "57P01", "
                                                                 "58", "99",    "F0"};
 inline constexpr std::array<std::string_view, 8> kMultiAzNetworkStates{
     "08", "57P01", "57P02", "57P03", "58", "99", "F0", "28000"};
-inline constexpr std::array<std::string_view, 3> kLoginStates{"28P01", "28000", "08004"};
-inline constexpr std::array<std::string_view, 2> kMultiAzLoginStates{"28P01", "08004"};
+inline constexpr std::array<std::string_view, 4> kLoginStates{"28P01", "28000", "3D000", "08004"};
+inline constexpr std::array<std::string_view, 3> kMultiAzLoginStates{"28P01", "3D000", "08004"};
 inline constexpr std::array<std::string_view, 1> kReadOnlyStates{"25006"};
 
 inline constexpr std::array<std::string_view, 3> kOwnLimitStates{
@@ -57,8 +57,9 @@ inline constexpr std::array<std::string_view, 3> kOwnLimitStates{
     "57P05",  // idle_session_timeout
 };
 
-// The first two are the server's, after 'FATAL:  '; the last is libpq's own.
-inline constexpr std::array<std::string_view, 3> kLoginTexts{
+// The first three are the server's, after 'FATAL:  '; the last is libpq's own.
+inline constexpr std::array<std::string_view, 4> kLoginTexts{
+    "\" does not exist",  // a role, a database; or libpq's own, a file
     "password authentication failed",
     "PAM authentication failed",
     "no password supplied",

@@ -168,6 +168,22 @@ def test_lost_writer_is_replaced_over_tls(mysql_tls_cluster: Cluster) -> None:
     run(body())
 
 
+def test_ping_that_reconnects_moves_the_connection_with_what_was_set(
+    mysql_cluster: Cluster,
+) -> None:
+    async def work() -> None:
+        connection = await face.connect(text_of(mysql_cluster), autocommit=True)
+        await connection.cmd_query("SET SESSION sql_mode = 'ANSI'")
+        await off_loop(mysql_cluster.failover, how="crash")
+        await connection.ping(reconnect=True)
+        assert connection.current_host == mysql_cluster.writer.id
+        await connection.reconnect()
+        assert "ANSI" in (await rows(connection, "SELECT @@session.sql_mode"))[0][0]
+        await connection.close()
+
+    run(work())
+
+
 def test_open_transaction_is_told(mysql_cluster: Cluster) -> None:
     async def body() -> None:
         async with await face.connect(text_of(mysql_cluster)) as connection:

@@ -742,6 +742,14 @@ def test_connect_while_the_writer_is_down_goes_elsewhere_if_asked_for(
     assert where(connection) == (aurora_cluster.writer.id, False)
 
 
+def test_connect_works_after_a_patch_of_psycopg_was_taken_back(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As OpenTelemetry's uninstrument() does: a bound method is where a class method was.
+    monkeypatch.setattr(psycopg.Connection, "connect", psycopg.Connection.connect)
+    assert isinstance(connect(), PsycopgConnection)
+
+
 def test_unknown_host_of_the_driver_is_not_touched(connect: Connect) -> None:
     with pytest.raises(psycopg.OperationalError) as caught:
         connect("nowhere.invalid")

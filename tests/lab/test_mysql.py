@@ -300,6 +300,37 @@ def test_only_the_settings_of_several_statements_run_again(
     assert rows(connection, f"SELECT count(*) FROM {table}") == [(1,)]
 
 
+@pytest.mark.parametrize("way", ["ping", "reconnect"])
+def test_ping_that_reconnects_moves_the_connection_with_what_was_set(
+    mysql_cluster: Cluster, connect: Connect, way: str
+) -> None:
+    connection = connect(autocommit=True)
+    connection.cmd_query("SET SESSION sql_mode = 'ANSI'")
+    mysql_cluster.failover(how="crash")
+    if way == "ping":
+        connection.ping(reconnect=True)
+    else:
+        connection.reconnect()
+    assert where(connection) == mysql_cluster.writer.id
+    assert "ANSI" in rows(connection, "SELECT @@session.sql_mode")[0][0]
+    before = connection.connection_id
+    connection.reconnect()
+    assert connection.connection_id != before
+    assert "ANSI" in rows(connection, "SELECT @@session.sql_mode")[0][0]
+
+
+def test_ping_that_reconnects_tells_of_a_lost_transaction(
+    mysql_cluster: Cluster, connect: Connect, table: str
+) -> None:
+    connection = connect()
+    connection.cmd_query(f"INSERT INTO {table} VALUES (1)")
+    mysql_cluster.failover(how="crash")
+    with pytest.raises(errors.TransactionResolutionUnknownError):
+        connection.ping(reconnect=True)
+    connection.rollback()
+    assert rows(connection, f"SELECT * FROM {table}") == []
+
+
 def test_config_changes_the_next_connect(mysql_cluster: Cluster, connect: Connect) -> None:
     connection = connect()
     connection.config(plugins="", database="information_schema")

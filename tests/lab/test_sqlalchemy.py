@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -155,6 +156,16 @@ def test_engine_of_the_documented_url_works(cluster: Cluster, stack: Stack) -> N
     )
     with engine.connect() as connection:
         assert connection.execute(stack.identifier).scalar_one() == cluster.writer.id
+    engine.dispose()
+
+
+def test_dialect_has_a_name_that_is_good_for_an_urls_scheme(cluster: Cluster, stack: Stack) -> None:
+    name = stack.dialect.replace("_", "")
+    url = stack.url(cluster).set(drivername=name).render_as_string(hide_password=False)
+    assert urlsplit(url).hostname == cluster.writer_endpoint
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        assert isinstance(connection.connection.driver_connection, AwsWrapperConnection)
     engine.dispose()
 
 

@@ -41,11 +41,19 @@ def test_fails(aurora_cluster):
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_suite.py").write_text(SUITE)
+    return run_python(folder, "-m", "pytest", *plugin(), "-p", "no:cacheprovider", *options)
+
+
+def plugin() -> list[str]:
+    """What loads the plugin where no installed package does."""
     registered = any(e.name == "aurora_lab" for e in entry_points(group="pytest11"))
-    plugin = [] if registered else ["-p", "aurora_lab.pytest_plugin"]
+    return [] if registered else ["-p", "aurora_lab.pytest_plugin"]
+
+
+def run_python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ours = ("LD_PRELOAD", "NSS_WRAPPER_HOSTS", "AURORA_LAB_RESOLVER", "AURORA_LAB_PYTEST")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *plugin, "-p", "no:cacheprovider", *options],
+        [sys.executable, *arguments],
         cwd=folder,
         env={k: v for k, v in os.environ.items() if k not in ours},
         capture_output=True,
@@ -77,3 +85,24 @@ def test_without_the_option_nothing_changes(tmp_path: Path) -> None:
     )
     assert run(tmp_path, "test_view.py").returncode == 0
     assert run(tmp_path, "--lab", "test_view.py").returncode == 1
+
+
+def test_other_suites_need_nothing_of_the_lab(tmp_path: Path) -> None:
+    """Where the package is installed without the extra, pytest loads the plugin all the same."""
+    (tmp_path / "test_other.py").write_text(
+        "import sys\n"
+        "def test_nothing_is_imported():\n"
+        "    assert 'aurora_lab.pytest_plugin' in sys.modules\n"
+        "    assert not {'aurora_lab.cluster', 'aurora_lab.resolver'} & set(sys.modules)\n"
+        "def test_asks_for_a_cluster(aurora_cluster):\n"
+        "    pass\n"
+    )
+    program = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(('psycopg', 'mysql', 'cryptography')))\n"
+        "import pytest\n"
+        f"sys.exit(pytest.main([*{plugin()!r}, '-p', 'no:cacheprovider']))\n"
+    )
+    done = run_python(tmp_path, "-c", program)
+    assert "1 passed, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "needs what the extra lab brings" in done.stdout

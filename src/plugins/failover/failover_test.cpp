@@ -24,7 +24,7 @@ using ::testing::UnorderedElementsAre;
 // the plugin under test is the real one, as is the Operation that carries it.
 class FailoverTest : public ::testing::Test, protected Services {
 protected:
-    enum class Health { up, refuses, silent, full };
+    enum class Health { up, refuses, silent, full, locked };
     struct Server {
         HostRole role{HostRole::reader};
         Health health{Health::up};
@@ -223,6 +223,10 @@ private:
         }
         if (server.health == Health::full) {
             return tl::unexpected{Failure{Errc::server, SqlState{"53300"}, "too many clients"}};
+        }
+        if (server.health == Health::locked) {
+            return tl::unexpected{
+                Failure{Errc::login, {}, "FATAL:  password authentication failed for user"}};
         }
         if (server.health == Health::silent || (limited && server.latency > wanted.timeout)) {
             EXPECT_TRUE(limited) << "it would never come back";
@@ -478,6 +482,16 @@ TEST_F(FailoverToTheWriter, FailsAtItsDeadlineWhenTheWriterIsSilent) {
     }
 }
 
+TEST_F(FailoverToTheWriter, FailsAtOnceWhereTheWriterRefusesTheLogin) {
+    becomes_writer("b");
+    proves_itself_ = "b";
+    servers_["b"].health = Health::locked;
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_EQ(tried_, std::vector<std::string>{"b"});
+    EXPECT_LT(took(), 1s);
+    EXPECT_THAT(report_.failed_because, testing::HasSubstr("password authentication failed"));
+}
+
 TEST_F(FailoverToTheWriter, AProofAtTheVeryEndIsNotTriedWithoutALimit) {
     at(10s, [this] { becomes_writer("b"); });
     EXPECT_EQ(link_breaks(), Verdict::failed);
@@ -543,6 +557,13 @@ TEST_F(FailoverToAReader, AStrictReaderNeverTakesTheWriter) {
     EXPECT_EQ(adopted_, 0);
     EXPECT_EQ(dropped_, servers_["a"].opened);
     EXPECT_LE(requests(), 16 * 6) << "a storm";
+}
+
+TEST_F(FailoverToAReader, FailsAtOnceWhereAReaderRefusesTheLogin) {
+    mode("strict_reader");
+    servers_["b"].health = servers_["c"].health = Health::locked;
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_EQ(tried_.size(), 1U);
 }
 
 TEST_F(FailoverToAReader, ReaderOrWriterTakesTheWriterWhenNoReaderIsLeft) {

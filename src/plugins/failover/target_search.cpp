@@ -24,6 +24,9 @@ OpenResult out_of_time(const std::string& stage) {
     return tl::unexpected{Failure{Errc::failover_failed, {}, stage}};
 }
 
+// Who is refused now is refused by every host, and each time: only other credentials help.
+bool is_refused(const OpenResult& opened) { return !opened && opened.error().code == Errc::login; }
+
 Duration pause_after(int misses) {
     return std::min<Duration>(kFirstPause * (1 << std::min(misses - 1, 10)), kLongestPause);
 }
@@ -57,7 +60,7 @@ Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePo
         const Host writer = *topology->writer();
         auto opened = co_await attempt(face, writer, HostRole::writer,
                                        std::min<Duration>(kWriterTimeout, remaining));
-        if (opened) {
+        if (opened || is_refused(opened)) {
             co_return opened;
         }
         last = "the writer could not be reached: " + opened.error().message;
@@ -106,7 +109,7 @@ Task<OpenResult> TargetSearch::find_reader(Face& face, std::string avoid, TimePo
                 mode_ == FailoverMode::strict_reader ? HostRole::reader : HostRole::unknown;
             auto opened =
                 co_await attempt(face, host, wanted, std::min<Duration>(timeout, remaining));
-            if (opened) {
+            if (opened || is_refused(opened)) {
                 co_return opened;
             }
             last = opened.error().message;
