@@ -18,6 +18,7 @@ namespace aws_wrapper {
 
 namespace {
 
+constexpr int kUnknownDatabase = 1049;   // MySQL's ER_BAD_DB_ERROR
 constexpr std::size_t kMostReasons = 8;  // of one host
 constexpr std::size_t kMostTold = 100;   // by one cluster; a liar has no end
 
@@ -299,6 +300,7 @@ void ClusterMonitor::sync_runners() {
             entry->second->stop();
             watches_.erase(entry->first);
             refusals_.erase(host_and_port(entry->second->host()));
+            locked_out_.erase(host_and_port(entry->second->host()));
             entry = runners_.erase(entry);
         } else {
             ++entry;
@@ -405,11 +407,19 @@ void ClusterMonitor::tell_once(std::string warning) {
 }
 
 // The last reason is at the end. Each one is told once, until the host answers again.
-void ClusterMonitor::on_refusal(const Host& host, std::string reason) {
-    reason = text::one_line(reason, EventRing::kLongestText);
+void ClusterMonitor::on_refusal(const Host& host, const Failure& failure) {
+    const auto reason = text::one_line(failure.message, EventRing::kLongestText);
     const auto name = host_and_port(host);
+    // A database that is gone is no reason against the host, either.
+    const bool login = failure.code == Errc::login || failure.sqlstate.is("3D000") ||
+                       failure.vendor_code == kUnknownDatabase;
     {
         const std::lock_guard guard{mutex_};
+        if (login) {
+            locked_out_.insert(name);
+        } else {
+            locked_out_.erase(name);
+        }
         auto& reasons = refusals_[name];
         const auto known = std::ranges::find(reasons, reason);
         if (known != reasons.end()) {
@@ -429,7 +439,13 @@ void ClusterMonitor::on_answer(const Host& host) {
     const std::lock_guard guard{mutex_};
     if (!refusals_.empty()) {
         refusals_.erase(host_and_port(host));
+        locked_out_.erase(host_and_port(host));
     }
+}
+
+bool ClusterMonitor::is_locked_out_of(const Host& host) const {
+    const std::lock_guard guard{mutex_};
+    return !locked_out_.empty() && locked_out_.contains(host_and_port(host));
 }
 
 std::vector<std::pair<std::string, std::string>> ClusterMonitor::refusals() const {

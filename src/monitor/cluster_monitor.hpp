@@ -112,6 +112,9 @@ public:
     /// Why hosts ("name:port") could not be asked when that was last tried; without those that
     /// answer. Any thread.
     std::vector<std::pair<std::string, std::string>> refusals() const;
+    /// Whether the last refusal of a host was of the monitor's login: another one may do. Any
+    /// thread.
+    bool is_locked_out_of(const Host& host) const;
     std::string address_of(const std::string& host_id) const;
     std::string host_at(const std::string& address, std::uint16_t port) const;
 
@@ -152,7 +155,7 @@ private:
     void on_unasked(const std::string& host_id, TimePoint asked_at);
     void on_link_ended(const std::string& host_id);
     void on_suspicion(const std::string& host_id, bool suspected);
-    void on_refusal(const Host& host, std::string reason);
+    void on_refusal(const Host& host, const Failure& failure);
     void on_answer(const Host& host);
     void tell_once(std::string warning);
     bool still_used(TimePoint now);
@@ -174,6 +177,7 @@ private:
     std::map<std::string, Host> told_hosts_;  // of any view; no more than kMostHosts
     std::map<std::string, std::string> addresses_;
     std::map<std::string, std::vector<std::string>> refusals_;  // by host, each reason once
+    std::set<std::string> locked_out_;                          // hosts that refused the login
     std::string endpoint_host_;
     std::set<std::string> told_;
 };

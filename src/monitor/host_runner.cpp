@@ -241,7 +241,7 @@ asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline
 Failure HostRunner::link_refused(Failure failure) {
     cluster_.counters_.links_refused.fetch_add(1, std::memory_order_relaxed);
     if (!stopped_) {
-        cluster_.on_refusal(host_, failure.message);
+        cluster_.on_refusal(host_, failure);
     }
     return failure;
 }
@@ -332,7 +332,7 @@ asio::awaitable<void> HostRunner::ask(Next next) {
         }
         failure = read.error();
     }
-    cluster_.on_refusal(host_, failure->message);
+    cluster_.on_refusal(host_, *failure);
     counters.surveys_failed.fetch_add(1, std::memory_order_relaxed);
     if (probe.end == Probe::End::unasked) {
         cluster_.on_unasked(host_.id, probe.started);

@@ -142,6 +142,10 @@ TopologyPtr ClusterSeeker::topology() const {
     return remembered;
 }
 
+bool ClusterSeeker::is_locked_out_of(const Host& host) const {
+    return cluster_ && generation_ == fork_generation() && cluster_->is_locked_out_of(host);
+}
+
 std::vector<std::pair<std::string, std::string>> ClusterSeeker::refusals() const {
     const bool alive = cluster_ && generation_ == fork_generation();
     return alive ? cluster_->refusals() : std::vector<std::pair<std::string, std::string>>{};

@@ -47,6 +47,7 @@ public:
     bool has_topology() const noexcept { return joined() && cluster_->has_topology(); }
     TopologyPtr topology() const;
     std::vector<std::pair<std::string, std::string>> refusals() const;
+    bool is_locked_out_of(const Host& host) const;
     const Dialect& dialect() const noexcept { return aws_wrapper::dialect(params_.dialect); }
     std::string dialect_name() const {
         return joined() ? std::string{dialect().name} : std::string{};

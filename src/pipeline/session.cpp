@@ -97,6 +97,10 @@ public:
         return seeker_.refusals();
     }
 
+    bool is_locked_out_of(const Host& host) const override {
+        return seeker_.is_locked_out_of(host);
+    }
+
     FailureKind classify(const CallFailure& failure) const override {
         return aws_wrapper::classify(seeker_.dialect(), failure.diagnostics(),
                                      failure.link == LinkState::lost);

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from textwrap import dedent
+from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from aurora_lab import Cluster
 
 from aws_advanced_python_wrapper import errors, statistics
@@ -53,12 +55,13 @@ def test_failover_that_finds_nobody_names_each_refusal(
     report = raised.value.failover_report
     assert report is not None
     told = dict(report.refusals)
-    for instance in cluster.instances.values():
-        name = f"{instance.endpoint}:{cluster.port}"
-        assert refused in told[name]
-        assert told[name] in str(raised.value)
-        assert told[name] == refusals()[name]
-        assert sum(name in text and refused in text for text in warnings(caplog)) == 1
+    names = {one.id: f"{one.endpoint}:{cluster.port}" for one in cluster.instances.values()}
+    assert set(told) == set(names.values())
+    assert all(reason in str(raised.value) for reason in told.values())
+    writer = names[cluster.truth().writer]
+    assert refused in told[writer]
+    assert sum(writer in text and refused in text for text in warnings(caplog)) == 1
+    assert refused in report.failed_because
     assert report.failed_because in str(raised.value)
     assert "pwd" not in str(raised.value)
 
@@ -265,3 +268,45 @@ def test_limit_of_descriptors_is_named_and_no_verdict_about_a_host(
     )
     assert "('went on',)" in said
     assert "no socket can be made in this process: Too many open files" in said
+
+
+def rotate(cluster: Cluster) -> str:
+    """Change the user's password, as a secret's rotation does; return the new one."""
+    with cluster.connect(cluster.writer.id) as admin:
+        admin.execute(f"ALTER ROLE {cluster.user} PASSWORD 'rotated'")
+    return "rotated"
+
+
+def test_failover_with_a_password_of_yesterday_ends_with_the_servers_words(
+    cluster: Cluster,
+) -> None:
+    with face.connect(cluster.dsn(), autocommit=True, failover_timeout_sec=120) as connection:
+        rotate(cluster)
+        cluster.failover(how="crash")
+        with pytest.raises(errors.FailoverFailedError) as told:
+            connection.execute("SELECT 1")
+        assert connection.closed
+    report = told.value.failover_report
+    assert report is not None
+    assert "password authentication failed" in str(report.failed_because)
+    assert report.total_ms < 120_000
+
+
+def test_pool_of_sqlalchemy_goes_on_with_the_password_of_now(cluster: Cluster) -> None:
+    url = f"postgresql+aws_wrapper_psycopg://{cluster.user}@{cluster.writer_endpoint}"
+    engine = sa.create_engine(f"{url}/{cluster.database}", pool_pre_ping=True)
+    passwords = [cluster.password]
+
+    @sa.event.listens_for(engine, "do_connect")
+    def secret_of_now(_: Any, __: Any, ___: Any, parameters: dict[str, Any]) -> None:
+        parameters["password"] = passwords[-1]
+
+    def look() -> int:
+        with engine.connect() as connection:
+            return int(connection.execute(sa.text("SELECT 1")).scalar_one())
+
+    assert look() == 1
+    passwords.append(rotate(cluster))
+    cluster.failover(how="crash")
+    assert look() == 1
+    engine.dispose()

@@ -148,6 +148,8 @@ protected:
     std::string address_of(const Host&) override { return {}; }
     std::vector<std::pair<std::string, std::string>> refusals() const override { return refused; }
     std::vector<std::pair<std::string, std::string>> refused;
+    bool is_locked_out_of(const Host& host) const override { return locked_out_ == host.id; }
+    std::string locked_out_;
     FailureKind classify(const CallFailure& failure) const override {
         return aws_wrapper::classify(dialect(DialectCode::aurora_pg), failure.diagnostics(),
                                      failure.link == LinkState::lost);
@@ -489,6 +491,24 @@ TEST_F(FailoverToTheWriter, FailsAtOnceWhereTheWriterRefusesTheLogin) {
     EXPECT_EQ(link_breaks(), Verdict::failed);
     EXPECT_EQ(tried_, std::vector<std::string>{"b"});
     EXPECT_LT(took(), 1s);
+    EXPECT_THAT(report_.failed_because, testing::HasSubstr("password authentication failed"));
+}
+
+TEST_F(FailoverToTheWriter, AHostThatItsMonitorIsLockedOutOfIsAskedByTheConnectionsOwnLogin) {
+    servers_["a"].health = Health::refuses;
+    servers_["b"].role = HostRole::writer;
+    locked_out_ = "b";
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(report_.to, "b");
+    EXPECT_EQ(took(), 1002ms) << "once a second has brought no proof";
+}
+
+TEST_F(FailoverToTheWriter, FailsWhereItsOwnLoginIsRefusedLikeTheMonitors) {
+    servers_["a"].health = Health::refuses;
+    servers_["b"].health = Health::locked;
+    locked_out_ = "b";
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_THAT(tried_, ElementsAre("b"));
     EXPECT_THAT(report_.failed_because, testing::HasSubstr("password authentication failed"));
 }
 

@@ -50,10 +50,17 @@ Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePo
     std::string last = "no writer was proved by any host of the cluster";
     for (;;) {
         if (!known) {
-            topology = co_await await_proof(face, since, deadline);
+            const auto until = std::min<TimePoint>(deadline, face.now() + kDemandEvery);
+            topology = co_await await_proof(face, since, until, deadline);
         }
         if (face.now() >= deadline) {
             co_return out_of_time(last);
+        }
+        if (!known && !is_proved(*topology, since)) {
+            if (auto told = co_await try_locked_out(face, *topology, deadline)) {
+                co_return std::move(*told);
+            }
+            continue;
         }
 
         const Duration remaining = deadline - face.now();
@@ -73,13 +80,33 @@ Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePo
     }
 }
 
-Task<TopologyPtr> TargetSearch::await_proof(Face& face, TimePoint since, TimePoint deadline) {
+Task<std::optional<OpenResult>> TargetSearch::try_locked_out(Face& face,
+                                                             const Topology& topology,
+                                                             TimePoint deadline) {
+    for (const auto& host : topology.hosts) {
+        const Duration remaining = deadline - face.now();
+        if (remaining <= Duration{0} || !services_.is_locked_out_of(host)) {
+            continue;
+        }
+        auto opened = co_await attempt(face, host, HostRole::writer,
+                                       std::min<Duration>(kWriterTimeout, remaining));
+        if (opened || is_refused(opened)) {
+            co_return std::move(opened);
+        }
+    }
+    co_return std::nullopt;
+}
+
+Task<TopologyPtr> TargetSearch::await_proof(Face& face,
+                                            TimePoint since,
+                                            TimePoint until,
+                                            TimePoint deadline) {
     const auto started = face.now();
     auto topology = services_.topology();
-    while (!is_proved(*topology, since) && face.now() < deadline) {
+    while (!is_proved(*topology, since) && face.now() < until) {
         services_.demand_proof(since, deadline);
-        const auto until = std::min<TimePoint>(deadline, face.now() + kDemandEvery);
-        topology = co_await face.await_topology(topology->version, until);
+        const auto again_at = std::min<TimePoint>(until, face.now() + kDemandEvery);
+        topology = co_await face.await_topology(topology->version, again_at);
     }
     services_.report().found_target += face.now() - started;
     co_return topology;
@@ -87,7 +114,8 @@ Task<TopologyPtr> TargetSearch::await_proof(Face& face, TimePoint since, TimePoi
 
 Task<bool> TargetSearch::is_proved_elsewhere(Face& face, std::string host_id) {
     const auto since = face.now();
-    const auto topology = co_await await_proof(face, since, since + kWriterTimeout);
+    const auto until = since + kWriterTimeout;
+    const auto topology = co_await await_proof(face, since, until, until);
     co_return is_proved(*topology, since) && topology->writer()->id != host_id;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,13 @@ public:
     Task<bool> is_proved_elsewhere(Face& face, std::string host_id);
 
 private:
-    Task<TopologyPtr> await_proof(Face& face, TimePoint since, TimePoint deadline);
+    /// Waits until `until` at most for a proof that is demanded until `deadline`.
+    Task<TopologyPtr> await_proof(Face& face, TimePoint since, TimePoint until, TimePoint deadline);
+    /// Asks the hosts that no monitor can ask by the connection's own login: nothing if none of
+    /// them is the writer, or refuses that one, too.
+    Task<std::optional<OpenResult>> try_locked_out(Face& face,
+                                                   const Topology& topology,
+                                                   TimePoint deadline);
     Task<OpenResult> attempt(Face& face, Host host, HostRole wanted, Duration timeout);
     std::vector<Host> round(const Topology& topology, const std::string& avoid);
 
