@@ -296,6 +296,7 @@ TEST_F(EngineThread, AMysqlClusterIsDetectedWatchedAndFailedOverLikewise) {
     failure.vendor_code = 1064;
     EXPECT_EQ(application.recover(failure), Verdict::pass);
     failure.vendor_code = 2013;
+    failure.link = LinkState::lost;
     EXPECT_EQ(application.recover(failure), Verdict::moved);
 }
 
