@@ -272,7 +272,7 @@ class Transactions(Memory):
         name, frame = getattr(gen, "__name__", ""), getattr(gen, "gi_frame", None)
         local = {} if frame is None else frame.f_locals
         step = _step_of(gen)
-        if name == "_exit_gen":
+        if name == "_exit_gen" and "exc_val" in local:  # pipelines have one, too
             block = local["self"]
             if local["exc_val"] is not None or block.force_rollback:
                 record.rolled_back(0 if block._outer_transaction else block._stack_index)

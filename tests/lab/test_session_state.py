@@ -120,6 +120,21 @@ def test_settings_hold_as_their_transaction_does(connect: Connect, lose: Lose) -
     assert shown(connection, "idle_in_transaction_session_timeout") == "0"
 
 
+@pytest.mark.parametrize("told", ["SAVEPOINT s", "SET statement_timeout TO '7s'"])
+def test_pipeline_in_a_transaction_that_told_its_session_something(
+    connect: Connect, told: str
+) -> None:
+    connection = connect()
+    connection.execute(told)
+    cursor = connection.cursor()
+    cursor.executemany("SELECT %s::int", [(1,), (2,)], returning=True)
+    with connection.pipeline():
+        connection.execute("SELECT 3")
+    assert connection.execute("SELECT 4").fetchone() == (4,)
+    connection.rollback()
+    assert shown(connection, "statement_timeout") == "0"
+
+
 def test_what_is_gone_is_named(connect: Connect, lose: Lose) -> None:
     connection = connect(autocommit=True)
     connection.execute("CREATE TEMP TABLE sums (n int)")
