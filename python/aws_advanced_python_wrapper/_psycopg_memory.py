@@ -48,6 +48,7 @@ class Prepared(PrepareManager):
     note: Callable[[Told], bool]
     noted: dict[Any, bytes]
     """The names of those that were prepared all the same, as the application asked for."""
+    _looks = False
 
     def validate(self, key: Any, prep: Prepare, name: bytes, results: Any) -> None:
         super().validate(key, prep, name, results)
@@ -64,9 +65,13 @@ class Prepared(PrepareManager):
 
     def look_at_unprepared(self) -> None:
         """Without a threshold there is no account; what is to be run is noted before it runs."""
-        self.__dict__.pop("get", None)
+        # Not by __dict__: to ask for that makes each use of an attribute dearer from then on.
         if self.prepare_threshold is None:
-            self.__dict__["get"] = partial(_not_prepared, self.note)
+            self.get = partial(_not_prepared, self.note)  # type: ignore[method-assign]
+            self._looks = True
+        elif self._looks:
+            del self.get
+            self._looks = False
 
 
 def _all_done(results: Any) -> bool:
