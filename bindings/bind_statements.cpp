@@ -33,6 +33,40 @@ bool may_change_session(PyObject* statement) {
     return aws_wrapper::may_change_session({begin, static_cast<std::size_t>(size)});
 }
 
+namespace {
+
+// Called in the place of PrepareManager.get() for each statement; self is (note, answer, "query").
+PyObject* note_and_answer(PyObject* self,
+                          PyObject* const* arguments,
+                          Py_ssize_t count,
+                          PyObject* /*names*/) {
+    if (count < 1) {
+        PyErr_SetString(PyExc_TypeError, "a query is needed");
+        return nullptr;
+    }
+    PyObject* statement = PyObject_GetAttr(arguments[0], PyTuple_GetItem(self, 2));
+    if (statement == nullptr) {
+        return nullptr;
+    }
+    const bool is_of_interest = may_change_session(statement);
+    Py_DECREF(statement);
+    if (is_of_interest) {
+        PyObject* noted =
+            PyObject_CallFunctionObjArgs(PyTuple_GetItem(self, 0), arguments[0], nullptr);
+        if (noted == nullptr) {
+            return nullptr;
+        }
+        Py_DECREF(noted);
+    }
+    return Py_NewRef(PyTuple_GetItem(self, 1));
+}
+
+PyMethodDef kNoteAndAnswer{
+    "get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&note_and_answer)),
+    METH_FASTCALL | METH_KEYWORDS, nullptr};
+
+}  // namespace
+
 void bind_statements(nb::module_& module) {
     module.def(
         "sql_statements",
@@ -51,4 +85,16 @@ void bind_statements(nb::module_& module) {
         [](nb::handle statement) { return may_change_session(statement.ptr()); }, "statement"_a,
         nb::sig("def may_change_session(statement: str | bytes | bytearray) -> bool"),
         "Whether a statement may be one that the session remembers, told by its first letters.");
+    module.def(
+        "note_and_answer",
+        [](const nb::callable& note, nb::handle answer) {
+            const nb::object name = nb::steal(PyUnicode_InternFromString("query"));
+            const nb::tuple state = nb::make_tuple(note, answer, name);
+            return nb::steal(PyCFunction_NewEx(&kNoteAndAnswer, state.ptr(), nullptr));
+        },
+        "note"_a, "answer"_a,
+        nb::sig("def note_and_answer(note: collections.abc.Callable[[typing.Any], object], "
+                "answer: typing.Any) -> typing.Any"),
+        "A callable with the arguments of PrepareManager.get() which always gives the answer; "
+        "queries whose statement may change the session it gives to note() before.");
 }

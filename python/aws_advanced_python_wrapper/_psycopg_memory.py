@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NoReturn
 from weakref import ref
 
@@ -25,6 +24,7 @@ logger = logging.getLogger("aws_advanced_python_wrapper.psycopg")
 
 _IDLE = pq.TransactionStatus.IDLE
 BUSY = int(pq.TransactionStatus.ACTIVE)
+_NOT_PREPARED = (Prepare.NO, b"")
 _DONE = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
 
@@ -67,7 +67,10 @@ class Prepared(PrepareManager):
         """Without a threshold there is no account; what is to be run is noted before it runs."""
         # Not by __dict__: to ask for that makes each use of an attribute dearer from then on.
         if self.prepare_threshold is None:
-            self.get = partial(_not_prepared, self.note)  # type: ignore[method-assign]
+            note = self.note
+            self.get = _engine.note_and_answer(  # type: ignore[method-assign]
+                lambda query: note(told_of(query)), _NOT_PREPARED
+            )
             self._looks = True
         elif self._looks:
             del self.get
@@ -76,16 +79,6 @@ class Prepared(PrepareManager):
 
 def _all_done(results: Any) -> bool:
     return all(result.status in _DONE for result in results)
-
-
-def _not_prepared(
-    note: Callable[[Told], bool],
-    query: Any,
-    prepare: bool | None = None,  # noqa: ARG001
-) -> tuple[Prepare, bytes]:
-    if _engine.may_change_session(query.query):
-        note(told_of(query))
-    return Prepare.NO, b""
 
 
 class Memory(Face):
