@@ -22,6 +22,10 @@ constexpr int kUnknownDatabase = 1049;   // MySQL's ER_BAD_DB_ERROR
 constexpr std::size_t kMostReasons = 8;  // of one host
 constexpr std::size_t kMostTold = 100;   // by one cluster; a liar has no end
 
+std::string common_database(DatabaseFamily family) {
+    return family == DatabaseFamily::postgresql ? "postgres" : "";
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::uint64_t>> MonitorCounters::read() const {
@@ -51,7 +55,7 @@ ClusterMonitor::ClusterMonitor(asio::io_context& context,
       on_unused_{std::move(on_unused)},
       core_{params_.topology, std::move(hosts)},
       last_used_{Clock::now()},
-      options_{std::move(options)} {
+      logins_{std::move(options), common_database(dialect().family)} {
     publish(last_used_);
 }
 
@@ -116,14 +120,35 @@ void ClusterMonitor::publish(TimePoint seen_at) {
     store_.publish(core_.hosts(), seen_at, core_.writer_proved_at());
 }
 
-void ClusterMonitor::use_options(DriverOptions options) {
+LoginChoice::Id ClusterMonitor::hold_login(DriverOptions options) {
     const std::lock_guard guard{mutex_};
-    options_ = std::move(options);
+    return logins_.hold(std::move(options));
 }
 
-DriverOptions ClusterMonitor::options() const {
+void ClusterMonitor::leave_login(LoginChoice::Id id) {
+    bool links_end = false;
+    {
+        const std::lock_guard guard{mutex_};
+        links_end = logins_.leave(id, Clock::now());
+    }
+    if (links_end && !stopped()) {
+        asio::post(context_, [self = shared_from_this()] { self->kick_all(); });
+    }
+}
+
+LoginChoice::Login ClusterMonitor::choose_login() const {
     const std::lock_guard guard{mutex_};
-    return options_;
+    return logins_.choose();
+}
+
+bool ClusterMonitor::refuse_login(LoginChoice::Id id) {
+    const std::lock_guard guard{mutex_};
+    return logins_.refuse(id);
+}
+
+TimePoint ClusterMonitor::login_ends_at(LoginChoice::Id id) {
+    const std::lock_guard guard{mutex_};
+    return logins_.ends_at(id);
 }
 
 // With mutex_ held.
@@ -406,16 +431,19 @@ void ClusterMonitor::tell_once(std::string warning) {
     events().add(EventLevel::warning, warning);
 }
 
+// A database that is gone is no reason against the host, either.
+bool ClusterMonitor::is_refused_login(const Failure& failure) {
+    return failure.code == Errc::login || failure.sqlstate.is("3D000") ||
+           failure.vendor_code == kUnknownDatabase;
+}
+
 // The last reason is at the end. Each one is told once, until the host answers again.
 void ClusterMonitor::on_refusal(const Host& host, const Failure& failure) {
     const auto reason = text::one_line(failure.message, EventRing::kLongestText);
     const auto name = host_and_port(host);
-    // A database that is gone is no reason against the host, either.
-    const bool login = failure.code == Errc::login || failure.sqlstate.is("3D000") ||
-                       failure.vendor_code == kUnknownDatabase;
     {
         const std::lock_guard guard{mutex_};
-        if (login) {
+        if (is_refused_login(failure)) {
             locked_out_.insert(name);
         } else {
             locked_out_.erase(name);

@@ -18,6 +18,7 @@
 
 #include "driver/driver.hpp"
 #include "monitor/host_watch.hpp"
+#include "monitor/login_choice.hpp"
 #include "monitor/topology_core.hpp"
 #include "monitor/topology_store.hpp"
 
@@ -67,6 +68,7 @@ class HostRunner;
 /// of this class may be called from any thread; none of them waits for a server.
 class ClusterMonitor : public std::enable_shared_from_this<ClusterMonitor> {
 public:
+    /// The options are those of the monitors' links, until connections hold logins.
     ClusterMonitor(asio::io_context& context,
                    ClusterParams params,
                    std::shared_ptr<Driver> driver,
@@ -92,8 +94,10 @@ public:
     /// See TopologyCore::demand_proof().
     void demand_proof(TimePoint since, TimePoint until);
 
-    /// The parameters of a live application connection, for the next links of the monitors.
-    void use_options(DriverOptions options);
+    /// A connection has logged in with what these options say, which are the monitors' from now on;
+    /// until it leaves: see LoginChoice.
+    LoginChoice::Id hold_login(DriverOptions options);
+    void leave_login(LoginChoice::Id id);
 
     /// Registers a connection on a host; the watch is shared by all connections on that host, and
     /// has a monitor whether or not the current view lists it. Null if nothing is known by which
@@ -136,7 +140,10 @@ private:
 
     std::shared_ptr<HostWatch>& watch_of(const std::string& host_id);
     std::optional<Host> host_of(const std::string& host_id) const;
-    DriverOptions options() const;
+    LoginChoice::Login choose_login() const;
+    static bool is_refused_login(const Failure& failure);
+    bool refuse_login(LoginChoice::Id id);
+    TimePoint login_ends_at(LoginChoice::Id id);
 
     void remember(const std::vector<Host>& hosts);
     std::vector<std::string> watched_ids() const;
@@ -172,7 +179,7 @@ private:
     std::atomic<bool> stopped_{false};
 
     mutable std::mutex mutex_;  ///< guards what follows
-    DriverOptions options_;
+    LoginChoice logins_;
     std::map<std::string, std::shared_ptr<HostWatch>> watches_;
     std::map<std::string, Host> told_hosts_;  // of any view; no more than kMostHosts
     std::map<std::string, std::string> addresses_;

@@ -1,177 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "monitor/cluster_monitor.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <array>
 #include <stdexcept>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
 
-#include "driver/null/scripted_cluster.hpp"
+#include "monitor/cluster_monitor_fixture.hpp"
 
 namespace aws_wrapper {
 namespace {
 
-using namespace std::chrono_literals;
 using ::testing::IsEmpty;
-
-WatchParams suspicion() {
-    WatchParams params;
-    params.suspect_after = 1000ms;
-    return params;
-}
-
-WatchParams following() {
-    auto params = suspicion();
-    params.follows_writer = true;
-    return params;
-}
-
-WatchParams by_default() {
-    auto params = following();
-    params.detection_time = 30000ms;
-    return params;
-}
-
-// An application's connection: a socket, and the slot by which it is watched.
-class AppLink {
-public:
-    AppLink(ClusterMonitor& cluster, const std::string& host_id, WatchParams params) {
-        std::array<int, 2> ends{};
-        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-            throw std::runtime_error{"socketpair failed"};
-        }
-        peer_ = ends[1];
-        slot_ = std::make_shared<CallSlot>(params, WatchedSocket{ends[0]}, Clock::now());
-        ::close(ends[0]);
-        watch_ = cluster.watch(host_id, slot_);
-    }
-    ~AppLink() {
-        close();
-        ::close(peer_);
-    }
-    AppLink(const AppLink&) = delete;
-    AppLink& operator=(const AppLink&) = delete;
-
-    void begin() { EXPECT_TRUE(slot_->begin(Clock::now()) || watch_->call_began(*slot_)); }
-    AbortReason end() { return slot_->end(); }
-    bool call_began() { return watch_->call_began(*slot_); }
-    AbortReason aborted() const { return slot_->aborted(); }
-    void close() {
-        if (slot_) {
-            watch_->remove(*slot_);
-            slot_.reset();
-        }
-    }
-    // True if no descriptor of the connection is open any more on this side.
-    bool socket_gone() const {
-        pollfd asked{peer_, POLLIN, 0};
-        char byte = 0;
-        return ::poll(&asked, 1, 0) == 1 && ::recv(peer_, &byte, 1, MSG_DONTWAIT) == 0;
-    }
-
-private:
-    int peer_{-1};
-    std::shared_ptr<CallSlot> slot_;
-    std::shared_ptr<HostWatch> watch_;
-};
-
-class ClusterMonitorTest : public ::testing::Test {
-protected:
-    ClusterMonitorTest() { params_.instances = InstanceTemplate::parse("?.example", 5432); }
-    ~ClusterMonitorTest() override {
-        if (monitor_) {
-            stop();
-        }
-        EXPECT_TRUE(ended_.expired()) << "a coroutine outlives stop()";
-        for (const auto& id : {"a", "b", "c", "d"}) {
-            EXPECT_EQ(cluster_.server(id).open_links, 0) << id;
-        }
-    }
-
-    ClusterMonitor& monitor() {
-        if (!monitor_) {
-            params_.dialect = DialectCode::aurora_pg;
-            monitor_ = std::make_shared<ClusterMonitor>(context_, params_, cluster_.driver(),
-                                                        DriverOptions{}, cluster_.hosts(),
-                                                        [this](const ClusterMonitor& unused) {
-                                                            EXPECT_EQ(&unused, ended_.lock().get());
-                                                            ++disposals_;
-                                                            unused_->stop();
-                                                        });
-            ended_ = monitor_;
-            unused_ = monitor_.get();
-            monitor_->start();
-            monitor_->demand_proof(TimePoint{}, Clock::now());  // counts as activity
-            run_for(50ms);
-        }
-        return *monitor_;
-    }
-
-    // Ends the monitor and lets what it posted run out.
-    void stop() {
-        asio::post(context_, [stopping = std::move(monitor_)] { stopping->stop(); });
-        pump();
-    }
-
-    // Runs all that is due at this moment of virtual time.
-    void pump() {
-        // The earliest of all timers: it makes asio look at the clock that was just advanced.
-        Timer tick{context_};
-        tick.expires_at(TimePoint{});
-        tick.async_wait([](const asio::error_code&) {});
-        while (context_.poll() > 0) {
-        }
-        for (const auto& host : cluster_.hosts()) {
-            ASSERT_LE(cluster_.server(host.id).open_links, 1) << host.id;
-        }
-    }
-    void run_for(Milliseconds length, Milliseconds step = 1ms) {
-        for (Milliseconds passed{0}; passed < length; passed += step) {
-            time_.advance(step);
-            pump();
-        }
-    }
-    // Returns the time until `condition` held, or `limit`.
-    template <typename Condition>
-    Milliseconds time_until(Condition condition, Milliseconds limit = 300s) {
-        Milliseconds passed{0};
-        while (!condition() && passed < limit) {
-            run_for(1ms);
-            ++passed;
-        }
-        return passed;
-    }
-    bool writer_is(const std::string& id) {
-        const auto topology = monitor().topology().current();
-        return topology->writer() != nullptr && topology->writer()->id == id;
-    }
-    std::uint64_t counter(const std::string& name) {
-        for (const auto& [key, value] : monitor().counters().read()) {
-            if (key == name) {
-                return value;
-            }
-        }
-        ADD_FAILURE() << "no counter " << name;
-        return 0;
-    }
-
-    VirtualTime time_;
-    ScriptedCluster cluster_{{"a", "b", "c"}};
-    asio::io_context context_{1};
-    asio::executor_work_guard<asio::io_context::executor_type> guard_{context_.get_executor()};
-    ClusterParams params_;
-    std::shared_ptr<ClusterMonitor> monitor_;
-    ClusterMonitor* unused_{nullptr};
-    std::weak_ptr<ClusterMonitor> ended_;
-    int disposals_{0};
-};
 
 TEST_F(ClusterMonitorTest, AsksTheWriterAloneAndPublishesItsProof) {
     monitor();
@@ -477,57 +318,6 @@ TEST_F(ClusterMonitorTest, ReadersAloneKeepTheViewFresh) {
     EXPECT_NEAR(static_cast<double>(cluster_.server("a").queries.size() - before), 11, 1);
 }
 
-TEST_F(ClusterMonitorTest, ALinkThatTheServerEndsForItsRestCostsNoQuestion) {
-    AppLink reader{monitor(), "b", by_default()};
-    run_for(1s);
-    const auto before = cluster_.questions();
-    for (const auto& id : {"a", "b", "c"}) {
-        cluster_.driver()->end_links(cluster_.name_of(id), LinkEnd::idle_limit);
-    }
-    run_for(10s, 10ms);
-    EXPECT_EQ(cluster_.questions(), before);
-    EXPECT_EQ(cluster_.server("a").open_links, 0);
-    reader.begin();
-    run_for(30s, 10ms);
-    EXPECT_EQ(reader.end(), AbortReason::none);
-    EXPECT_EQ(cluster_.server("a").open_links, 1) << "the next look at the topology needs it again";
-    EXPECT_EQ(cluster_.server("c").connects, 0);
-}
-
-TEST_F(ClusterMonitorTest, ALinkThatTheServerEndsForItsRestAsItIsAskedIsOpenedAnew) {
-    AppLink link{monitor(), "a", by_default()};
-    cluster_.server("a").latency = 10ms;
-    link.begin();
-    run_for(1005ms);  // a question is under way
-    ASSERT_EQ(counter("probes"), 1U);
-    cluster_.driver()->end_links(cluster_.name_of("a"), LinkEnd::idle_limit);
-    run_for(100ms);
-    EXPECT_EQ(counter("probes_failed"), 0U);
-    EXPECT_EQ(cluster_.server("a").open_links, 1);
-    EXPECT_EQ(cluster_.server("b").connects, 0);
-    EXPECT_EQ(link.end(), AbortReason::none);
-}
-
-TEST_F(ClusterMonitorTest, ALinkThatEndsWithoutAWordHasItsHostAskedAlone) {
-    monitor();
-    run_for(1s);
-    const auto before = cluster_.server("a").connects;
-    cluster_.driver()->end_links(cluster_.name_of("a"), LinkEnd::unexplained);
-    run_for(10s, 10ms);
-    EXPECT_EQ(cluster_.server("a").connects, before + 1);
-    EXPECT_EQ(cluster_.server("b").connects + cluster_.server("c").connects, 0);
-    EXPECT_TRUE(writer_is("a"));
-}
-
-TEST_F(ClusterMonitorTest, AWriterWhoseLinkEndedAndThatFallsSilentIsReplacedSoon) {
-    monitor();
-    run_for(1s);
-    cluster_.freeze("a");
-    cluster_.promote("b");
-    cluster_.driver()->end_links(cluster_.name_of("a"), LinkEnd::unexplained);
-    EXPECT_LE(time_until([&] { return writer_is("b"); }), 270ms);
-}
-
 TEST_F(ClusterMonitorTest, ASlowWriterIsFoundHoweverOftenItIsDemanded) {
     monitor();
     cluster_.kill("a");
@@ -701,6 +491,7 @@ TEST_F(ClusterMonitorTest, StopEndsAMonitorThatPausesAfterAnError) {
 }
 
 // The question that stop() interrupts looks like one that failed.
+
 TEST_F(ClusterMonitorTest, StopDuringAQuestionEndsNoCall) {
     auto params = WatchParams{};
     params.detection_time = 1000ms;
@@ -820,37 +611,6 @@ TEST_F(ClusterMonitorTest, WhatNamesNoHostCanNotBeWatched) {
     EXPECT_EQ(monitor().watch("10.0.0.1:5432", slot), nullptr);
     EXPECT_EQ(monitor().watch("", slot), nullptr);
     EXPECT_EQ(monitor().connections(), 0U);
-}
-
-TEST_F(ClusterMonitorTest, AClosedConnectionLeavesNoSocketBehindWhileTheMonitorSleeps) {
-    AppLink link{monitor(), "a", following()};
-    link.begin();
-    run_for(2s);
-    EXPECT_EQ(link.end(), AbortReason::none);
-    run_for(1s);
-    link.close();
-    EXPECT_TRUE(link.socket_gone());
-}
-
-TEST_F(ClusterMonitorTest, AServerThatRefusesTheMonitorsUserIsAlive) {
-    cluster_.server("c").behaviour = NullDriver::Behaviour::rejects;
-    auto params = by_default();
-    params.detection_time = 1000ms;
-    params.detection_count = 1;
-    AppLink link{monitor(), "c", params};
-    link.begin();
-    run_for(10s);
-    EXPECT_EQ(link.end(), AbortReason::none);
-}
-
-TEST_F(ClusterMonitorTest, TheNextAttemptLooksTheNameUpAgainAfterAFailedOne) {
-    monitor();
-    EXPECT_EQ(monitor().address_of("a"), "a.example");
-    EXPECT_EQ(monitor().host_at("a.example", 5432), "a");
-    cluster_.kill("a");
-    run_for(100ms);
-    EXPECT_EQ(monitor().address_of("a"), "");
-    EXPECT_EQ(monitor().host_at("a.example", 5432), "");
 }
 
 }  // namespace

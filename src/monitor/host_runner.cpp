@@ -124,6 +124,7 @@ asio::awaitable<void> HostRunner::step() {
 
 // Not a coroutine, so that the slots of closed connections are let go before anything is awaited.
 HostRunner::Next HostRunner::decide(TimePoint now) {
+    const auto link_ends_at = end_of_unheld_link(now);
     const auto scan = watch_->scan();
     const bool active = scan.calls_begun != calls_seen_ || !scan.running.empty();
     calls_seen_ = scan.calls_begun;
@@ -152,7 +153,8 @@ HostRunner::Next HostRunner::decide(TimePoint now) {
     }
     next.kind = Next::Kind::rest;
     const auto later_survey = survey_at > now ? survey_at : TimePoint::max();
-    next.until = std::min({plan.wake_at, later_survey, now + cluster_.params_.dispose_after});
+    next.until =
+        std::min({plan.wake_at, later_survey, link_ends_at, now + cluster_.params_.dispose_after});
     if (active && scan.first_attention != Milliseconds::max()) {
         // A call that begins right now may need its link opened at half of that age.
         next.until = std::min<TimePoint>(next.until, now + scan.first_attention / 2);
@@ -165,6 +167,20 @@ HostRunner::Next HostRunner::decide(TimePoint now) {
         next.kind = Next::Kind::again;
     }
     return next;
+}
+
+// Closes the link if no connection holds its login any more, unless a search needs it; else tells
+// when that will have to be thought of.
+TimePoint HostRunner::end_of_unheld_link(TimePoint now) {
+    if (!link_ || cluster_.core_.panicking(now)) {
+        return TimePoint::max();
+    }
+    const auto ends_at = cluster_.login_ends_at(login_);
+    if (ends_at > now) {
+        return ends_at;
+    }
+    link_.reset();
+    return TimePoint::max();
 }
 
 // A survey must not delay the verdict of a suspicion that begins meanwhile, nor the next probe of
@@ -207,15 +223,11 @@ asio::awaitable<void> HostRunner::open_ahead(Duration budget) {
     co_await open_link(Clock::now() + budget);
 }
 
-asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline) {
-    if (auto missing = missing_descriptor()) {
-        co_return link_refused(std::move(*missing));
-    }
+LinkTarget HostRunner::target() const {
     LinkTarget target;
     target.name = host_.name;
     target.address = cluster_.address_of(host_.id);
     target.port = host_.port;
-    target.options = cluster_.options();
     target.on_notice = [name = host_and_port(host_)](const char* text) {
         events().add(EventLevel::debug, fmt::format("{} told its monitor: {}", name, text));
     };
@@ -224,18 +236,37 @@ asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline
     if (writer != nullptr && writer->id == host_.id) {
         target.urgency = Urgency::first;
     }
-    deadline = std::min<TimePoint>(deadline, Clock::now() + cluster_.params_.connect_timeout);
-    auto opened = co_await cluster_.driver_->connect(std::move(target), deadline);
-    if (!opened) {
-        // The name may lead elsewhere by now; the next attempt asks for it again.
-        cluster_.learn_address(host_.id, {});
-        co_return link_refused(std::move(opened.error()));
+    return target;
+}
+
+asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline) {
+    if (auto missing = missing_descriptor()) {
+        co_return link_refused(std::move(*missing));
     }
-    cluster_.counters_.links_opened.fetch_add(1, std::memory_order_relaxed);
-    link_ = std::move(*opened);
-    cluster_.learn_address(host_.id, link_->address());
-    cluster_.on_answer(host_);
-    co_return std::nullopt;
+    deadline = std::min<TimePoint>(deadline, Clock::now() + cluster_.params_.connect_timeout);
+    for (;;) {
+        auto login = cluster_.choose_login();
+        auto wanted = target();
+        wanted.options = std::move(login.options);
+        auto opened = co_await cluster_.driver_->connect(std::move(wanted), deadline);
+        if (opened) {
+            cluster_.counters_.links_opened.fetch_add(1, std::memory_order_relaxed);
+            link_ = std::move(*opened);
+            login_ = login.id;
+            cluster_.learn_address(host_.id, link_->address());
+            cluster_.on_answer(host_);
+            co_return std::nullopt;
+        }
+        auto failure = link_refused(std::move(opened.error()));
+        if (!ClusterMonitor::is_refused_login(failure)) {
+            // The name may lead elsewhere by now; the next attempt asks for it again.
+            cluster_.learn_address(host_.id, {});
+            co_return failure;
+        }
+        if (stopped_ || !cluster_.refuse_login(login.id)) {
+            co_return failure;
+        }
+    }
 }
 
 Failure HostRunner::link_refused(Failure failure) {
@@ -333,6 +364,9 @@ asio::awaitable<void> HostRunner::ask(Next next) {
         failure = read.error();
     }
     cluster_.on_refusal(host_, *failure);
+    if (link_ && failure->code == Errc::server && cluster_.refuse_login(login_)) {
+        link_.reset();  // another user may be allowed to ask
+    }
     counters.surveys_failed.fetch_add(1, std::memory_order_relaxed);
     if (probe.end == Probe::End::unasked) {
         cluster_.on_unasked(host_.id, probe.started);

@@ -50,6 +50,8 @@ private:
                                  Milliseconds first_attention) const;
     asio::awaitable<void> rest(TimePoint until);
     asio::awaitable<std::optional<Failure>> open_link(TimePoint deadline);
+    LinkTarget target() const;
+    TimePoint end_of_unheld_link(TimePoint now);
     Failure link_refused(Failure failure);
     asio::awaitable<void> open_ahead(Duration budget);
     asio::awaitable<void> while_minding(asio::awaitable<void> work);
@@ -65,6 +67,7 @@ private:
     const std::shared_ptr<HostWatch> watch_;
     HostWatchCore core_;
     std::unique_ptr<Link> link_;
+    LoginChoice::Id login_{0};  // of the link
     Timer rest_timer_;
     Timer minding_timer_;
     asio::cancellation_signal cancel_;

@@ -425,7 +425,6 @@ std::shared_ptr<ClusterMonitor> Runtime::known_or_new(const std::string& endpoin
     std::shared_ptr<ClusterMonitor> cluster;
     if (known != clusters_.end()) {
         cluster = *known;
-        cluster->use_options(std::move(options));
     } else {
         cluster = std::make_shared<ClusterMonitor>(
             context_, std::move(params), std::move(driver), std::move(options), std::move(hosts),

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -109,7 +110,32 @@ void ClusterSeeker::join(std::shared_ptr<ClusterMonitor> cluster) {
     cluster_ = std::move(cluster);
 }
 
+void ClusterSeeker::leave_login() noexcept {
+    const auto held = std::exchange(login_, std::nullopt);
+    if (!held || !cluster_ || generation_ != fork_generation()) {
+        return;
+    }
+    try {
+        cluster_->leave_login(*held);
+    } catch (const std::exception&) {
+        count(process_counters.handler_errors);  // its links end with the monitor, then
+    }
+}
+
+void ClusterSeeker::take_login() {
+    const auto held = cluster_->hold_login(options_);
+    leave_login();
+    login_ = held;
+}
+
+void ClusterSeeker::hold_login(const LinkFacts& facts) {
+    options_ = monitoring_options(facts.options, settings_);
+    static_cast<void>(cluster());
+    take_login();
+}
+
 void ClusterSeeker::let_go() noexcept {
+    leave_login();
     if (cluster_ && generation_ != fork_generation()) {
         leak(std::move(cluster_));
     }
@@ -129,6 +155,7 @@ const std::shared_ptr<ClusterMonitor>& ClusterSeeker::cluster() {
             hosts_ = cluster_->topology().current()->hosts;
         }
         join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
+        take_login();
     }
     return cluster_;
 }
@@ -180,6 +207,7 @@ bool ClusterSeeker::join_new(std::vector<Host> hosts) {
     hosts_ = std::move(hosts);
     try {
         join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
+        take_login();
     } catch (const Error& error) {
         if (error.code() != Errc::unsupported) {
             throw;
@@ -237,7 +265,7 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
         }
     }
     if (joined()) {
-        cluster_->use_options(options_);
+        take_login();
         auto id = cluster_->host_at(facts.address, facts.port);
         if (!id.empty()) {
             co_return id;

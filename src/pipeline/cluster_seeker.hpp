@@ -64,6 +64,12 @@ public:
     /// ClusterMonitor::watch().
     std::shared_ptr<HostWatch> watch(const std::string& host_id, std::shared_ptr<CallSlot> slot);
 
+    /// The connection has a new link to its cluster: the monitors may log in as it did.
+    void hold_login(const LinkFacts& facts);
+
+    /// The connection is closed: the monitors' links by its login are soon to be, too.
+    void leave_login() noexcept;
+
     TopologyPtr wait_topology(std::uint64_t newer_than, TimePoint until);
 
     /// Lets go of something that may belong to the parent of a fork: there it is never destroyed.
@@ -80,6 +86,7 @@ private:
     InstanceTemplate instances(const std::string& name, std::uint16_t port) const;
     void join(std::shared_ptr<ClusterMonitor> cluster);
     void let_go() noexcept;
+    void take_login();
     void prepare(const LinkFacts& facts);
     void learn_address(const std::string& host_id, const std::string& address);
     Task<tl::expected<std::string, Failure>> find_out(Face& face, LinkFacts facts);
@@ -99,6 +106,7 @@ private:
     DriverOptions options_;
     std::vector<Host> hosts_;
     std::shared_ptr<ClusterMonitor> cluster_;
+    std::optional<LoginChoice::Id> login_;  // held of cluster_
     std::uint64_t generation_;
 };
 

@@ -38,6 +38,8 @@ constexpr auto kNotForMysqlMonitors = std::to_array<std::string_view>({
     "write_timeout",
     "charset",
     "collation",
+    "database",
+    "db",
     "init_command",
     "sql_mode",
     "time_zone",

@@ -130,6 +130,7 @@ public:
         opened.facts = std::move(*facts);
         if (request.host) {
             opened.host_id = request.host->id;
+            seeker_.hold_login(opened.facts);
         } else if (plugins_.empty()) {
             opened.host_id = seeker_.join_plain_server(opened.facts);
         } else {
@@ -213,6 +214,11 @@ public:
     void disarm() noexcept {
         leave_watch();
         slot_.reset();
+    }
+
+    void close() noexcept {
+        disarm();
+        seeker_.leave_login();
     }
 
     bool idle() const noexcept {
@@ -337,7 +343,7 @@ void Session::link_adopted(const LinkFacts& facts) {
 }
 
 void Session::close() noexcept {
-    state_->disarm();
+    state_->close();
     slot_ = nullptr;
 }
 

@@ -125,6 +125,12 @@ asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> NullDriver::connec
     if (auto failure = co_await served(scripted, deadline)) {
         co_return tl::unexpected{std::move(*failure)};
     }
+    const auto user = std::ranges::find(target.options, "user", &DriverOptions::value_type::first);
+    scripted.user = user == target.options.end() ? "" : user->second;
+    if (refused_users_.contains(scripted.user)) {
+        co_return tl::unexpected{
+            Failure{Errc::login, SqlState{"28P01"}, "password authentication failed"}};
+    }
     const auto executor = co_await asio::this_coro::executor;
     std::unique_ptr<Link> link = std::make_unique<NullLink>(*this, std::move(target), executor);
     co_return link;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,11 +34,15 @@ public:
         Answer answer{};     ///< empty: one row with "1"
         int connects{0};     ///< attempts so far
         int open_links{0};
+        std::string user{};  ///< of the link that was opened last
         std::vector<std::string> queries{};
     };
 
     /// The server of that host name; made on first use.
     Server& server(const std::string& name) { return servers_[name]; }
+
+    /// No server takes this user any more.
+    void refuse_user(const std::string& user) { refused_users_.insert(user); }
 
     /// The server dies: open links end, new ones are refused.
     void kill(const std::string& name);
@@ -52,6 +57,7 @@ public:
 private:
     class NullLink;
     std::map<std::string, Server> servers_;
+    std::set<std::string> refused_users_;
     std::multimap<std::string, NullLink*> links_;
 };
 

@@ -60,6 +60,8 @@ public:
 
     void freeze(const std::string& id) { server(id).behaviour = NullDriver::Behaviour::silent; }
     void kill(const std::string& id) { driver_->kill(name_of(id)); }
+    /// No server takes this user any more.
+    void refuse_user(const std::string& user) { driver_->refuse_user(user); }
     void revive(const std::string& id) { server(id).behaviour = NullDriver::Behaviour::answers; }
 
     std::vector<Host> hosts() const {

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// How monitors come by their links, and when they let go of them.
+#include <gtest/gtest.h>
+
+#include "monitor/cluster_monitor_fixture.hpp"
+
+namespace aws_wrapper {
+namespace {
+
+TEST_F(ClusterMonitorTest, ALinkThatTheServerEndsForItsRestCostsNoQuestion) {
+    AppLink reader{monitor(), "b", by_default()};
+    run_for(1s);
+    const auto before = cluster_.questions();
+    for (const auto& id : {"a", "b", "c"}) {
+        cluster_.driver()->end_links(cluster_.name_of(id), LinkEnd::idle_limit);
+    }
+    run_for(10s, 10ms);
+    EXPECT_EQ(cluster_.questions(), before);
+    EXPECT_EQ(cluster_.server("a").open_links, 0);
+    reader.begin();
+    run_for(30s, 10ms);
+    EXPECT_EQ(reader.end(), AbortReason::none);
+    EXPECT_EQ(cluster_.server("a").open_links, 1) << "the next look at the topology needs it again";
+    EXPECT_EQ(cluster_.server("c").connects, 0);
+}
+
+TEST_F(ClusterMonitorTest, ALinkThatTheServerEndsForItsRestAsItIsAskedIsOpenedAnew) {
+    AppLink link{monitor(), "a", by_default()};
+    cluster_.server("a").latency = 10ms;
+    link.begin();
+    run_for(1005ms);  // a question is under way
+    ASSERT_EQ(counter("probes"), 1U);
+    cluster_.driver()->end_links(cluster_.name_of("a"), LinkEnd::idle_limit);
+    run_for(100ms);
+    EXPECT_EQ(counter("probes_failed"), 0U);
+    EXPECT_EQ(cluster_.server("a").open_links, 1);
+    EXPECT_EQ(cluster_.server("b").connects, 0);
+    EXPECT_EQ(link.end(), AbortReason::none);
+}
+
+TEST_F(ClusterMonitorTest, ALinkThatEndsWithoutAWordHasItsHostAskedAlone) {
+    monitor();
+    run_for(1s);
+    const auto before = cluster_.server("a").connects;
+    cluster_.driver()->end_links(cluster_.name_of("a"), LinkEnd::unexplained);
+    run_for(10s, 10ms);
+    EXPECT_EQ(cluster_.server("a").connects, before + 1);
+    EXPECT_EQ(cluster_.server("b").connects + cluster_.server("c").connects, 0);
+    EXPECT_TRUE(writer_is("a"));
+}
+
+TEST_F(ClusterMonitorTest, AWriterWhoseLinkEndedAndThatFallsSilentIsReplacedSoon) {
+    monitor();
+    run_for(1s);
+    cluster_.freeze("a");
+    cluster_.promote("b");
+    cluster_.driver()->end_links(cluster_.name_of("a"), LinkEnd::unexplained);
+    EXPECT_LE(time_until([&] { return writer_is("b"); }), 270ms);
+}
+
+TEST_F(ClusterMonitorTest, AClosedConnectionLeavesNoSocketBehindWhileTheMonitorSleeps) {
+    AppLink link{monitor(), "a", following()};
+    link.begin();
+    run_for(2s);
+    EXPECT_EQ(link.end(), AbortReason::none);
+    run_for(1s);
+    link.close();
+    EXPECT_TRUE(link.socket_gone());
+}
+
+TEST_F(ClusterMonitorTest, AServerThatRefusesTheMonitorsUserIsAlive) {
+    cluster_.server("c").behaviour = NullDriver::Behaviour::rejects;
+    auto params = by_default();
+    params.detection_time = 1000ms;
+    params.detection_count = 1;
+    AppLink link{monitor(), "c", params};
+    link.begin();
+    run_for(10s);
+    EXPECT_EQ(link.end(), AbortReason::none);
+}
+
+TEST_F(ClusterMonitorTest, TheNextAttemptLooksTheNameUpAgainAfterAFailedOne) {
+    monitor();
+    EXPECT_EQ(monitor().address_of("a"), "a.example");
+    EXPECT_EQ(monitor().host_at("a.example", 5432), "a");
+    cluster_.kill("a");
+    run_for(100ms);
+    EXPECT_EQ(monitor().address_of("a"), "");
+    EXPECT_EQ(monitor().host_at("a.example", 5432), "");
+}
+
+TEST_F(ClusterMonitorTest, AMonitorWhoseLoginIsRefusedTakesThatOfAnotherConnection) {
+    monitor().hold_login({{"user", "application"}});
+    monitor().hold_login({{"user", "migration"}});
+    cluster_.refuse_user("migration");
+    cluster_.kill("a");
+    cluster_.promote("b");
+    EXPECT_LE(time_until([&] { return writer_is("b"); }), 120ms);
+    EXPECT_GE(counter("links_refused"), 2U);
+    EXPECT_EQ(cluster_.server("b").user, "application");
+}
+
+TEST_F(ClusterMonitorTest, AMonitorWhoseQuestionIsRefusedAsksAsAnotherUser) {
+    monitor().hold_login({{"user", "application"}});
+    monitor().hold_login({{"user", "stranger"}});
+    const auto answer = cluster_.server("b").answer;
+    auto& server = cluster_.server("b");
+    server.answer = [&server, answer](const std::string& sql) {
+        return server.user == "stranger"
+                   ? tl::unexpected{Failure{Errc::server, SqlState{"42501"}, "permission denied"}}
+                   : answer(sql);
+    };
+    cluster_.kill("a");
+    cluster_.promote("b");
+    EXPECT_LE(time_until([&] { return writer_is("b"); }), 250ms);
+}
+
+TEST_F(ClusterMonitorTest, LinksEndSoonAfterTheLastConnectionWithTheirLogin) {
+    const auto other = monitor().hold_login({{"user", "other"}});
+    EXPECT_EQ(cluster_.server("a").open_links, 1);
+    monitor().leave_login(login_);
+    run_for(400ms);
+    EXPECT_EQ(cluster_.server("a").open_links, 1) << "the next connection may come at once";
+    monitor().hold_login({});
+    run_for(1s);
+    EXPECT_EQ(cluster_.server("a").open_links, 1) << "it came";
+    monitor().leave_login(login_);
+    run_for(600ms);
+    EXPECT_EQ(cluster_.server("a").open_links, 0);
+    monitor().leave_login(other);
+    EXPECT_TRUE(writer_is("a"));
+}
+
+TEST_F(ClusterMonitorTest, ASearchGoesOnWithTheLoginOfAConnectionThatIsClosed) {
+    monitor().leave_login(login_);
+    run_for(1s);
+    EXPECT_EQ(cluster_.server("a").open_links, 0);
+    cluster_.kill("a");
+    cluster_.promote("b");
+    monitor().demand_proof(Clock::now(), Clock::now() + 10s);
+    EXPECT_LE(time_until([&] { return writer_is("b"); }), 120ms);
+    run_for(40s, 10ms);
+    for (const auto& id : {"a", "b", "c"}) {
+        EXPECT_EQ(cluster_.server(id).open_links, 0) << id;
+    }
+}
+
+}  // namespace
+}  // namespace aws_wrapper
