@@ -291,6 +291,14 @@ void bind_session(nb::module_& module) {
             "of_link"_a,
             nb::sig("def monitor_options(self, of_link: dict[str, str]) -> dict[str, str]"),
             "The options that a monitor's links have, made of those of one of the application's.")
+        .def(
+            "is_refused_login",
+            [](const Session& self, const nb::object& sqlstate, int vendor_code,
+               const std::string& message) {
+                return self.is_refused_login({state_of(sqlstate), vendor_code, message});
+            },
+            "sqlstate"_a.none(), "vendor_code"_a, "message"_a,
+            "Whether an error of opening a link says that the login is refused.")
         .def_prop_ro(
             "host_id", [](const Session& self) { return text_of(self.host_id()); },
             nb::for_getter(nb::sig("def host_id(self) -> str")),

@@ -80,6 +80,8 @@ public:
     /// The options that a monitor's links have, made of those of one of the application's links.
     std::vector<std::pair<std::string, std::string>> monitor_options(
         const std::vector<std::pair<std::string, std::string>>& of_link) const;
+    /// Whether an error of opening a link says that the login is refused.
+    bool is_refused_login(const Diagnostics& error) const noexcept;
     /// The last known view of the cluster; never null, version 0 if there is none.
     TopologyPtr topology() const;
     /// What keeps the connection from being protected, for a warning; empty if nothing does.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from . import _engine
 from ._connection import AwsWrapperConnection
+from ._login_of_now import LoginSource
 from ._steps import Steps
 from .errors import FailoverReport
 
@@ -41,6 +42,8 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
     _report: FailoverReport | None = None
     _moved = False
     """Whether the connection is on another link than the one that was set up."""
+    _login_source: LoginSource | None = None
+    """Whom a failover asks for another login; a pool of psycopg_pool is asked, too."""
     _commits_after_loss = False
     """The value of commit_after_lost_transaction."""
 

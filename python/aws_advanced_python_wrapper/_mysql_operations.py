@@ -8,12 +8,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
 from mysql.connector.constants import DEFAULT_CONFIGURATION
 
 from . import _engine
+from ._login_of_now import ask_for_login
 from ._mysql_errors import FACE_ERRORS
 from ._mysql_link import (
     DRIVER_ERRORS,
@@ -42,6 +44,7 @@ _REPLAY_ERRORS: tuple[type[Exception], ...] = (LinkGivenUp, *DRIVER_ERRORS)
 _REFUSALS = frozenset((*range(1000, 2000), *range(3000, 6000))) - {1053, 1927}
 # The server answered, and refused the user: its numbers for that.
 _LOGIN_CODES = (1044, 1045, 1524, 1698, 1862)
+_LOGIN_NAMES = ("user", "username", "password", "passwd", "password1")
 # How the driver says, without a number, that a ping failed (cursor() and ping()).
 _LOST_TEXTS = ("MySQL Connection not available", "Connection to MySQL is not available")
 _LOST = 2055  # CR_SERVER_LOST_EXTENDED, which the driver uses itself where it gives one
@@ -267,20 +270,49 @@ class Opening(MySqlPerformer):
 class Recovery(MySqlPerformer):
     """The recovery of a connection: opens links of its own, and moves the one that proves good."""
 
+    _login_is_new = False
+
     def __init__(self, connection: MySqlFace, session: _engine.Session) -> None:
         self._connection = connection
         self._session = session
 
     def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> Steps[None]:
+        deadline = monotonic() + timeout
+        error = yield from self._try_open(operation, host, timeout)
+        if error is None:
+            return
+        refused = self._session.is_refused_login(*numbers(error), str(error))
+        if refused and (yield from self._renew_login()):
+            left = max(deadline - monotonic(), 0.001)
+            error = yield from self._try_open(operation, host, left)
+        if error is not None:
+            self._not_opened(operation, error)
+
+    def _try_open(
+        self, operation: _engine.Operation, host: Any, timeout: float
+    ) -> Steps[Exception | None]:
         connection = self._connection
         parameters = to_host(connection._parameters, host, timeout)
         search = self._search()
         try:
             self.candidate = yield DriverCall(partial(connection._new_link, parameters))
         except OPENING_ERRORS as error:
-            self._not_opened(operation, error)
-        else:
-            self._opened(operation, parameters, search)
+            return error
+        self._opened(operation, parameters, search)
+        return None
+
+    def _renew_login(self) -> Steps[bool]:
+        """Ask, once, whoever opened the connection for a login that differs from the refused."""
+        if self._login_is_new:
+            return False
+        self._login_is_new = True
+        connection = self._connection
+        had = connection._parameters
+        told = yield from ask_for_login(connection._login_source, had, _LOGIN_NAMES)
+        if told:
+            kept = {name: value for name, value in had.items() if name not in _LOGIN_NAMES}
+            connection._parameters = {**kept, **told}
+        return bool(told)
 
     def _test(self, operation: _engine.Operation, timeout: float) -> Steps[None]:
         answers = yield DriverCall(partial(self._connection._ping_link, timeout))

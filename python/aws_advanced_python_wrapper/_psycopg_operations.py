@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from . import _engine
 from ._connection import AwsWrapperConnection
+from ._login_of_now import ask_for_login, pool_source
 from ._performer import Performer, part_arguments, raise_not_opened, watch_link
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import LoginKeys
@@ -35,6 +36,7 @@ _CONNECT_ARGUMENTS = (
     "row_factory",
     "cursor_factory",
 )
+_LOGIN_NAMES = ("user", "password")
 
 
 class PsycopgPerformer(Performer):
@@ -174,6 +176,8 @@ class Opening(PsycopgPerformer):
 class Recovery(PsycopgPerformer):
     """The recovery of a connection: opens links of its own, and swaps the one that proves good."""
 
+    _login_is_new = False
+
     def __init__(
         self, connection: PsycopgFace, session: _engine.Session, in_transaction: bool
     ) -> None:
@@ -186,6 +190,7 @@ class Recovery(PsycopgPerformer):
         if password:
             # It may have come from a password file that knows only the endpoint.
             given["password"] = password.decode("utf-8", "surrogateescape")
+        self._given = given
         self._keys = LoginKeys(given)
         # What the environment or a service file demanded of the old link, the new one has to meet.
         self._parameters = {**link_options(connection.pgconn), **given}
@@ -205,15 +210,43 @@ class Recovery(PsycopgPerformer):
     def _open(
         self, operation: _engine.Operation, host: Any, address: str, timeout: float
     ) -> Steps[None]:
+        deadline = monotonic() + timeout
+        error = yield from self._try_open(host, address, timeout)
+        if error and self._session.is_refused_login(*error) and (yield from self._renew_login()):
+            error = yield from self._try_open(host, address, max(deadline - monotonic(), 0.001))
+        if error:
+            operation.open_failed(*error, False)
+        else:
+            operation.opened(**facts(self.candidate))
+
+    def _try_open(
+        self, host: Any, address: str, timeout: float
+    ) -> Steps[tuple[str | None, int, str] | None]:
+        """Log in; if that fails, the SQLSTATE, no number, and the text of the error."""
         parameters = _to_host(self._parameters, host, address)
         try:
             self._pgconn = yield from self._log_in(parameters, timeout)
         except LinkGivenUp as error:
-            operation.open_failed(None, 0, str(error), False)
+            return None, 0, str(error)
         except psycopg.OperationalError as error:
-            operation.open_failed(error.sqlstate, 0, str(error), False)
-        else:
-            operation.opened(**facts(self._pgconn))
+            return error.sqlstate, 0, str(error)
+        return None
+
+    def _renew_login(self) -> Steps[bool]:
+        """Ask, once, whoever opened the connection for a login that differs from the refused."""
+        connection = self._connection
+        source = connection._login_source or pool_source(
+            getattr(connection, "_pool", None), _engine.parse_conninfo
+        )
+        if self._login_is_new:
+            return False
+        self._login_is_new = True
+        told = yield from ask_for_login(source, self._given, _LOGIN_NAMES)
+        self._given.update(told)
+        self._parameters.update(told)
+        self._keys = LoginKeys(self._given)
+        connection._parameters = {**connection._parameters, **told}
+        return bool(told)
 
     def _log_in(self, parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
         keys = self._keys.known()

@@ -13,6 +13,7 @@ import select
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from inspect import isawaitable
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -142,7 +143,10 @@ class NameLookup:
 
 
 class DriverCall:
-    """Until a function of the driver has returned, which blocks or is awaited, as its caller."""
+    """Until a function of the driver, or of the application, has returned.
+
+    It blocks, or may be awaited, as its caller.
+    """
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._function = function
@@ -151,7 +155,8 @@ class DriverCall:
         return self._function()
 
     async def wait(self) -> Any:
-        return await self._function()
+        result = self._function()
+        return await result if isawaitable(result) else result
 
 
 class Computation:

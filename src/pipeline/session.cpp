@@ -370,6 +370,9 @@ std::vector<std::pair<std::string, std::string>> Session::monitor_options(
     const std::vector<std::pair<std::string, std::string>>& of_link) const {
     return monitoring_options(of_link, state_->settings());
 }
+bool Session::is_refused_login(const Diagnostics& error) const noexcept {
+    return classify_connect(state_->seeker().dialect(), error) == FailureKind::login;
+}
 const std::string& Session::host_id() const noexcept { return state_->current_host(); }
 TopologyPtr Session::topology() const { return state_->topology(); }
 const std::string& Session::notice() const noexcept { return state_->seeker().notice(); }

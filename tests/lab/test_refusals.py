@@ -3,21 +3,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from textwrap import dedent
 from typing import Any
 
 import psycopg
+import psycopg_pool
 import pytest
 import sqlalchemy as sa
 from aurora_lab import Cluster
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from aws_advanced_python_wrapper import errors, statistics
 from aws_advanced_python_wrapper import psycopg as face
+from aws_advanced_python_wrapper.aio import psycopg as aio_face
 from lab_help import user_environment
 
 LOGGER = "aws_advanced_python_wrapper"
@@ -310,3 +314,159 @@ def test_pool_of_sqlalchemy_goes_on_with_the_password_of_now(cluster: Cluster) -
     cluster.failover(how="crash")
     assert look() == 1
     engine.dispose()
+
+
+def sqlalchemy_failover(cluster: Cluster, drivername: str, rotated: Callable[[], str]) -> Any:
+    """Fail over a connection in use, after its password was rotated; return the error."""
+    passwords = [cluster.password]
+    url = sa.URL.create(
+        drivername, cluster.user, None, cluster.writer_endpoint, cluster.port, cluster.database
+    )
+    engine = sa.create_engine(url)
+
+    @sa.event.listens_for(engine, "do_connect")
+    def secret_of_now(_: Any, __: Any, ___: Any, parameters: dict[str, Any]) -> None:
+        parameters["password"] = passwords[-1]
+
+    try:
+        with engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+            connection.commit()
+            passwords.append(rotated())
+            cluster.failover(how="crash")
+            with pytest.raises(sa.exc.OperationalError) as told:
+                connection.execute(sa.text("SELECT 1"))
+            connection.rollback()
+            assert connection.execute(sa.text("SELECT 1")).scalar_one() == 1
+    finally:
+        engine.dispose()
+    return told.value.orig
+
+
+def test_failover_asks_the_listeners_of_sqlalchemy_for_the_password_of_now(
+    cluster: Cluster,
+) -> None:
+    error = sqlalchemy_failover(cluster, "postgresql+aws_wrapper_psycopg", lambda: rotate(cluster))
+    assert isinstance(error, errors.FailoverSuccessError)
+
+
+def test_failover_of_mysql_asks_the_listeners_of_sqlalchemy_for_the_password_of_now() -> None:
+    with Cluster(1, engine="mysql", domain="rotated.us-east-1.rds.amazonaws.com") as cluster:
+
+        def rotated() -> str:
+            admin = cluster.connect(cluster.writer.id)
+            admin.cmd_query(f"ALTER USER {cluster.user}@'%' IDENTIFIED BY 'rotated'")
+            admin.close()
+            return "rotated"
+
+        error = sqlalchemy_failover(cluster, "mysql+aws_wrapper_mysqlconnector", rotated)
+        assert isinstance(error, errors.FailoverSuccessError)
+
+
+def test_failover_asks_a_pool_of_psycopg_for_the_password_of_now(cluster: Cluster) -> None:
+    passwords = [cluster.password]
+    pool = psycopg_pool.ConnectionPool(
+        kwargs=lambda: {
+            "host": cluster.writer_endpoint,
+            "port": cluster.port,
+            "dbname": cluster.database,
+            "user": cluster.user,
+            "password": passwords[-1],
+        },
+        connection_class=face.PsycopgConnection,
+        min_size=1,
+        open=True,
+    )
+    with pool, pool.connection() as connection:
+        connection.execute("SELECT 1")
+        connection.commit()
+        passwords.append(rotate(cluster))
+        cluster.failover(how="crash")
+        with pytest.raises(errors.FailoverSuccessError):
+            connection.execute("SELECT 1")
+        connection.rollback()
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_failover_asks_an_async_pool_of_psycopg_for_the_password_of_now(
+    cluster: Cluster,
+) -> None:
+    async def lose_the_writer() -> None:
+        passwords = [cluster.password]
+
+        async def secret_of_now() -> dict[str, Any]:
+            await asyncio.sleep(0)
+            return {"password": passwords[-1]}
+
+        pool: Any = psycopg_pool.AsyncConnectionPool(
+            f"host={cluster.writer_endpoint} port={cluster.port} dbname={cluster.database} "
+            f"user={cluster.user}",
+            kwargs=secret_of_now,
+            connection_class=aio_face.AsyncPsycopgConnection,
+            min_size=1,
+            open=False,
+        )
+        async with pool, pool.connection() as connection:
+            await connection.execute("SELECT 1")
+            await connection.commit()
+            passwords.append(rotate(cluster))
+            cluster.failover(how="crash")
+            with pytest.raises(errors.FailoverSuccessError):
+                await connection.execute("SELECT 1")
+            await connection.rollback()
+
+    asyncio.run(lose_the_writer())
+
+
+def test_failover_of_async_sqlalchemy_asks_its_listeners_for_the_password_of_now(
+    cluster: Cluster,
+) -> None:
+    async def lose_the_writer() -> None:
+        passwords = [cluster.password]
+        engine = create_async_engine(
+            f"postgresql+aws_wrapper_psycopg://{cluster.user}@{cluster.writer_endpoint}"
+            f"/{cluster.database}"
+        )
+
+        @sa.event.listens_for(engine.sync_engine, "do_connect")
+        def secret_of_now(_: Any, __: Any, ___: Any, parameters: dict[str, Any]) -> None:
+            parameters["password"] = passwords[-1]
+
+        async with engine.connect() as connection:
+            await connection.execute(sa.text("SELECT 1"))
+            await connection.commit()
+            passwords.append(rotate(cluster))
+            cluster.failover(how="crash")
+            with pytest.raises(sa.exc.OperationalError) as told:
+                await connection.execute(sa.text("SELECT 1"))
+            await connection.rollback()
+        await engine.dispose()
+        assert isinstance(told.value.orig, errors.FailoverSuccessError)
+
+    asyncio.run(lose_the_writer())
+
+
+def test_new_login_that_nobody_can_tell_leaves_the_servers_words(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    def secret_of_now() -> dict[str, Any]:
+        if len(passwords) > 1:
+            raise RuntimeError("the secrets are out of reach")
+        return {"password": passwords[-1]}
+
+    passwords = [cluster.password]
+    pool = psycopg_pool.ConnectionPool(
+        f"host={cluster.writer_endpoint} port={cluster.port} dbname={cluster.database} "
+        f"user={cluster.user}",
+        kwargs=secret_of_now,
+        connection_class=face.PsycopgConnection,
+        min_size=1,
+        open=True,
+    )
+    with pool:
+        connection = pool.getconn()
+        passwords.append(rotate(cluster))
+        cluster.failover(how="crash")
+        with pytest.raises(errors.FailoverFailedError, match="password authentication failed"):
+            connection.execute("SELECT 1")
+        assert any("the secrets are out of reach" in text for text in warnings(caplog))

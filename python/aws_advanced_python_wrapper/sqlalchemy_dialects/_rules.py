@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 from sqlalchemy import event
@@ -19,6 +20,8 @@ from sqlalchemy.engine import (
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from .._face import Face
+from .._steps import Steps
 from ..errors import (
     FailoverError,
     FailoverFailedError,
@@ -72,6 +75,23 @@ def _is_replaced(error: Any) -> bool:
     return report is not None and report.to_host is not None
 
 
+def login_by_listeners(
+    dialect: Any, cargs: tuple[Any, ...], cparams: Mapping[str, Any]
+) -> Steps[Mapping[str, Any]]:
+    """What the listeners of "do_connect" make of the parameters now.
+
+    One that connects by itself is none that tells a login.
+    """
+    yield from ()
+    parameters = dict(cparams)
+    for listener in dialect.dispatch.do_connect:
+        connection = listener(dialect, None, list(cargs), parameters)
+        if connection is not None:
+            connection.close()
+            return {}
+    return parameters
+
+
 class WrapperRules:
     """Stands before the stock dialect among the base classes.
 
@@ -82,6 +102,7 @@ class WrapperRules:
 
     supports_statement_cache = True
     get_driver_connection: Callable[[Any], Any]
+    dispatch: Any
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -92,6 +113,15 @@ class WrapperRules:
         """Let the pool renew what has moved, so that its "connect" event holds for each link."""
         super().engine_created(engine)  # type: ignore[misc]
         event.listen(engine, "checkin", renew_if_moved)
+
+    def connect(self, *cargs: Any, **cparams: Any) -> Any:
+        """Connect; a failover asks the listeners of "do_connect" for a login that is refused."""
+        connection = super().connect(*cargs, **cparams)  # type: ignore[misc]
+        if self.dispatch.do_connect:
+            driver_connection = self.get_driver_connection(connection)
+            if isinstance(driver_connection, Face):
+                driver_connection._login_source = partial(login_by_listeners, self, cargs, cparams)
+        return connection
 
     def create_connect_args(self, url: URL) -> Any:
         """Translate ``wrapper_plugins``, since ``plugins`` in an URL is SQLAlchemy's own."""
