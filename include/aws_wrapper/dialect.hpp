@@ -59,6 +59,7 @@ struct Dialect {
     std::string_view topology_sql;
     std::string_view self_id_sql;    ///< first column: the server's own id
     std::string_view role_sql;       ///< one value: is the server a reader?
+    std::string_view grants;         ///< what a user needs for a survey; empty: nothing
     std::string_view writer_id_sql;  ///< one row with the writer's id; no row on the writer itself
     /// The possible names of the column with the writer's id; without any it is the first one.
     std::span<const std::string_view> writer_id_columns;
@@ -143,6 +144,7 @@ private:
     DialectCode result_;
     Step step_;
     bool rds_tools_{false};
+    bool rds_mysql_{false};
 };
 
 /// So many hosts are taken of one answer, and known of one cluster. Aurora has at most 16; a server

@@ -7,7 +7,7 @@ import atexit
 from typing import Any
 
 from . import _engine
-from ._logging import log_events
+from ._logging import forget_warnings, log_events
 
 # Runs before the interpreter begins to take threads away, and lets waiting threads go first.
 atexit.register(_engine.close_engine)
@@ -20,6 +20,7 @@ def release_resources() -> None:
     again, and the interpreter's exit does the same by itself. Takes at most about half a second.
     """
     _engine.release_resources()
+    forget_warnings()
     log_events()
 
 

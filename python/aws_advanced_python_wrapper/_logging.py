@@ -16,6 +16,22 @@ _FORMAT = (
 )
 
 
+_told: set[str] = set()
+_MOST_TOLD = 100  # what names hosts and users may have no end
+
+
+def warn_once(logger: logging.Logger, text: str) -> None:
+    """Log a warning; the same text again, before :func:`forget_warnings`, at DEBUG."""
+    logger.log(logging.DEBUG if text in _told else logging.WARNING, "%s", text)
+    if len(_told) < _MOST_TOLD:
+        _told.add(text)
+
+
+def forget_warnings() -> None:
+    """Let what was warned of be warned of again."""
+    _told.clear()
+
+
 def log_events() -> None:
     """Log what has happened in the engine since the last call."""
     if _engine.has_events():

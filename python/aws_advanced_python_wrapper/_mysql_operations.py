@@ -29,7 +29,7 @@ from ._mysql_link import (
 )
 from ._mysql_session import reset_prepared
 from ._mysql_socket import LinkSocket, SocketSearch
-from ._performer import Performer, part_arguments, raise_not_opened, watch_link
+from ._performer import Performer, part_arguments, raise_not_opened, warn_unprotected, watch_link
 from ._steps import DriverCall, LinkGivenUp, Steps
 
 if TYPE_CHECKING:
@@ -236,8 +236,7 @@ class Opening(MySqlPerformer):
             self.drop()
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from self.error
         if verdict == "opened":
-            if self.session.notice:
-                logger.warning("no failover for this connection: %s", self.session.notice)
+            warn_unprotected(logger, self.session.notice)
             return
         self.session.close()
         if verdict == "failed":

@@ -7,7 +7,7 @@ import logging
 from typing import Any, NoReturn
 
 from . import _engine
-from ._logging import log_events
+from ._logging import log_events, warn_once
 from ._steps import EngineWait, Steps
 from .errors import FailoverReport
 
@@ -37,6 +37,12 @@ def watch_link(
         session.link_adopted(name, address, port, descriptor)
     except _engine.EngineError as refusal:
         logger.warning("the connection to %s is not watched: %s", name, refusal)
+
+
+def warn_unprotected(logger: logging.Logger, notice: str) -> None:
+    """Tell, once, what keeps connections from being protected; if anything does."""
+    if notice:
+        warn_once(logger, f"no failover for this connection: {notice}")
 
 
 class Performer:

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from . import _engine
 from ._connection import AwsWrapperConnection
 from ._login_of_now import ask_for_login, pool_source
-from ._performer import Performer, part_arguments, raise_not_opened, watch_link
+from ._performer import Performer, part_arguments, raise_not_opened, warn_unprotected, watch_link
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import LoginKeys
 from ._psycopg_link import Notices, ask, facts, link_options, monitor_driver, open_pgconn
@@ -103,8 +103,7 @@ class Opening(PsycopgPerformer):
             self.drop()
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from self.error
         if verdict == "opened":
-            if self.session.notice:
-                logger.warning("no failover for this connection: %s", self.session.notice)
+            warn_unprotected(logger, self.session.notice)
             return self._connection
         self.session.close()
         if verdict == "failed":

@@ -28,6 +28,9 @@ constexpr std::string_view kVariablesSql =
 // Plain RDS servers have this table, too, during a Blue/Green deployment.
 constexpr std::string_view kRdsTopologySql = "SELECT id FROM mysql.rds_topology LIMIT 1";
 
+// ER_TABLEACCESS_DENIED_ERROR; MySQL says so of a table that doesn't exist, too.
+constexpr int kTableDenied = 1142;
+
 // RDS builds MySQL from source; so does whoever builds MySQL himself, which harms nothing.
 constexpr std::string_view kRdsVersionComment = "source distribution";
 
@@ -92,6 +95,7 @@ void DialectDetection::on_extensions(bool known, bool aurora, bool rds) noexcept
 void DialectDetection::on_variables(const ResultSet& rows) {
     const auto comment = variable(rows, "version_comment").value_or("");
     const bool rds = text::lower(comment) == kRdsVersionComment;
+    rds_mysql_ = rds || guess_ != DialectCode::mysql;
     if (variable(rows, "aurora_version")) {
         settle(DialectCode::aurora_mysql);
     } else if (!variable(rows, "report_host").value_or("").empty()) {
@@ -149,6 +153,8 @@ void DialectDetection::on_failure(const Diagnostics& error) {
         step_ = guess_ == DialectCode::aurora_pg      ? Step::multi_az
                 : guess_ == DialectCode::aurora_mysql ? Step::variables
                                                       : Step::done;
+    } else if (step_ == Step::rds_topology && rds_mysql_ && error.vendor_code == kTableDenied) {
+        settle(DialectCode::multi_az_mysql);
     } else {
         on_result({});
     }

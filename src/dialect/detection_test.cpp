@@ -241,6 +241,26 @@ TEST(DialectDetectionMysql, AFailedSurveyBringsUpTheOtherClusters) {
     EXPECT_EQ(detection.result(), DialectCode::multi_az_mysql);
 }
 
+// MySQL says so of a table that doesn't exist, too.
+TEST(DialectDetectionMysql, ATopologyThatMayNotBeReadIsThatOfAnRdsServer) {
+    const auto found = [](DialectCode guess, const Row& comment) {
+        DialectDetection detection{{guess, true}};
+        if (detection.confirmed_by_survey()) {
+            detection.on_failure(kUnknownVariable);
+        }
+        ResultSet variables;
+        variables.rows = {kReportHost, comment};
+        detection.on_result(variables);
+        detection.on_failure({.sqlstate = SqlState{"42000"}, .vendor_code = 1142});
+        EXPECT_TRUE(detection.confirmed());
+        return detection.result();
+    };
+    EXPECT_EQ(found(DialectCode::mysql, kFromSource), DialectCode::multi_az_mysql);
+    EXPECT_EQ(found(DialectCode::rds_mysql, kCommunity), DialectCode::multi_az_mysql);
+    EXPECT_EQ(found(DialectCode::aurora_mysql, kCommunity), DialectCode::multi_az_mysql);
+    EXPECT_EQ(found(DialectCode::mysql, kCommunity), DialectCode::mysql);
+}
+
 TEST(DialectDetectionMysql, ALostLinkEndsItWithoutAnAnswer) {
     for (const Diagnostics& error :
          {Diagnostics{}, Diagnostics{.sqlstate = SqlState{"HY000"}, .vendor_code = 2013}}) {

@@ -29,8 +29,8 @@ constexpr std::size_t kLongestTold = 80;
 
 // A row that may become a host: views of the answer, since there may be any number of them.
 struct Candidate {
-    std::string_view id;
-    std::string_view name;  // what stands for the "?" of the pattern
+    std::string_view id;    // by which the servers know one another
+    std::string_view name;  // what stands for the "?" of the pattern, and the host's own id
     std::uint16_t port;
     bool writer;
     UpdateTime updated;
@@ -206,12 +206,11 @@ std::vector<Candidate> newest_of_each(const std::vector<Candidate>& candidates, 
     return result;
 }
 
-// Neither an address nor an id may stand for two hosts.
+// Neither a name nor an id may stand for two hosts.
 std::vector<Candidate> newest_of_each_host(const std::vector<Candidate>& candidates) {
-    const auto by_address = newest_of_each(candidates, [](const Candidate& candidate) {
-        return std::pair{candidate.name, candidate.port};
-    });
-    return newest_of_each(by_address, [](const Candidate& candidate) { return candidate.id; });
+    const auto by_name =
+        newest_of_each(candidates, [](const Candidate& candidate) { return candidate.name; });
+    return newest_of_each(by_name, [](const Candidate& candidate) { return candidate.id; });
 }
 
 std::vector<Candidate> with_one_writer(std::vector<Candidate> candidates) {
@@ -264,7 +263,7 @@ std::vector<Host> hosts_of(const std::vector<Candidate>& candidates,
         const HostRole role = candidate.writer ? HostRole::writer : HostRole::reader;
         Host host = multi_az ? instances.host_for(candidate.name, role, /*weight=*/0)
                              : instances.host_for(candidate.name, role);
-        host.id = candidate.id;
+        host.id = candidate.name;
         host.port = candidate.port;
         hosts.push_back(std::move(host));
     }
@@ -277,6 +276,21 @@ void check_self_id(const Dialect& dialect, Survey& survey) {
     const bool valid = is_name ? is_label(survey.self_id) : is_resource_id(survey.self_id);
     if (!valid && !survey.self_id.empty()) {
         leave_out(survey, "own id", survey.self_id);
+        survey.self_id.clear();
+    }
+}
+
+// A host of Multi-AZ is called by its name, as on Aurora, and not by the servers' number for it.
+void name_self(const std::vector<Candidate>& candidates,
+               std::optional<std::string_view> told_name,
+               const InstanceTemplate& instances,
+               Survey& survey) {
+    const auto self = std::ranges::find(candidates, survey.self_id, &Candidate::id);
+    if (self != candidates.end()) {
+        survey.self_id = self->name;
+    } else if (told_name && instances.can_name(*told_name)) {
+        survey.self_id = *told_name;
+    } else {
         survey.self_id.clear();
     }
 }
@@ -370,6 +384,9 @@ tl::expected<Survey, Failure> read_survey(const Dialect& dialect,
     }
     candidates = with_one_writer(newest_of_each_host(candidates));
     leave_out_surplus(candidates, survey);
+    if (!dialect.writer_id_sql.empty()) {
+        name_self(candidates, cell(results[self_id_at], 0, 1), instances, survey);
+    }
     survey.hosts = hosts_of(candidates, dialect, instances);
     survey.claims_writer = std::ranges::any_of(survey.hosts, [&survey](const Host& host) {
         return host.role == HostRole::writer && host.id == survey.self_id;

@@ -315,10 +315,10 @@ TEST(Survey, OfAMultiAzReaderTakesTheWriterFromItsQuery) {
         kMultiAz, {kMultiAzTopology, {Row{"db-A", "inst-1"}}, {Row{"t"}}, {Row{"db-B"}}},
         kInstances);
     ASSERT_TRUE(survey);
-    EXPECT_THAT(survey->hosts, ElementsAre(Host{"db-A", "inst-1.d", 5433, HostRole::reader, 0},
-                                           Host{"db-B", "inst-2.d", 5434, HostRole::writer, 0},
-                                           Host{"db-C", "inst-3.d", 5432, HostRole::reader, 0}));
-    EXPECT_EQ(survey->self_id, "db-A");
+    EXPECT_THAT(survey->hosts, ElementsAre(Host{"inst-1", "inst-1.d", 5433, HostRole::reader, 0},
+                                           Host{"inst-2", "inst-2.d", 5434, HostRole::writer, 0},
+                                           Host{"inst-3", "inst-3.d", 5432, HostRole::reader, 0}));
+    EXPECT_EQ(survey->self_id, "inst-1") << "and not by the servers' own name for it";
     EXPECT_FALSE(survey->claims_writer);
 }
 
@@ -326,7 +326,7 @@ TEST(Survey, OfAMultiAzWriterHasAnEmptyWriterQuery) {
     const auto survey = read_survey(
         kMultiAz, {kMultiAzTopology, {Row{"db-A", "inst-1"}}, {Row{"f"}}, {}}, kInstances);
     ASSERT_TRUE(survey);
-    EXPECT_THAT(writers_of(*survey), ElementsAre("db-A"));
+    EXPECT_THAT(writers_of(*survey), ElementsAre("inst-1"));
     EXPECT_TRUE(survey->claims_writer);
 }
 
@@ -355,7 +355,8 @@ TEST(Survey, OfMultiAzLeavesOutRowsWhoseEndpointIsNoHostName) {
             {{Row{"db-A", endpoint, "5433"}, Row{"db-B", "inst-2.e.", "5433"}}, {}, {Row{"t"}}, {}},
             kInstances);
         ASSERT_TRUE(survey) << endpoint;
-        EXPECT_THAT(survey->hosts, ElementsAre(Host{"db-B", "inst-2.d", 5433, HostRole::reader, 0}))
+        EXPECT_THAT(survey->hosts,
+                    ElementsAre(Host{"inst-2", "inst-2.d", 5433, HostRole::reader, 0}))
             << endpoint;
         EXPECT_EQ(survey->left_out_count, 1U);
         EXPECT_THAT(survey->left_out, ElementsAre("endpoint \"" + std::string{endpoint} + "\""));
@@ -387,7 +388,7 @@ TEST(Survey, OfMultiAzLeavesOutRowsWhoseIdIsNotPrintable) {
             kInstances);
         ASSERT_TRUE(survey);
         ASSERT_EQ(survey->hosts.size(), 1U);
-        EXPECT_EQ(survey->hosts[0].id, "db-B");
+        EXPECT_EQ(survey->hosts[0].id, "inst-2");
         EXPECT_THAT(survey->left_out.at(0), HasSubstr("resource id"));
     }
 }
@@ -400,7 +401,29 @@ TEST(Survey, OfMultiAzOneIdStandsForOneHost) {
                                      {}},
                                     kInstances);
     ASSERT_TRUE(survey);
-    EXPECT_THAT(survey->hosts, ElementsAre(Host{"db-A", "inst-2.d", 1, HostRole::writer, 0}));
+    EXPECT_THAT(survey->hosts, ElementsAre(Host{"inst-2", "inst-2.d", 1, HostRole::writer, 0}));
+}
+
+TEST(Survey, OfMultiAzOneNameStandsForOneHost) {
+    const auto survey = read_survey(kMultiAz,
+                                    {{Row{"db-A", "inst-1.d", "1"}, Row{"db-B", "inst-1.e", "2"}},
+                                     {Row{"db-B", "inst-1"}},
+                                     {Row{"f"}},
+                                     {}},
+                                    kInstances);
+    ASSERT_TRUE(survey);
+    EXPECT_THAT(survey->hosts, ElementsAre(Host{"inst-1", "inst-1.d", 2, HostRole::writer, 0}));
+}
+
+TEST(Survey, AMultiAzServerThatTheTopologyDoesNotListIsCalledByTheNameThatItTells) {
+    const auto self_of = [](const char* name) {
+        return read_survey(kMultiAz,
+                           {kMultiAzTopology, {Row{"db-D", name}}, {Row{"t"}}, {Row{"db-B"}}},
+                           kInstances)
+            ->self_id;
+    };
+    EXPECT_EQ(self_of("inst-4"), "inst-4");
+    EXPECT_EQ(self_of("/tmp/x"), "");
 }
 
 TEST(Survey, APortInThePatternWinsOverTheServers) {
@@ -484,9 +507,10 @@ TEST(SurveyMysql, OfAMultiAzReaderFindsTheWriterByTheNameOfTheColumn) {
             {kRdsTopology, {Row{"2", "inst-2"}}, {Row{"1"}}, replica_status(column, "1")},
             kInstances);
         ASSERT_TRUE(survey);
-        EXPECT_THAT(survey->hosts, ElementsAre(Host{"1", "inst-1.d", 3306, HostRole::writer, 0},
-                                               Host{"2", "inst-2.d", 3307, HostRole::reader, 0}));
-        EXPECT_EQ(survey->self_id, "2");
+        EXPECT_THAT(survey->hosts,
+                    ElementsAre(Host{"inst-1", "inst-1.d", 3306, HostRole::writer, 0},
+                                Host{"inst-2", "inst-2.d", 3307, HostRole::reader, 0}));
+        EXPECT_EQ(survey->self_id, "inst-2");
         EXPECT_FALSE(survey->claims_writer);
     }
 }
@@ -497,7 +521,7 @@ TEST(SurveyMysql, OfAMultiAzServerThatIsNoReplicaTakesItForTheWriterIfItTakesWri
                            {kRdsTopology, {Row{"1", "inst-1"}}, {Row{read_only}}, {}}, kInstances);
     };
     for (const char* no : {"0", "OFF"}) {
-        EXPECT_THAT(writers_of(*survey(no)), ElementsAre("1"));
+        EXPECT_THAT(writers_of(*survey(no)), ElementsAre("inst-1"));
         EXPECT_TRUE(survey(no)->claims_writer);
     }
     for (const char* yes : {"1", "ON", "NO_LOCK"}) {

@@ -189,7 +189,7 @@ std::shared_ptr<HostWatch> ClusterMonitor::watch(const std::string& host_id,
 }
 
 // Views change while links are opened, so a link's host may be in none of now. The pattern makes a
-// name of an id where they are the same word.
+// name of its id.
 std::optional<Host> ClusterMonitor::host_of(const std::string& host_id) const {
     const auto topology = store_.current();
     if (const auto* listed = topology->find_by_id(host_id)) {
@@ -201,8 +201,7 @@ std::optional<Host> ClusterMonitor::host_of(const std::string& host_id) const {
             return told->second;
         }
     }
-    const bool ids_are_names = has_topology() && dialect().writer_id_sql.empty();
-    if (!ids_are_names || !params_.instances.can_name(host_id)) {
+    if (!has_topology() || !params_.instances.can_name(host_id)) {
         return std::nullopt;
     }
     auto host = params_.instances.host_for(host_id, HostRole::unknown);

@@ -32,6 +32,17 @@ bool names_nothing(const Failure& failure) {
            std::ranges::find(kCodes, failure.vendor_code) != kCodes.end();
 }
 
+// The user may not ask that.
+bool is_denied(const Failure& failure) {
+    constexpr std::array kCodes{1142, 1143, 1227, 1370};  // to a table, column, privilege, routine
+    return failure.sqlstate.is("42501") ||
+           std::ranges::find(kCodes, failure.vendor_code) != kCodes.end();
+}
+
+std::string grant_of(const Dialect& dialect) {
+    return fmt::format("GRANT {} TO its user", dialect.grants);
+}
+
 template <typename T>
 void leak(std::shared_ptr<T> pointer) noexcept {
     static_cast<void>(new (std::nothrow) std::shared_ptr<T>{std::move(pointer)});
@@ -218,6 +229,21 @@ bool ClusterSeeker::join_new(std::vector<Host> hosts) {
     return true;
 }
 
+// A cluster's endpoint, but nothing of a cluster can be seen behind it.
+void ClusterSeeker::note_hidden_cluster(const LinkFacts& facts) {
+    const auto type = classify_endpoint(facts.name).type;
+    const bool of_cluster = type == EndpointType::rds_writer_cluster ||
+                            type == EndpointType::rds_reader_cluster ||
+                            type == EndpointType::rds_custom_cluster;
+    if (of_cluster && notice_.empty() && settings_.family() == DatabaseFamily::postgresql) {
+        notice_ = fmt::format(
+            "{} is the endpoint of a cluster, but its server has neither Aurora's functions nor, "
+            "for this user, those of Multi-AZ DB clusters: they need CREATE EXTENSION rds_tools in "
+            "the database, and {}",
+            facts.name, grant_of(aws_wrapper::dialect(DialectCode::multi_az_pg)));
+    }
+}
+
 // A server without a topology is a cluster of one host, named by where it was reached.
 std::string ClusterSeeker::join_plain_server(const LinkFacts& facts) {
     prepare(facts);
@@ -226,10 +252,12 @@ std::string ClusterSeeker::join_plain_server(const LinkFacts& facts) {
 
 // The server is well, but our question is not to its liking.
 std::string ClusterSeeker::join_unanswered(const LinkFacts& facts, const Failure& failure) {
+    const auto& of = dialect();
+    const auto grant = is_denied(failure) && !of.grants.empty() ? "; " + grant_of(of) : "";
     notice_ = fmt::format(
-        "the server would not answer the wrapper's own question for its cluster: {}; the next "
-        "connection asks it again",
-        failure.message);
+        "the server, of dialect {}, would not answer the wrapper's own question for its cluster: "
+        "{}{}; the next connection asks it again",
+        of.name, failure.message, grant);
     prepare(facts);
     params_.provisional = true;
     return join_single_host(facts);
@@ -294,6 +322,7 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
         co_return tl::unexpected{std::move(detected.error())};
     }
     if (detected->hosts.empty()) {
+        note_hidden_cluster(facts);
         co_return join_plain_server(facts);
     }
     if (join_new(detected->hosts)) {

@@ -91,6 +91,7 @@ private:
     void learn_address(const std::string& host_id, const std::string& address);
     Task<tl::expected<std::string, Failure>> find_out(Face& face, LinkFacts facts);
     bool join_new(std::vector<Host> hosts);
+    void note_hidden_cluster(const LinkFacts& facts);
     std::string join_single_host(const LinkFacts& facts);
     std::string join_unanswered(const LinkFacts& facts, const Failure& failure);
     Task<tl::expected<Survey, Failure>> survey(Face& face);
