@@ -94,6 +94,14 @@ std::shared_ptr<ClusterMonitor> ClusterSeeker::known_cluster(
     return wanted && *wanted != known->params().dialect ? nullptr : known;
 }
 
+// An endpoint of RDS leads to an instance itself; an address, a proxy or a name of the
+// application's own leads to whatever listens there.
+bool ClusterSeeker::is_instances_own(const std::string& name) const {
+    const auto endpoint = classify_endpoint(name);
+    return (endpoint.is_cluster() || endpoint.type == EndpointType::rds_instance) &&
+           find_parameter(settings_.driver_parameters(), "hostaddr") == nullptr;
+}
+
 InstanceTemplate ClusterSeeker::instances(const std::string& name, std::uint16_t port) const {
     return settings_.is_given(Property::cluster_instance_host_pattern)
                ? InstanceTemplate::parse(settings_.text(Property::cluster_instance_host_pattern),
@@ -238,9 +246,11 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
     }
     if (joined()) {
         cluster_->use_options(options_);
-        auto id = cluster_->host_at(facts.address, facts.port);
-        if (!id.empty()) {
-            co_return id;
+        if (!has_topology() || leads_to_one_server(facts)) {
+            auto id = cluster_->host_at(facts.address, facts.port);
+            if (!id.empty()) {
+                co_return id;
+            }
         }
         if (has_topology()) {
             auto asked = co_await survey(face);
@@ -250,7 +260,7 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
                 }
                 co_return tl::unexpected{std::move(asked.error())};
             }
-            learn_address(asked->self_id, facts.address);
+            learn_address(asked->self_id, facts);
             cluster_->learn(*asked);
             co_return asked->self_id;
         }
@@ -269,18 +279,29 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
         co_return join_plain_server(facts);
     }
     if (join_new(detected->hosts)) {
-        learn_address(detected->self_id, facts.address);
+        learn_address(detected->self_id, facts);
         cluster_->note_left_out(*detected);
         cluster_->learn(*detected);
     }
     co_return detected->self_id;
 }
 
-// Of a server that doesn't tell its id nothing can be learned.
-void ClusterSeeker::learn_address(const std::string& host_id, const std::string& address) {
-    if (!host_id.empty()) {
-        cluster_->learn_address(host_id, address);
+// Of a server that doesn't tell its id nothing can be learned, and a balancer's address is no
+// host's.
+void ClusterSeeker::learn_address(const std::string& host_id, const LinkFacts& facts) {
+    if (!host_id.empty() && leads_to_one_server(facts)) {
+        cluster_->learn_address(host_id, facts.address);
     }
+}
+
+// An address tells the server, unless it is a balancer's, which has several behind it.
+bool ClusterSeeker::leads_to_one_server(const LinkFacts& facts) const {
+    if (is_instances_own(facts.name)) {
+        return true;
+    }
+    const auto topology = cluster_->topology().current();
+    const auto* host = topology->find_by_name(facts.name);
+    return host != nullptr && host->port == facts.port;
 }
 
 Task<tl::expected<Survey, Failure>> ClusterSeeker::survey(Face& face) {

@@ -19,7 +19,9 @@ namespace aws_wrapper {
 
 /// Finds out, for one connection, which cluster its server belongs to, and keeps hold of it.
 ///
-/// Warm, nothing is asked: the endpoint is known, and so is the address that the driver reached.
+/// Warm, nothing is asked of a host that was reached by a name of its own or by an endpoint of RDS:
+/// the endpoint is known, and so is the address that the driver reached. By any other name or
+/// address the server is asked each time, since several may stand behind it.
 /// Cold, the server tells its dialect, its instances and its own id; that is the cluster's
 /// identity, so that two clusters can't share a monitor by accident. When the engine was released
 /// or the process forked, the cluster is joined again from what the connection remembers.
@@ -77,11 +79,13 @@ private:
                                                   const std::string& name,
                                                   std::uint16_t port,
                                                   const std::optional<std::string>& demands) const;
+    bool is_instances_own(const std::string& name) const;
     InstanceTemplate instances(const std::string& name, std::uint16_t port) const;
     void join(std::shared_ptr<ClusterMonitor> cluster);
     void let_go() noexcept;
     void prepare(const LinkFacts& facts);
-    void learn_address(const std::string& host_id, const std::string& address);
+    void learn_address(const std::string& host_id, const LinkFacts& facts);
+    bool leads_to_one_server(const LinkFacts& facts) const;
     Task<tl::expected<std::string, Failure>> find_out(Face& face, LinkFacts facts);
     bool join_new(std::vector<Host> hosts);
     std::string join_single_host(const LinkFacts& facts);
