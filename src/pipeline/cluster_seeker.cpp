@@ -17,6 +17,9 @@ namespace aws_wrapper {
 
 namespace {
 
+// So long the hosts of a cluster, none of which was ever reached, are asked when it is joined.
+constexpr Milliseconds kFirstLook{5000};
+
 // An error of a server on a link that lives.
 bool is_refusal(const Dialect& dialect, const Failure& failure) {
     return failure.code == Errc::server &&
@@ -102,11 +105,13 @@ bool ClusterSeeker::is_instances_own(const std::string& name) const {
            find_parameter(settings_.driver_parameters(), "hostaddr") == nullptr;
 }
 
+// What else than an instance listens on says nothing of the instances' port.
 InstanceTemplate ClusterSeeker::instances(const std::string& name, std::uint16_t port) const {
-    return settings_.is_given(Property::cluster_instance_host_pattern)
-               ? InstanceTemplate::parse(settings_.text(Property::cluster_instance_host_pattern),
-                                         port)
-               : InstanceTemplate::derive(name, port);
+    if (!settings_.is_given(Property::cluster_instance_host_pattern)) {
+        return InstanceTemplate::derive(name, port);
+    }
+    return InstanceTemplate::parse(settings_.text(Property::cluster_instance_host_pattern),
+                                   is_instances_own(name) ? port : port_or_default(0));
 }
 
 void ClusterSeeker::join(std::shared_ptr<ClusterMonitor> cluster) {
@@ -133,10 +138,14 @@ void ClusterSeeker::abandon(std::shared_ptr<HostWatch> watch) noexcept {
 const std::shared_ptr<ClusterMonitor>& ClusterSeeker::cluster() {
     const bool alive = cluster_ && generation_ == fork_generation() && !cluster_->stopped();
     if (!alive) {
+        const bool reached = has_reached_hosts();
         if (cluster_ && generation_ == fork_generation()) {
             hosts_ = cluster_->topology().current()->hosts;
         }
         join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
+        if (reached) {
+            cluster_->note_reached_hosts();
+        }
     }
     return cluster_;
 }
@@ -282,6 +291,11 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
         learn_address(detected->self_id, facts);
         cluster_->note_left_out(*detected);
         cluster_->learn(*detected);
+        if (!cluster_->has_reached_hosts()) {
+            // So that it is told early, and not by the first failover, if none can be reached.
+            const auto now = Clock::now();
+            cluster_->demand_proof(now, now + kFirstLook);
+        }
     }
     co_return detected->self_id;
 }

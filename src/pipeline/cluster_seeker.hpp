@@ -50,6 +50,8 @@ public:
     TopologyPtr topology() const;
     std::vector<std::pair<std::string, std::string>> refusals() const;
     bool is_locked_out_of(const Host& host) const;
+    /// See ClusterMonitor::has_reached_hosts().
+    bool has_reached_hosts() const noexcept { return joined() && cluster_->has_reached_hosts(); }
     const Dialect& dialect() const noexcept { return aws_wrapper::dialect(params_.dialect); }
     std::string dialect_name() const {
         return joined() ? std::string{dialect().name} : std::string{};

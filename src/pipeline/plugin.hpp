@@ -55,6 +55,8 @@ public:
     virtual std::vector<std::pair<std::string, std::string>> refusals() const = 0;
     /// Whether a host refused the login of its monitor when that last tried.
     virtual bool is_locked_out_of(const Host& host) const = 0;
+    /// Whether any host of the cluster has ever answered, by whatever link.
+    virtual bool has_reached_hosts() const = 0;
     virtual FailureKind classify(const CallFailure& failure) const = 0;
     /// Opens a candidate by the inner part of the chain, without the plugins outside of it.
     virtual Task<OpenResult> open_directly(Face& face, OpenRequest request) = 0;

@@ -101,6 +101,8 @@ public:
         return seeker_.is_locked_out_of(host);
     }
 
+    bool has_reached_hosts() const override { return seeker_.has_reached_hosts(); }
+
     FailureKind classify(const CallFailure& failure) const override {
         return aws_wrapper::classify(seeker_.dialect(), failure.diagnostics(),
                                      failure.link == LinkState::lost);
@@ -123,6 +125,9 @@ public:
             if (classify_connect(seeker_.dialect(), facts.error().diagnostics()) ==
                 FailureKind::login) {
                 facts.error().code = Errc::login;
+                if (request.host) {
+                    seeker_.cluster()->note_reached_hosts();
+                }
             }
             co_return tl::unexpected{std::move(facts.error())};
         }
@@ -130,6 +135,7 @@ public:
         opened.facts = std::move(*facts);
         if (request.host) {
             opened.host_id = request.host->id;
+            seeker_.cluster()->note_reached_hosts();
         } else if (plugins_.empty()) {
             opened.host_id = seeker_.join_plain_server(opened.facts);
         } else {

@@ -150,6 +150,8 @@ protected:
     std::vector<std::pair<std::string, std::string>> refused;
     bool is_locked_out_of(const Host& host) const override { return locked_out_ == host.id; }
     std::string locked_out_;
+    bool has_reached_hosts() const override { return has_reached_hosts_; }
+    bool has_reached_hosts_{true};
     FailureKind classify(const CallFailure& failure) const override {
         return aws_wrapper::classify(dialect(DialectCode::aurora_pg), failure.diagnostics(),
                                      failure.link == LinkState::lost);
@@ -162,6 +164,7 @@ protected:
         if (!facts) {
             co_return tl::unexpected{std::move(facts.error())};
         }
+        has_reached_hosts_ = true;
         OpenedLink opened;
         opened.facts = std::move(*facts);
         opened.host_id = request.host ? request.host->id : endpoint_leads_to_;
@@ -512,6 +515,47 @@ TEST_F(FailoverToTheWriter, FailsWhereItsOwnLoginIsRefusedLikeTheMonitors) {
     EXPECT_THAT(report_.failed_because, testing::HasSubstr("password authentication failed"));
 }
 
+TEST_F(FailoverToTheWriter, EndsWithinSecondsWhereNoHostWasEverReached) {
+    given({{"failover_timeout_sec", std::string{"300"}}});
+    has_reached_hosts_ = false;
+    servers_["a"].health = servers_["b"].health = Health::refuses;
+    servers_["c"].health = Health::silent;
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_EQ(took(), 5s);
+    EXPECT_THAT(tried_, ElementsAre("a", "b", "c"));
+    ASSERT_EQ(report_.attempts.size(), 3U);
+    EXPECT_EQ(report_.attempts[1].host, "b.example:5432");
+    EXPECT_EQ(report_.attempts[1].result, "connection refused");
+    EXPECT_THAT(report_.failed_because, HasSubstr("cluster_instance_host_pattern"));
+}
+
+TEST_F(FailoverToTheWriter, TellsWhatItTriedOfUnreachedHostsBeforeAShortDeadline) {
+    given({{"failover_timeout_sec", std::string{"2"}}});
+    has_reached_hosts_ = false;
+    servers_["a"].health = servers_["b"].health = servers_["c"].health = Health::refuses;
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_LT(took(), 2s);
+    EXPECT_THAT(tried_, ElementsAre("a", "b", "c"));
+}
+
+TEST_F(FailoverToTheWriter, HostsThatNoMonitorReachesMayBeReachedByTheConnectionsOwnLogin) {
+    has_reached_hosts_ = false;
+    servers_["a"].health = Health::refuses;
+    servers_["b"].role = HostRole::writer;
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(report_.to, "b");
+}
+
+TEST_F(FailoverToTheWriter, WaitsForHostsThatWereReachedBefore) {
+    servers_["a"].health = servers_["b"].health = servers_["c"].health = Health::refuses;
+    at(9s, [this] {
+        servers_["b"].health = Health::up;
+        becomes_writer("b");
+    });
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(took(), 9002ms);
+}
+
 TEST_F(FailoverToTheWriter, AProofAtTheVeryEndIsNotTriedWithoutALimit) {
     at(10s, [this] { becomes_writer("b"); });
     EXPECT_EQ(link_breaks(), Verdict::failed);
@@ -584,6 +628,18 @@ TEST_F(FailoverToAReader, FailsAtOnceWhereAReaderRefusesTheLogin) {
     servers_["b"].health = servers_["c"].health = Health::locked;
     EXPECT_EQ(link_breaks(), Verdict::failed);
     EXPECT_EQ(tried_.size(), 1U);
+}
+
+TEST_F(FailoverToAReader, EndsWithinSecondsWhereNoHostWasEverReached) {
+    given({{"failover_mode", std::string{"reader_or_writer"}},
+           {"failover_timeout_sec", std::string{"300"}}});
+    has_reached_hosts_ = false;
+    for (auto& [id, server] : servers_) {
+        server.health = Health::silent;
+    }
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_LT(took(), 15s);
+    EXPECT_THAT(report_.failed_because, HasSubstr("cluster_instance_host_pattern"));
 }
 
 TEST_F(FailoverToAReader, ReaderOrWriterTakesTheWriterWhenNoReaderIsLeft) {
