@@ -381,16 +381,19 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
 Task<tl::expected<bool, Failure>> ClusterSeeker::ask_role(Face& face,
                                                           std::optional<Duration> at_most) {
     const auto timeout = std::min(query_timeout_, at_most.value_or(query_timeout_));
-    Statements question{std::string{dialect().role_sql}};
-    auto sets = co_await face.query(std::move(question), timeout);
-    if (!sets) {
-        co_return tl::unexpected{std::move(sets.error())};
+    auto sets = co_await face.query(role_question(), timeout);
+    co_return role_of(std::move(sets));
+}
+
+tl::expected<bool, Failure> ClusterSeeker::role_of(Asked answer) {
+    if (!answer) {
+        return tl::unexpected{std::move(answer.error())};
     }
-    const auto is_reader = read_role(*sets);
+    const auto is_reader = read_role(*answer);
     if (!is_reader) {
-        co_return tl::unexpected{Failure{Errc::server, {}, "the role query gave no single value"}};
+        return tl::unexpected{Failure{Errc::server, {}, "the role query gave no single value"}};
     }
-    co_return *is_reader;
+    return *is_reader;
 }
 
 }  // namespace aws_wrapper

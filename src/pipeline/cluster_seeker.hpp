@@ -43,8 +43,16 @@ public:
     /// Takes the server for one without a cluster, unasked; gives it an id.
     std::string join_plain_server(const LinkFacts& facts);
 
+    /// What tells whether a server is in recovery, and what it said.
+    Statements role_question() const { return Statements{std::string{dialect().role_sql}}; }
+    static tl::expected<bool, Failure> role_of(Asked answer);
+
     /// Asks the candidate whether it is in recovery, in less than the usual time if wanted.
     Task<tl::expected<bool, Failure>> ask_role(Face& face, std::optional<Duration> at_most);
+
+    /// True for a name, given by the application, that leads to an instance itself.
+    bool is_instances_own(const std::string& name) const;
+    bool comes_directly() const { return is_instances_own(host_); }
 
     bool has_topology() const noexcept { return joined() && cluster_->has_topology(); }
     TopologyPtr topology() const;
@@ -81,7 +89,6 @@ private:
                                                   const std::string& name,
                                                   std::uint16_t port,
                                                   const std::optional<std::string>& demands) const;
-    bool is_instances_own(const std::string& name) const;
     InstanceTemplate instances(const std::string& name, std::uint16_t port) const;
     void join(std::shared_ptr<ClusterMonitor> cluster);
     void let_go() noexcept;

@@ -169,6 +169,29 @@ public:
         co_return opened;
     }
 
+    bool comes_directly() const override { return seeker_.comes_directly(); }
+
+    Task<tl::expected<bool, Failure>> ask_role_in_use(Face& face, Duration timeout) override {
+        auto sets = co_await face.query_in_use(seeker_.role_question(), timeout);
+        co_return ClusterSeeker::role_of(std::move(sets));
+    }
+
+    Task<tl::expected<bool, Failure>> ask_role_of(Face& face, OpenRequest request) override {
+        request::OpenLink wanted;
+        wanted.timeout = request.timeout;
+        if (request.host) {
+            wanted.address = address_of(*request.host);
+            wanted.host = request.host;
+        }
+        auto facts = co_await face.open(std::move(wanted));
+        if (!facts) {
+            co_return tl::unexpected{std::move(facts.error())};
+        }
+        auto told = co_await seeker_.ask_role(face, request.timeout);
+        co_await face.drop();
+        co_return told;
+    }
+
     std::size_t choose(std::size_t count) override {
         // Seeded when first needed: a seed costs more than all else of a session.
         thread_local std::minstd_rand random{std::random_device{}()};

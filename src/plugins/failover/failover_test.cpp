@@ -105,6 +105,14 @@ protected:
         failure.link = link;
         return fails(failure);
     }
+    Verdict is_refused_a_write(std::optional<bool> in_recovery, bool between_transactions = false) {
+        CallFailure failure;
+        failure.sqlstate = SqlState{"25006"};
+        failure.message = "cannot execute INSERT in a read-only transaction";
+        failure.in_recovery = in_recovery;
+        failure.between_transactions = between_transactions;
+        return fails(failure);
+    }
     Verdict is_too_slow(const std::string& cancel_sql = "KILL 17") {
         CallFailure failure;
         failure.message = "the driver's words";
@@ -152,6 +160,25 @@ protected:
     std::string locked_out_;
     bool has_reached_hosts() const override { return has_reached_hosts_; }
     bool has_reached_hosts_{true};
+    bool comes_directly() const override { return comes_directly_; }
+    bool comes_directly_{true};
+    Task<tl::expected<bool, Failure>> ask_role_in_use(Face& face, Duration timeout) override {
+        Statements question{"the role"};
+        auto told = co_await face.query_in_use(std::move(question), timeout);
+        if (!told) {
+            co_return tl::unexpected{std::move(told.error())};
+        }
+        co_return servers_.at(link_leads_to_).role == HostRole::reader;
+    }
+    Task<tl::expected<bool, Failure>> ask_role_of(Face& face, OpenRequest request) override {
+        auto opened = co_await open_directly(face, std::move(request));
+        if (!opened) {
+            co_return tl::unexpected{std::move(opened.error())};
+        }
+        co_await face.drop();
+        co_return opened->role == HostRole::reader;
+    }
+    std::string link_leads_to_{"a"};
     FailureKind classify(const CallFailure& failure) const override {
         return aws_wrapper::classify(dialect(DialectCode::aurora_pg), failure.diagnostics(),
                                      failure.link == LinkState::lost);
@@ -256,6 +283,11 @@ private:
                 EXPECT_EQ(candidates_, 1);
                 asked_ = question->statements;
                 operation.answer(Asked{tl::unexpected{Failure{Errc::server, SqlState{"42000"}}}});
+            } else if (std::holds_alternative<request::AskInUse>(wanted)) {
+                ++link_tests_;
+                operation.answer(link_answers_
+                                     ? Asked{std::vector<ResultSet>{}}
+                                     : Asked{tl::unexpected{Failure{Errc::network, {}, "lost"}}});
             } else if (std::holds_alternative<request::TestLink>(wanted)) {
                 ++link_tests_;
                 operation.answer(Tested{link_answers_});
@@ -774,9 +806,63 @@ TEST_F(FailoverTest, AReadOnlyServerMovesAConnectionThatNeedsTheWriter) {
     mode("strict_writer");
     proves_itself_ = "b";
     servers_["b"].role = HostRole::writer;
-    EXPECT_EQ(fails_with("25006"), Verdict::moved);
+    servers_["a"].role = HostRole::reader;
+    EXPECT_EQ(is_refused_a_write(true), Verdict::moved);
+    EXPECT_THAT(tried_, ElementsAre("b")) << "a standby's own word needs no question";
     mode("reader_or_writer");
-    EXPECT_EQ(fails_with("25006"), Verdict::pass);
+    EXPECT_EQ(is_refused_a_write(true), Verdict::pass);
+}
+
+TEST_F(FailoverTest, AReadOnlyTransactionOfTheApplicationsIsItsOwnOnADirectLink) {
+    mode("strict_writer");
+    for (const bool between : {false, true}) {
+        EXPECT_EQ(is_refused_a_write(false, between), Verdict::pass);
+    }
+    EXPECT_EQ(link_tests_, 0);
+    EXPECT_THAT(tried_, IsEmpty());
+}
+
+TEST_F(FailoverTest, AServerThatReportsNoRoleIsAskedForIt) {
+    mode("strict_writer");
+    EXPECT_EQ(is_refused_a_write(std::nullopt, true), Verdict::pass);
+    EXPECT_EQ(link_tests_, 1);
+    EXPECT_EQ(is_refused_a_write(std::nullopt), Verdict::pass);
+    EXPECT_THAT(tried_, ElementsAre("a")) << "in a transaction by a link of its own";
+    servers_["a"].role = HostRole::reader;
+    servers_["b"].role = HostRole::writer;
+    proves_itself_ = "b";
+    EXPECT_EQ(is_refused_a_write(std::nullopt, true), Verdict::moved);
+    EXPECT_EQ(is_refused_a_write(std::nullopt), Verdict::moved);
+}
+
+TEST_F(FailoverTest, BehindAPoolerTheLinkItselfIsAskedBetweenTransactions) {
+    mode("strict_writer");
+    comes_directly_ = false;
+    EXPECT_EQ(is_refused_a_write(false, true), Verdict::pass);
+    EXPECT_THAT(tried_, IsEmpty());
+    servers_["b"].role = HostRole::writer;
+    proves_itself_ = "b";
+    link_leads_to_ = "c";
+    EXPECT_EQ(is_refused_a_write(false, true), Verdict::moved) << "wherever it leads by now";
+    link_leads_to_ = "b";
+    link_answers_ = false;
+    EXPECT_EQ(is_refused_a_write(false, true), Verdict::moved) << "it is of no more use";
+}
+
+TEST_F(FailoverTest, BehindAPoolerAHostAndTheWayToItAreAskedWithinATransaction) {
+    mode("strict_writer");
+    comes_directly_ = false;
+    endpoint_leads_to_ = "a";
+    EXPECT_EQ(is_refused_a_write(false), Verdict::pass);
+    EXPECT_THAT(tried_, ElementsAre("a", "a"));
+    EXPECT_EQ(link_tests_, 0) << "in a failed transaction nothing may be asked on the link";
+    proves_itself_ = "a";
+    endpoint_leads_to_ = "b";
+    EXPECT_EQ(is_refused_a_write(false), Verdict::moved) << "the pooler leads elsewhere by now";
+    current_ = "b";
+    tried_.clear();
+    EXPECT_EQ(is_refused_a_write(false), Verdict::moved);
+    EXPECT_THAT(tried_, ElementsAre("b", "a")) << "the host that the link is on is a reader";
 }
 
 // spec/03 16.7.
