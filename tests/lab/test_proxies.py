@@ -113,3 +113,25 @@ def test_hosts_that_were_never_reached_end_a_failover_within_seconds(
         assert host in told
     assert all("refused" in one.result for one in report.attempts)
     assert {one.host for one in report.attempts} == set(hosts)
+
+
+@pytest.mark.parametrize("use_pure", [True, False])
+def test_mysql_hosts_that_were_never_reached_end_a_failover_within_seconds(
+    mysql_cluster: Cluster, wrong_port: int, use_pure: bool
+) -> None:
+    hosts = [f"{one.endpoint}:{wrong_port}" for one in mysql_cluster.instances.values()]
+    with before(mysql_cluster, mysql_cluster.writer) as proxy:
+        arguments = login(mysql_cluster, proxy, "database")
+        arguments["cluster_instance_host_pattern"] += f":{wrong_port}"
+        connection = mysql_face.connect(
+            wrapper_dialect="aurora-mysql", use_pure=use_pure, **arguments
+        )
+        mysql_cluster.crash(mysql_cluster.writer.id)
+        with pytest.raises(errors.FailoverFailedError) as raised:
+            connection.execute("SELECT 1")
+    assert all(host in str(raised.value) for host in hosts)
+    assert "cluster_instance_host_pattern" in str(raised.value)
+    report = raised.value.failover_report
+    assert report is not None
+    assert {one.host for one in report.attempts} == set(hosts)
+    assert report.total_ms < 60_000, "far below failover_timeout_sec, which is 300 s"
