@@ -260,6 +260,11 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
             if (!id.empty()) {
                 co_return id;
             }
+        } else {
+            auto id = co_await ask_id(face);
+            if (!id || !id->empty()) {
+                co_return id;
+            }
         }
         if (has_topology()) {
             auto asked = co_await survey(face);
@@ -316,6 +321,22 @@ bool ClusterSeeker::leads_to_one_server(const LinkFacts& facts) const {
     const auto topology = cluster_->topology().current();
     const auto* host = topology->find_by_name(facts.name);
     return host != nullptr && host->port == facts.port;
+}
+
+// Of a host that the view lists; empty if it is another one, or didn't tell.
+Task<tl::expected<std::string, Failure>> ClusterSeeker::ask_id(Face& face) {
+    Statements question{std::string{dialect().self_id_sql}};
+    auto sets = co_await face.query(std::move(question), query_timeout_);
+    if (!sets && sets.error().code != Errc::server) {
+        co_return tl::unexpected{std::move(sets.error())};
+    }
+    std::string id;
+    if (sets && sets->size() == 1 && sets->front().rows.size() == 1) {
+        const auto& row = sets->front().rows.front();
+        id = row.empty() ? std::string{} : row.front().value_or("");
+    }
+    const auto topology = cluster_->topology().current();
+    co_return topology->find_by_id(id) == nullptr ? std::string{} : id;
 }
 
 Task<tl::expected<Survey, Failure>> ClusterSeeker::survey(Face& face) {

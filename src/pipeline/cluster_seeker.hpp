@@ -99,6 +99,7 @@ private:
     bool join_new(std::vector<Host> hosts);
     std::string join_single_host(const LinkFacts& facts);
     std::string join_unanswered(const LinkFacts& facts, const Failure& failure);
+    Task<tl::expected<std::string, Failure>> ask_id(Face& face);
     Task<tl::expected<Survey, Failure>> survey(Face& face);
     Task<tl::expected<Survey, Failure>> detect(Face& face, const LinkFacts& facts);
 

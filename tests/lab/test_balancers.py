@@ -28,6 +28,27 @@ def test_connections_through_a_balancer_are_asked_where_they_are(aurora_cluster:
             connection.close()
 
 
+def test_connection_by_an_address_is_asked_for_its_instance_alone(aurora_cluster: Cluster) -> None:
+    """Once the cluster is known, that is one short question."""
+    asked = []
+    with before(aurora_cluster, *aurora_cluster.readers, port=aurora_cluster.port) as proxy:
+        for _ in range(3):
+            connection = face.connect(**login(aurora_cluster, proxy))
+            assert connection.current_host is not None
+            with aurora_cluster.connect(connection.current_host) as observer:
+                row = observer.execute(
+                    "SELECT query FROM pg_stat_activity WHERE pid = %s",
+                    [connection.info.backend_pid],
+                ).fetchone()
+                assert row is not None
+                asked.append(row[0])
+            connection.close()
+    first, *others = asked
+    assert "aurora_replica_status" in first
+    assert all("aurora_db_instance_identifier" in question for question in others)
+    assert not any("aurora_replica_status" in question for question in others)
+
+
 def test_server_behind_a_balancer_is_watched_itself(gated_cluster: Cluster) -> None:
     """Its monitor goes to it, and not through the balancer to the other one."""
     quick = {
