@@ -75,8 +75,8 @@ class SocketWait:
         return (READ if event & ~select.POLLOUT else 0) | (WRITE if event & ~select.POLLIN else 0)
 
     def _select(self) -> int:
-        asked = [[self._fileno] if self._wanted & what else [] for what in (READ, WRITE)]
-        readable, writable, _ = select.select(*asked, [], self._remaining())
+        reading, writing = ([self._fileno] if self._wanted & what else [] for what in (READ, WRITE))
+        readable, writable, _ = select.select(reading, writing, [], self._remaining())
         ready = (READ if readable else 0) | (WRITE if writable else 0)
         if not ready or self._remaining() == 0:
             raise LinkGivenUp("no answer before the deadline")
