@@ -102,7 +102,12 @@ std::shared_ptr<ClusterMonitor> ClusterSeeker::known_cluster(
 bool ClusterSeeker::is_instances_own(const std::string& name) const {
     const auto endpoint = classify_endpoint(name);
     return (endpoint.is_cluster() || endpoint.type == EndpointType::rds_instance) &&
-           find_parameter(settings_.driver_parameters(), "hostaddr") == nullptr;
+           !goes_elsewhere();
+}
+
+// The name is only what a certificate is checked against.
+bool ClusterSeeker::goes_elsewhere() const {
+    return find_parameter(settings_.driver_parameters(), "hostaddr") != nullptr;
 }
 
 // What else than an instance listens on says nothing of the instances' port.
@@ -320,7 +325,7 @@ bool ClusterSeeker::leads_to_one_server(const LinkFacts& facts) const {
     }
     const auto topology = cluster_->topology().current();
     const auto* host = topology->find_by_name(facts.name);
-    return host != nullptr && host->port == facts.port;
+    return host != nullptr && host->port == facts.port && !goes_elsewhere();
 }
 
 // Of a host that the view lists; empty if it is another one, or didn't tell.

@@ -94,6 +94,7 @@ private:
     void let_go() noexcept;
     void prepare(const LinkFacts& facts);
     void learn_address(const std::string& host_id, const LinkFacts& facts);
+    bool goes_elsewhere() const;
     bool leads_to_one_server(const LinkFacts& facts) const;
     Task<tl::expected<std::string, Failure>> find_out(Face& face, LinkFacts facts);
     bool join_new(std::vector<Host> hosts);

@@ -28,6 +28,18 @@ def test_connections_through_a_balancer_are_asked_where_they_are(aurora_cluster:
             connection.close()
 
 
+def test_address_goes_before_the_name_of_an_instance(aurora_cluster: Cluster) -> None:
+    """The name is what TLS checks; the balancer behind the address may lead to another one."""
+    name = aurora_cluster.readers[0].endpoint
+    with before(aurora_cluster, *aurora_cluster.readers, port=aurora_cluster.port) as proxy:
+        arguments = {**login(aurora_cluster, proxy), "host": name, "hostaddr": proxy.host}
+        opened = [face.connect(**arguments) for _ in range(4)]
+        for connection in opened:
+            row = connection.execute("SELECT aurora_db_instance_identifier()").fetchone()
+            assert row == (connection.current_host,)
+            connection.close()
+
+
 def test_connection_by_an_address_is_asked_for_its_instance_alone(aurora_cluster: Cluster) -> None:
     """Once the cluster is known, that is one short question."""
     asked = []
