@@ -112,6 +112,10 @@ nb::object tuple_of(const Request& request) {
         nb::object operator()(const request::AskLink& wanted) const {
             return nb::make_tuple("ask", nb::cast(wanted.statements), seconds(wanted.timeout));
         }
+        nb::object operator()(const request::AskInUse& wanted) const {
+            return nb::make_tuple("ask_in_use", nb::cast(wanted.statements),
+                                  seconds(wanted.timeout));
+        }
         nb::object operator()(const request::TestLink& wanted) const {
             return nb::make_tuple("test", seconds(wanted.timeout));
         }
@@ -153,8 +157,8 @@ void bind_session(nb::module_& module) {
             "request", [](const Operation& self) { return tuple_of(self.request()); },
             nb::for_getter(nb::sig("def request(self) -> tuple | None")),
             "What is wanted now, as a tuple: ('open', host | None, address, timeout_s), "
-            "('ask', [statement, ...], timeout_s), ('test', timeout_s), ('drop',), ('adopt',), "
-            "('wait',); None = over.")
+            "('ask', [statement, ...], timeout_s), ('ask_in_use', [statement, ...], timeout_s), "
+            "('test', timeout_s), ('drop',), ('adopt',), ('wait',); None = over.")
         .def(
             "wait",
             [](Operation& self, double slice) {
@@ -189,7 +193,8 @@ void bind_session(nb::module_& module) {
                 self.answer(Asked{results_of(sets, columns)});
             },
             "sets"_a, "columns"_a.none() = nb::none(),
-            "Answer an ('ask', ...): for each statement a list of rows, each a sequence of the "
+            "Answer an ('ask', ...) or ('ask_in_use', ...): for each statement a list of rows, "
+            "each a sequence of the "
             "server's texts (str, bytes or None); and the names of their columns, if known.")
         .def(
             "ask_failed",
@@ -198,7 +203,8 @@ void bind_session(nb::module_& module) {
                     tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message), false)}});
             },
             "sqlstate"_a.none(), "vendor_code"_a, "message"_a,
-            "Answer an ('ask', ...): it failed. Without any number the link counts as lost.")
+            "Answer an ('ask', ...) or ('ask_in_use', ...): it failed. Without any number the link "
+            "counts as lost.")
         .def(
             "tested", [](Operation& self, bool answers) { self.answer(Tested{answers}); },
             "answers"_a,
@@ -233,7 +239,8 @@ void bind_session(nb::module_& module) {
             "recover",
             [](Session& self, const nb::object& sqlstate, int vendor_code, std::string message,
                std::optional<bool> link_broken, bool in_transaction, const std::string& aborted_by,
-               bool timed_out, std::string cancel_sql) {
+               bool timed_out, std::string cancel_sql, std::optional<bool> in_recovery,
+               bool between_transactions) {
                 CallFailure failure;
                 failure.sqlstate = state_of(sqlstate);
                 failure.vendor_code = vendor_code;
@@ -246,14 +253,19 @@ void bind_session(nb::module_& module) {
                 failure.aborted_by = aborted_by;
                 failure.timed_out = timed_out;
                 failure.cancel_sql = std::move(cancel_sql);
+                failure.in_recovery = in_recovery;
+                failure.between_transactions = between_transactions;
                 return self.recover(std::move(failure));
             },
             "sqlstate"_a.none(), "vendor_code"_a, "message"_a, "link_broken"_a.none(),
             "in_transaction"_a, "aborted_by"_a, "timed_out"_a = false, "cancel_sql"_a = "",
+            "in_recovery"_a.none() = nb::none(), "between_transactions"_a = false,
             nb::keep_alive<0, 1>(),
             "Start dealing with a call that failed. `link_broken` is None if only asking the "
             "server can tell; `timed_out`: the driver gave the call up by a limit of its own, and "
-            "`cancel_sql` ends on the server what it left running.")
+            "`cancel_sql` ends on the server what it left running. `in_recovery` is what the "
+            "server "
+            "last reported; `between_transactions`: the link takes an 'ask_in_use' now.")
         .def(
             "link_adopted",
             [](Session& self, std::string name, std::string address, int port, int descriptor) {

@@ -36,7 +36,8 @@ struct LinkFacts {
 /// At any time a session has at most one link in use and one candidate beside it.
 namespace request {
 
-/// Open a candidate link. Without a host: as the application's parameters say.
+/// Open a candidate link. Without a host: as the application's parameters say; in a recovery, the
+/// way that the link in use came.
 struct OpenLink {
     std::optional<Host> host{};
     std::string address{};  ///< of the host, if known
@@ -44,6 +45,11 @@ struct OpenLink {
 };
 /// Run statements on the candidate, in order; the answer has a result for each.
 struct AskLink {
+    Statements statements{};
+    Duration timeout{};
+};
+/// Run statements on the link in use, between two transactions of the application; as AskLink.
+struct AskInUse {
     Statements statements{};
     Duration timeout{};
 };
@@ -70,6 +76,7 @@ struct Pause {
 using Request = std::variant<std::monostate,
                              request::OpenLink,
                              request::AskLink,
+                             request::AskInUse,
                              request::TestLink,
                              request::DropLink,
                              request::AdoptLink,
@@ -105,6 +112,10 @@ struct CallFailure {
     /// link is of no more use then: the answer may still come.
     bool timed_out{false};
     std::string cancel_sql{};  ///< ends on the server what such a call left running; or empty
+    /// Whether the server is in recovery, as it last reported on the link, if it did. A pooler in
+    /// between may hand on what a server of before reported.
+    std::optional<bool> in_recovery{};
+    bool between_transactions{false};  ///< the link takes request::AskInUse now
 
     Diagnostics diagnostics() const noexcept { return {sqlstate, vendor_code, message}; }
 };
@@ -132,6 +143,12 @@ public:
     auto open(request::OpenLink wanted) { return ask<Opened>(std::move(wanted)); }
     auto query(Statements statements, Duration timeout) {
         request::AskLink wanted;
+        wanted.statements = std::move(statements);
+        wanted.timeout = timeout;
+        return ask<Asked>(std::move(wanted));
+    }
+    auto query_in_use(Statements statements, Duration timeout) {
+        request::AskInUse wanted;
         wanted.statements = std::move(statements);
         wanted.timeout = timeout;
         return ask<Asked>(std::move(wanted));

@@ -96,6 +96,10 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
         """Whether the driver gave the call up by a limit of its own, and what cancels it."""
         return False, ""
 
+    def _told_of_role(self, error: Any) -> tuple[bool | None, bool]:  # noqa: ARG002
+        """Whether the server last reported to be in recovery, and whether it can be asked now."""
+        return None, False
+
     def _inner_call_failed(self, error: BaseException) -> None:
         """A call within a watched one met an error, which need not come out of the latter."""
 
@@ -144,6 +148,7 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
                 in_transaction,
                 aborted_by or "",
                 *self._given_up_by_driver(error),
+                *self._told_of_role(error),
             )
             yield from self._recovery(session, in_transaction).steps(operation)
             verdict = operation.verdict

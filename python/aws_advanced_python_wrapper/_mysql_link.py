@@ -24,9 +24,6 @@ from ._steps import LinkGivenUp
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 3306
-
 # What belongs to a link rather than to the application's connection object.
 _LINK_STATE = (
     "_cmysql",
@@ -154,20 +151,17 @@ def names_of(result: dict[str, Any]) -> list[str]:
     return [str(column[0]) for column in result.get("columns") or ()]
 
 
-def port_of(parameters: dict[str, Any]) -> int:
-    """The port that a link with these parameters is opened to."""
-    return int(parameters.get("port") or DEFAULT_PORT)
-
-
 def facts(link: Any, parameters: dict[str, Any], sock: LinkSocket | None) -> dict[str, Any]:
     """What the engine wants to know of a link that is open, and has this socket."""
     options = {name: option(name, value) for name, value in parameters.items()}
     # Of which build it is: they don't restrict the same.
     options["use_pure"] = "1" if _is_pure(link) else "0"
+    # The path as it is for a monitor, too, if the application changes its folder.
+    path = link.unix_socket
     return {
-        "name": str(parameters.get("host") or DEFAULT_HOST),
+        "name": os.path.abspath(path) if path else str(link.server_host),
         "address": "" if sock is None else sock.peer_address(),
-        "port": port_of(parameters),
+        "port": int(link.server_port),
         "descriptor": -1 if sock is None else sock.fileno(),
         "in_recovery": None,  # MySQL does not tell at the start
         "options": options,

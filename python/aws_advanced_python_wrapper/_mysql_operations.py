@@ -23,7 +23,6 @@ from ._mysql_link import (
     cut_off,
     facts,
     move_link,
-    port_of,
     server_session,
     to_host,
 )
@@ -179,7 +178,7 @@ class MySqlPerformer(Performer):
     def _opened(
         self, operation: _engine.Operation, parameters: dict[str, Any], search: SocketSearch
     ) -> None:
-        self.sock = search.socket_of(self.candidate, port_of(parameters))
+        self.sock = search.socket_of(self.candidate)
         self.facts = facts(self.candidate, parameters, self.sock)
         if self.sock is None:
             logger.warning(
@@ -215,9 +214,10 @@ class Opening(MySqlPerformer):
     def __init__(self, conninfo: str, kwargs: dict[str, Any]) -> None:
         self.settings, self.parameters = parse_arguments(conninfo, kwargs)
         try:
-            self.session = _engine.Session(
-                self.settings, str(self.parameters.get("host") or ""), _engine.mysql_driver()
-            )
+            # Where there is a socket, no host is looked at.
+            by_socket = bool(self.parameters.get("unix_socket"))
+            host = "" if by_socket else str(self.parameters.get("host") or "")
+            self.session = _engine.Session(self.settings, host, _engine.mysql_driver())
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
 

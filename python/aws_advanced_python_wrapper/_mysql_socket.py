@@ -79,13 +79,13 @@ class SocketSearch:
         known = not hidden or SocketSearch._layout_is_proved
         self._before = None if known else frozenset(_open_sockets())
 
-    def socket_of(self, link: Any, port: int) -> LinkSocket | None:
+    def socket_of(self, link: Any) -> LinkSocket | None:
         """The socket of ``link``, which was opened since; None if it can't be told."""
         if hasattr(link, "_socket"):
             sock = socket_of(link)
             number = None if sock is None or sock.fileno() < 0 else sock.fileno()
         else:
-            number = self._hidden_socket(link, 0 if link._unix_socket else port)
+            number = self._hidden_socket(link, 0 if link.unix_socket else int(link.server_port))
         return None if number is None else LinkSocket(number)
 
     def _hidden_socket(self, link: Any, port: int) -> int | None:

@@ -59,6 +59,8 @@ class Performer:
                     yield from self._open(operation, *request[1:])
                 elif kind == "ask":
                     yield from self._ask(operation, *request[1:])
+                elif kind == "ask_in_use":
+                    yield from self._ask_in_use(operation, *request[1:])
                 elif kind == "adopt":
                     yield from self._adopt(operation)
                 elif kind == "test":
@@ -82,6 +84,11 @@ class Performer:
         raise NotImplementedError
 
     def _ask(
+        self, operation: _engine.Operation, statements: list[str], timeout: float
+    ) -> Steps[None]:
+        raise NotImplementedError
+
+    def _ask_in_use(
         self, operation: _engine.Operation, statements: list[str], timeout: float
     ) -> Steps[None]:
         raise NotImplementedError

@@ -15,7 +15,7 @@ from . import _engine
 from ._connection import AwsWrapperConnection
 from ._psycopg_errors import FACE_ERRORS
 from ._psycopg_keys import ConnectionInfo, connect_and_learn
-from ._psycopg_link import last_state
+from ._psycopg_link import last_state, reported_recovery
 from ._psycopg_memory import BUSY
 from ._psycopg_operations import Opening, Recovery
 from ._psycopg_session import OldLinks, put_link, replay_settings
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _BAD = pq.ConnStatus.BAD
+_IDLE = pq.TransactionStatus.IDLE
 _REPLAY_TIMEOUT = 5.0
 _ENDING = ("FATAL", "PANIC")  # the severities of errors with which a server ends the session
 
@@ -68,10 +69,6 @@ class PsycopgFace(Transactions):
     def _failure_steps(
         self, error: BaseException, aborted_by: str | None, gen: Any, status: int
     ) -> Steps[None]:
-        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction) and (
-            self.pgconn.parameter_status(b"in_hot_standby") == b"off"
-        ):
-            return  # the server may write: the transaction was made read-only by the application
         if isinstance(error, FailoverError) or not isinstance(error, Exception):
             self._let_go_if_closed()
             return
@@ -100,6 +97,15 @@ class PsycopgFace(Transactions):
 
     def _numbers(self, error: Any) -> tuple[str | None, int]:
         return error.sqlstate or last_state(self.pgconn), 0
+
+    def _told_of_role(self, error: Any) -> tuple[bool | None, bool]:
+        if not isinstance(error, psycopg.errors.ReadOnlySqlTransaction) or self.is_closed:
+            return None, False
+        between_transactions = (
+            self.pgconn.transaction_status == _IDLE
+            and self.pgconn.pipeline_status == pq.PipelineStatus.OFF
+        )
+        return reported_recovery(self.pgconn), between_transactions
 
     def _link_is_lost(self, error: Any) -> bool:
         return self.is_closed or error.diag.severity_nonlocalized in _ENDING

@@ -30,12 +30,12 @@ _MOST_BUFFERS = 10_000  # far more than a socket holds
 
 
 def open_pgconn(parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
-    """Open a link to ``host``, a name or a numeric address, within ``timeout`` seconds.
+    """Open a link to ``host``, a name, a numeric address or a socket's, within ``timeout`` seconds.
 
     Raises :class:`LinkGivenUp` or what psycopg raises.
     """
     deadline = monotonic() + timeout
-    if "hostaddr" not in parameters:
+    if "hostaddr" not in parameters and not parameters["host"].startswith(("/", "@")):
         parameters = yield from _with_addresses(parameters, deadline)
     text = _conninfo(parameters)
     pgconn: Any = pq.PGconn.connect_start(text)
@@ -212,16 +212,20 @@ def monitor_driver() -> _engine.MonitorDriver:
 
 def facts(pgconn: pq.abc.PGconn) -> dict[str, Any]:
     """What the engine wants to know of a link that is open; asks no server."""
-    reported = pgconn.parameter_status(b"in_hot_standby")
     return {
         "name": pgconn.host.decode(),
         "address": pgconn.hostaddr.decode(),
         "port": int(pgconn.port),
         "descriptor": pgconn.socket,
-        # Reported by PostgreSQL 14 and newer.
-        "in_recovery": None if reported is None else reported == b"on",
+        "in_recovery": reported_recovery(pgconn),
         "options": link_options(pgconn),
     }
+
+
+def reported_recovery(pgconn: pq.abc.PGconn) -> bool | None:
+    """Whether the server is in recovery, as it last reported; PostgreSQL 14 and newer do."""
+    reported = pgconn.parameter_status(b"in_hot_standby")
+    return None if reported is None else reported == b"on"
 
 
 def link_options(pgconn: Any) -> dict[str, str]:

@@ -48,8 +48,17 @@ class PsycopgPerformer(Performer):
     def _ask(
         self, operation: _engine.Operation, statements: list[str], timeout: float
     ) -> Steps[None]:
+        yield from self._ask_link(self.candidate, operation, statements, timeout)
+
+    def _ask_link(
+        self,
+        pgconn: pq.abc.PGconn,
+        operation: _engine.Operation,
+        statements: list[str],
+        timeout: float,
+    ) -> Steps[None]:
         try:
-            sets = yield from ask(self.candidate, "; ".join(statements), timeout)
+            sets = yield from ask(pgconn, "; ".join(statements), timeout)
         except LinkGivenUp as error:
             self.error = error
             operation.ask_failed(None, 0, str(error))
@@ -222,7 +231,11 @@ class Recovery(PsycopgPerformer):
         self, host: Any, address: str, timeout: float
     ) -> Steps[tuple[str | None, int, str] | None]:
         """Log in; if that fails, the SQLSTATE, no number, and the text of the error."""
-        parameters = _to_host(self._parameters, host, address)
+        parameters = (
+            _same_way(self._parameters, self._connection.pgconn)
+            if host is None
+            else _to_host(self._parameters, host, address)
+        )
         try:
             self._pgconn = yield from self._log_in(parameters, timeout)
         except LinkGivenUp as error:
@@ -246,6 +259,11 @@ class Recovery(PsycopgPerformer):
         self._keys = LoginKeys(self._given)
         connection._parameters = {**connection._parameters, **told}
         return bool(told)
+
+    def _ask_in_use(
+        self, operation: _engine.Operation, statements: list[str], timeout: float
+    ) -> Steps[None]:
+        yield from self._ask_link(self._connection.pgconn, operation, statements, timeout)
 
     def _log_in(self, parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
         keys = self._keys.known()
@@ -291,6 +309,17 @@ def _to_host(parameters: dict[str, Any], host: Any, address: str) -> dict[str, A
     directed.pop("load_balance_hosts", None)
     if address:
         directed["hostaddr"] = address
+    return directed
+
+
+def _same_way(parameters: dict[str, Any], pgconn: pq.abc.PGconn) -> dict[str, Any]:
+    """The parameters of a link that takes the way of another one, wherever that leads by now."""
+    way = {"host": pgconn.host, "hostaddr": pgconn.hostaddr, "port": pgconn.port}
+    directed = {**parameters, **{name: part.decode() for name, part in way.items()}}
+    if not directed["hostaddr"]:
+        del directed["hostaddr"]
+    for name in ("load_balance_hosts", "target_session_attrs"):
+        directed.pop(name, None)
     return directed
 
 

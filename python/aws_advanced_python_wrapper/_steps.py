@@ -2,7 +2,8 @@
 """Work that has to wait, written once for callers that block and for callers that await.
 
 Such work is a generator of waits: it yields what it waits for and goes on with the answer, or with
-the error of the wait. :func:`drive` blocks for each wait, :func:`drive_async` awaits it.
+the error of the wait. :func:`drive` blocks for each wait, :func:`drive_async` awaits it. Where
+gevent or eventlet has patched the process, a wait that blocks lets other greenlets run.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import sys
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,6 +28,23 @@ READ, WRITE = 1, 2
 _SLICE = 0.1  # seconds in which Ctrl-C ends a wait of the engine
 _LOOK_EVERY = 0.001  # seconds between two looks at a wait of the engine
 _THREADS = 2  # for steps of coroutines, in the whole process
+_PATCHERS = (
+    ("gevent", "gevent.monkey", "is_module_patched"),
+    ("eventlet", "eventlet.patcher", "is_monkey_patched"),
+)
+
+
+def _green_sleep() -> Callable[[float], object] | None:
+    """What lets other greenlets run for some seconds, where gevent or eventlet drives all waits.
+
+    By the sign of gevent that psycopg goes by as well. None in all other processes.
+    """
+    for package, patcher, test in _PATCHERS:
+        module = sys.modules.get(patcher)
+        if module is not None and getattr(module, test)("select"):
+            sleep: Callable[[float], object] = sys.modules[package].sleep
+            return sleep
+    return None
 
 
 class LinkGivenUp(Exception):
@@ -44,6 +63,8 @@ class SocketWait:
         self._deadline = deadline
 
     def block(self) -> int:
+        if not hasattr(select, "poll"):  # eventlet takes it away
+            return self._select()
         poll = select.poll()
         reading = select.POLLIN if self._wanted & READ else 0
         poll.register(self._fileno, reading | (select.POLLOUT if self._wanted & WRITE else 0))
@@ -53,6 +74,14 @@ class SocketWait:
         event = events[0][1]
         # An error is told to whoever reads or writes next.
         return (READ if event & ~select.POLLOUT else 0) | (WRITE if event & ~select.POLLIN else 0)
+
+    def _select(self) -> int:
+        reading, writing = ([self._fileno] if self._wanted & what else [] for what in (READ, WRITE))
+        readable, writable, _ = select.select(reading, writing, [], self._remaining())
+        ready = (READ if readable else 0) | (WRITE if writable else 0)
+        if not ready or self._remaining() == 0:
+            raise LinkGivenUp("no answer before the deadline")
+        return ready
 
     async def wait(self) -> int:
         loop = asyncio.get_running_loop()
@@ -85,8 +114,10 @@ class EngineWait:
         self._operation = operation
 
     def block(self) -> None:
-        while not self._operation.wait(_SLICE):
-            pass
+        sleep = _green_sleep()
+        while not self._operation.wait(_SLICE if sleep is None else 0):
+            if sleep is not None:
+                sleep(_LOOK_EVERY)
 
     async def wait(self) -> None:
         while not self._operation.wait(0):
@@ -106,10 +137,13 @@ class NameLookup:
         self._deadline = deadline
 
     def block(self) -> list[str]:
+        sleep = _green_sleep()
         look_up = self._begin()
         try:
-            while not look_up.wait(min(_SLICE, self._remaining())):
+            while not look_up.wait(min(_SLICE, self._remaining()) if sleep is None else 0):
                 self._check_deadline()
+                if sleep is not None:
+                    sleep(_LOOK_EVERY)
             return self._found(look_up)
         finally:
             look_up.close()

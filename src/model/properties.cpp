@@ -175,7 +175,9 @@ constexpr std::array<PropertyInfo, kPropertyCount> kTable{
           PropertyType::text, "", kTopology,
           "How the cluster's instances are reached, as in `?.my-domain.com` or `127.0.0.?:5432`: "
           "the instance's name replaces the `?`, behind which comes a dot and the domain, or "
-          "nothing but the port. Needed when the endpoint is a custom domain or an address."),
+          "nothing but the port. Without a port it is that of the connection if this came by a "
+          "cluster's or an instance's endpoint of RDS, else the engine's standard port. Needed "
+          "when the endpoint is a custom domain or an address."),
     boolean(Property::enable_failover, "enable_failover", "true", kFailover,
             "Whether a broken connection moves to another host."),
     choice(Property::failover_mode, "failover_mode", "", kFailoverModes, kFailover,

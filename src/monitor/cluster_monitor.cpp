@@ -241,6 +241,7 @@ void ClusterMonitor::learn_address(const std::string& host_id, const std::string
         addresses_.erase(host_id);
     } else {
         addresses_[host_id] = address;
+        note_reached_hosts();
     }
 }
 
@@ -438,6 +439,9 @@ bool ClusterMonitor::is_refused_login(const Failure& failure) {
 
 // The last reason is at the end. Each one is told once, until the host answers again.
 void ClusterMonitor::on_refusal(const Host& host, const Failure& failure) {
+    if (failure.code == Errc::login || failure.code == Errc::server) {
+        note_reached_hosts();
+    }
     const auto reason = text::one_line(failure.message, EventRing::kLongestText);
     const auto name = host_and_port(host);
     {

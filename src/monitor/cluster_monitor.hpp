@@ -107,7 +107,16 @@ public:
     /// A connection's server has told of its cluster: hosts that are new are watched from now on.
     void learn(const Survey& survey);
 
-    /// What is known of hosts' numeric addresses.
+    /// Whether any host has ever answered, to a monitor or to a connection of the application's, at
+    /// the name and port that the instances are thought to have. Any thread.
+    bool has_reached_hosts() const noexcept {
+        return has_reached_hosts_.load(std::memory_order_relaxed);
+    }
+    void note_reached_hosts() noexcept {
+        has_reached_hosts_.store(true, std::memory_order_relaxed);
+    }
+
+    /// What is known of hosts' numeric addresses; where one is known, the host was reached.
     void learn_address(const std::string& host_id, const std::string& address);
 
     /// Counts what was left out of a survey, and tells each thing once. Any thread.
@@ -177,6 +186,7 @@ private:
     std::map<std::string, std::shared_ptr<HostRunner>> runners_;
     TimePoint last_used_;
     std::atomic<bool> stopped_{false};
+    std::atomic<bool> has_reached_hosts_{false};
 
     mutable std::mutex mutex_;  ///< guards what follows
     LoginChoice logins_;

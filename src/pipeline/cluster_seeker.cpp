@@ -18,6 +18,9 @@ namespace aws_wrapper {
 
 namespace {
 
+// So long the hosts of a cluster, none of which was ever reached, are asked when it is joined.
+constexpr Milliseconds kFirstLook{5000};
+
 // An error of a server on a link that lives.
 bool is_refusal(const Dialect& dialect, const Failure& failure) {
     return failure.code == Errc::server &&
@@ -106,11 +109,26 @@ std::shared_ptr<ClusterMonitor> ClusterSeeker::known_cluster(
     return wanted && *wanted != known->params().dialect ? nullptr : known;
 }
 
+// An endpoint of RDS leads to an instance itself; an address, a proxy or a name of the
+// application's own leads to whatever listens there.
+bool ClusterSeeker::is_instances_own(const std::string& name) const {
+    const auto endpoint = classify_endpoint(name);
+    return (endpoint.is_cluster() || endpoint.type == EndpointType::rds_instance) &&
+           !goes_elsewhere();
+}
+
+// The name is only what a certificate is checked against.
+bool ClusterSeeker::goes_elsewhere() const {
+    return find_parameter(settings_.driver_parameters(), "hostaddr") != nullptr;
+}
+
+// What else than an instance listens on says nothing of the instances' port.
 InstanceTemplate ClusterSeeker::instances(const std::string& name, std::uint16_t port) const {
-    return settings_.is_given(Property::cluster_instance_host_pattern)
-               ? InstanceTemplate::parse(settings_.text(Property::cluster_instance_host_pattern),
-                                         port)
-               : InstanceTemplate::derive(name, port);
+    if (!settings_.is_given(Property::cluster_instance_host_pattern)) {
+        return InstanceTemplate::derive(name, port);
+    }
+    return InstanceTemplate::parse(settings_.text(Property::cluster_instance_host_pattern),
+                                   is_instances_own(name) ? port : port_or_default(0));
 }
 
 void ClusterSeeker::join(std::shared_ptr<ClusterMonitor> cluster) {
@@ -162,11 +180,15 @@ void ClusterSeeker::abandon(std::shared_ptr<HostWatch> watch) noexcept {
 const std::shared_ptr<ClusterMonitor>& ClusterSeeker::cluster() {
     const bool alive = cluster_ && generation_ == fork_generation() && !cluster_->stopped();
     if (!alive) {
+        const bool reached = has_reached_hosts();
         if (cluster_ && generation_ == fork_generation()) {
             hosts_ = cluster_->topology().current()->hosts;
         }
         join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
         take_login();
+        if (reached) {
+            cluster_->note_reached_hosts();
+        }
     }
     return cluster_;
 }
@@ -294,9 +316,16 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
     }
     if (joined()) {
         take_login();
-        auto id = cluster_->host_at(facts.address, facts.port);
-        if (!id.empty()) {
-            co_return id;
+        if (!has_topology() || leads_to_one_server(facts)) {
+            auto id = cluster_->host_at(facts.address, facts.port);
+            if (!id.empty()) {
+                co_return id;
+            }
+        } else {
+            auto id = co_await ask_id(face);
+            if (!id || !id->empty()) {
+                co_return id;
+            }
         }
         if (has_topology()) {
             auto asked = co_await survey(face);
@@ -306,7 +335,7 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
                 }
                 co_return tl::unexpected{std::move(asked.error())};
             }
-            learn_address(asked->self_id, facts.address);
+            learn_address(asked->self_id, facts);
             cluster_->learn(*asked);
             co_return asked->self_id;
         }
@@ -326,18 +355,50 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
         co_return join_plain_server(facts);
     }
     if (join_new(detected->hosts)) {
-        learn_address(detected->self_id, facts.address);
+        learn_address(detected->self_id, facts);
         cluster_->note_left_out(*detected);
         cluster_->learn(*detected);
+        if (!cluster_->has_reached_hosts()) {
+            // So that it is told early, and not by the first failover, if none can be reached.
+            const auto now = Clock::now();
+            cluster_->demand_proof(now, now + kFirstLook);
+        }
     }
     co_return detected->self_id;
 }
 
-// Of a server that doesn't tell its id nothing can be learned.
-void ClusterSeeker::learn_address(const std::string& host_id, const std::string& address) {
-    if (!host_id.empty()) {
-        cluster_->learn_address(host_id, address);
+// Of a server that doesn't tell its id nothing can be learned, and a balancer's address is no
+// host's.
+void ClusterSeeker::learn_address(const std::string& host_id, const LinkFacts& facts) {
+    if (!host_id.empty() && leads_to_one_server(facts)) {
+        cluster_->learn_address(host_id, facts.address);
     }
+}
+
+// An address tells the server, unless it is a balancer's, which has several behind it.
+bool ClusterSeeker::leads_to_one_server(const LinkFacts& facts) const {
+    if (is_instances_own(facts.name)) {
+        return true;
+    }
+    const auto topology = cluster_->topology().current();
+    const auto* host = topology->find_by_name(facts.name);
+    return host != nullptr && host->port == facts.port && !goes_elsewhere();
+}
+
+// Of a host that the view lists; empty if it is another one, or didn't tell.
+Task<tl::expected<std::string, Failure>> ClusterSeeker::ask_id(Face& face) {
+    Statements question{std::string{dialect().self_id_sql}};
+    auto sets = co_await face.query(std::move(question), query_timeout_);
+    if (!sets && sets.error().code != Errc::server) {
+        co_return tl::unexpected{std::move(sets.error())};
+    }
+    std::string id;
+    if (sets && sets->size() == 1 && sets->front().rows.size() == 1) {
+        const auto& row = sets->front().rows.front();
+        id = row.empty() ? std::string{} : row.back().value_or("");  // its name, as in a survey
+    }
+    const auto topology = cluster_->topology().current();
+    co_return topology->find_by_id(id) == nullptr ? std::string{} : id;
 }
 
 Task<tl::expected<Survey, Failure>> ClusterSeeker::survey(Face& face) {
@@ -403,16 +464,19 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
 Task<tl::expected<bool, Failure>> ClusterSeeker::ask_role(Face& face,
                                                           std::optional<Duration> at_most) {
     const auto timeout = std::min(query_timeout_, at_most.value_or(query_timeout_));
-    Statements question{std::string{dialect().role_sql}};
-    auto sets = co_await face.query(std::move(question), timeout);
-    if (!sets) {
-        co_return tl::unexpected{std::move(sets.error())};
+    auto sets = co_await face.query(role_question(), timeout);
+    co_return role_of(std::move(sets));
+}
+
+tl::expected<bool, Failure> ClusterSeeker::role_of(Asked answer) {
+    if (!answer) {
+        return tl::unexpected{std::move(answer.error())};
     }
-    const auto is_reader = read_role(*sets);
+    const auto is_reader = read_role(*answer);
     if (!is_reader) {
-        co_return tl::unexpected{Failure{Errc::server, {}, "the role query gave no single value"}};
+        return tl::unexpected{Failure{Errc::server, {}, "the role query gave no single value"}};
     }
-    co_return *is_reader;
+    return *is_reader;
 }
 
 }  // namespace aws_wrapper

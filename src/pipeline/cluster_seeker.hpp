@@ -19,7 +19,9 @@ namespace aws_wrapper {
 
 /// Finds out, for one connection, which cluster its server belongs to, and keeps hold of it.
 ///
-/// Warm, nothing is asked: the endpoint is known, and so is the address that the driver reached.
+/// Warm, nothing is asked of a host that was reached by a name of its own or by an endpoint of RDS:
+/// the endpoint is known, and so is the address that the driver reached. By any other name or
+/// address the server is asked each time, since several may stand behind it.
 /// Cold, the server tells its dialect, its instances and its own id; that is the cluster's
 /// identity, so that two clusters can't share a monitor by accident. When the engine was released
 /// or the process forked, the cluster is joined again from what the connection remembers.
@@ -41,13 +43,23 @@ public:
     /// Takes the server for one without a cluster, unasked; gives it an id.
     std::string join_plain_server(const LinkFacts& facts);
 
+    /// What tells whether a server is in recovery, and what it said.
+    Statements role_question() const { return Statements{std::string{dialect().role_sql}}; }
+    static tl::expected<bool, Failure> role_of(Asked answer);
+
     /// Asks the candidate whether it is in recovery, in less than the usual time if wanted.
     Task<tl::expected<bool, Failure>> ask_role(Face& face, std::optional<Duration> at_most);
+
+    /// True for a name, given by the application, that leads to an instance itself.
+    bool is_instances_own(const std::string& name) const;
+    bool comes_directly() const { return is_instances_own(host_); }
 
     bool has_topology() const noexcept { return joined() && cluster_->has_topology(); }
     TopologyPtr topology() const;
     std::vector<std::pair<std::string, std::string>> refusals() const;
     bool is_locked_out_of(const Host& host) const;
+    /// See ClusterMonitor::has_reached_hosts().
+    bool has_reached_hosts() const noexcept { return joined() && cluster_->has_reached_hosts(); }
     const Dialect& dialect() const noexcept { return aws_wrapper::dialect(params_.dialect); }
     std::string dialect_name() const {
         return joined() ? std::string{dialect().name} : std::string{};
@@ -88,12 +100,15 @@ private:
     void let_go() noexcept;
     void take_login();
     void prepare(const LinkFacts& facts);
-    void learn_address(const std::string& host_id, const std::string& address);
+    void learn_address(const std::string& host_id, const LinkFacts& facts);
+    bool goes_elsewhere() const;
+    bool leads_to_one_server(const LinkFacts& facts) const;
     Task<tl::expected<std::string, Failure>> find_out(Face& face, LinkFacts facts);
     bool join_new(std::vector<Host> hosts);
     void note_hidden_cluster(const LinkFacts& facts);
     std::string join_single_host(const LinkFacts& facts);
     std::string join_unanswered(const LinkFacts& facts, const Failure& failure);
+    Task<tl::expected<std::string, Failure>> ask_id(Face& face);
     Task<tl::expected<Survey, Failure>> survey(Face& face);
     Task<tl::expected<Survey, Failure>> detect(Face& face, const LinkFacts& facts);
 

@@ -55,7 +55,18 @@ public:
     virtual std::vector<std::pair<std::string, std::string>> refusals() const = 0;
     /// Whether a host refused the login of its monitor when that last tried.
     virtual bool is_locked_out_of(const Host& host) const = 0;
+    /// Whether any host of the cluster has ever answered, by whatever link.
+    virtual bool has_reached_hosts() const = 0;
     virtual FailureKind classify(const CallFailure& failure) const = 0;
+    /// Whether the application gave a name that leads to an instance itself, so that nothing stands
+    /// between it and its server.
+    virtual bool comes_directly() const = 0;
+    /// Whether the server at the other end of the link in use is in recovery: asked on that link,
+    /// between two transactions.
+    virtual Task<tl::expected<bool, Failure>> ask_role_in_use(Face& face, Duration timeout) = 0;
+    /// The same of a host, or (without one) of the server that a new link finds the way that the
+    /// one in use came; asked on a link of its own, whatever a server reports at its start.
+    virtual Task<tl::expected<bool, Failure>> ask_role_of(Face& face, OpenRequest request) = 0;
     /// Opens a candidate by the inner part of the chain, without the plugins outside of it.
     virtual Task<OpenResult> open_directly(Face& face, OpenRequest request) = 0;
     /// A random index below `count`.

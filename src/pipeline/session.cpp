@@ -101,6 +101,8 @@ public:
         return seeker_.is_locked_out_of(host);
     }
 
+    bool has_reached_hosts() const override { return seeker_.has_reached_hosts(); }
+
     FailureKind classify(const CallFailure& failure) const override {
         return aws_wrapper::classify(seeker_.dialect(), failure.diagnostics(),
                                      failure.link == LinkState::lost);
@@ -123,6 +125,9 @@ public:
             if (classify_connect(seeker_.dialect(), facts.error().diagnostics()) ==
                 FailureKind::login) {
                 facts.error().code = Errc::login;
+                if (request.host) {
+                    seeker_.cluster()->note_reached_hosts();
+                }
             }
             co_return tl::unexpected{std::move(facts.error())};
         }
@@ -131,6 +136,7 @@ public:
         if (request.host) {
             opened.host_id = request.host->id;
             seeker_.hold_login(opened.facts);
+            seeker_.cluster()->note_reached_hosts();
         } else if (plugins_.empty()) {
             opened.host_id = seeker_.join_plain_server(opened.facts);
         } else {
@@ -162,6 +168,29 @@ public:
             opened.role = *in_recovery ? HostRole::reader : HostRole::writer;
         }
         co_return opened;
+    }
+
+    bool comes_directly() const override { return seeker_.comes_directly(); }
+
+    Task<tl::expected<bool, Failure>> ask_role_in_use(Face& face, Duration timeout) override {
+        auto sets = co_await face.query_in_use(seeker_.role_question(), timeout);
+        co_return ClusterSeeker::role_of(std::move(sets));
+    }
+
+    Task<tl::expected<bool, Failure>> ask_role_of(Face& face, OpenRequest request) override {
+        request::OpenLink wanted;
+        wanted.timeout = request.timeout;
+        if (request.host) {
+            wanted.address = address_of(*request.host);
+            wanted.host = request.host;
+        }
+        auto facts = co_await face.open(std::move(wanted));
+        if (!facts) {
+            co_return tl::unexpected{std::move(facts.error())};
+        }
+        auto told = co_await seeker_.ask_role(face, request.timeout);
+        co_await face.drop();
+        co_return told;
     }
 
     std::size_t choose(std::size_t count) override {

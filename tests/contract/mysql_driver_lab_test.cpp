@@ -268,6 +268,15 @@ TEST_F(MysqlDriverTest, AUnixSocketIsALinkWithoutAnAddress) {
     EXPECT_EQ((*opened)->address(), "");
 }
 
+TEST_F(MysqlDriverTest, AnAbstractSocketIsAReasonOnOurOwnSide) {
+    auto target = MysqlServer::target();
+    target.name = std::string{"/\0server", 8};
+    const auto opened = connect(target);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::unsupported) << "it says nothing of the host";
+    EXPECT_NE(opened.error().message.find("unix_socket"), std::string::npos);
+}
+
 TEST_F(MysqlDriverTest, LogsInByAPassword) {
     for (const char* user : {"secured", "tls_only"}) {
         auto target = MysqlServer::target();

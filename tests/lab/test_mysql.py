@@ -84,7 +84,7 @@ def test_answer_without_end_to_a_question_of_the_engine_is_given_up(
     given = {**login(mysql_cluster), "use_pure": use_pure}
     search = SocketSearch(hidden=not use_pure)
     with mysql.connector.connect(**given) as link:
-        sock = search.socket_of(link, mysql_cluster.port)
+        sock = search.socket_of(link)
         with pytest.raises(LinkGivenUp, match="1048576 bytes or 10000 rows"):
             ask(link, sock, [statement], 10)
         cut_off(sock, link._socket.close_connection if use_pure else link._cmysql.close)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
@@ -13,7 +15,16 @@ from typing import Any
 import pytest
 from aurora_lab import eventually
 
-from aws_advanced_python_wrapper._steps import LinkGivenUp, NameLookup, Steps, drive, drive_async
+from aws_advanced_python_wrapper._steps import (
+    READ,
+    WRITE,
+    LinkGivenUp,
+    NameLookup,
+    SocketWait,
+    Steps,
+    drive,
+    drive_async,
+)
 from lab_help import SilentNames, look_up_threads
 
 
@@ -101,3 +112,20 @@ def test_cancelled_wait_leaves_its_look_up() -> None:
 
     asyncio.run(cancelled())
     assert look_up_threads() == 8, "the ninth was never begun"
+
+
+@pytest.mark.parametrize("has_poll", [True, False], ids=["poll", "as eventlet leaves it"])
+def test_socket_is_waited_for(monkeypatch: pytest.MonkeyPatch, has_poll: bool) -> None:
+    def wait(wanted: int, within: float) -> Steps[int]:
+        return (yield SocketWait(ours.fileno(), wanted, monotonic() + within))
+
+    if not has_poll:
+        monkeypatch.delattr(select, "poll")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert drive(wait(WRITE, 10)) == WRITE
+        with pytest.raises(LinkGivenUp):
+            drive(wait(READ, 0.01))
+        theirs.send(b"x")
+        assert drive(wait(READ, 10)) == READ
+        assert drive(wait(READ | WRITE, 10)) == READ | WRITE

@@ -139,6 +139,9 @@ void ConnectionSettings::read() {
             refuse(name, "is a way to log in that they don't know");
         }
     }
+    if (unix_socket_.find('\0') != std::string::npos) {
+        refuse("unix_socket", "is an abstract name, which libmariadb can't be given");
+    }
     const bool disabled = is_set("ssl_disabled");
     uses_tls_ = !over_unix_socket() && !disabled;
     rules_.verifies_name = is_set("ssl_verify_identity");

@@ -384,7 +384,8 @@ public:
             if (AnswerLimit::exceeded_by_all_of(socket)) {
                 co_return tl::unexpected{AnswerLimit::failure()};
             }
-            spoke = has_spoken(socket);
+            // Not before it is to be read: a look would take why the connection was refused.
+            spoke = what == descriptor_base::wait_read && has_spoken(socket);
             state = libpq_.connect_poll(connection->get());
         }
         watch.detach();

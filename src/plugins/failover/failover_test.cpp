@@ -105,6 +105,14 @@ protected:
         failure.link = link;
         return fails(failure);
     }
+    Verdict is_refused_a_write(std::optional<bool> in_recovery, bool between_transactions = false) {
+        CallFailure failure;
+        failure.sqlstate = SqlState{"25006"};
+        failure.message = "cannot execute INSERT in a read-only transaction";
+        failure.in_recovery = in_recovery;
+        failure.between_transactions = between_transactions;
+        return fails(failure);
+    }
     Verdict is_too_slow(const std::string& cancel_sql = "KILL 17") {
         CallFailure failure;
         failure.message = "the driver's words";
@@ -150,6 +158,27 @@ protected:
     std::vector<std::pair<std::string, std::string>> refused;
     bool is_locked_out_of(const Host& host) const override { return locked_out_ == host.id; }
     std::string locked_out_;
+    bool has_reached_hosts() const override { return has_reached_hosts_; }
+    bool has_reached_hosts_{true};
+    bool comes_directly() const override { return comes_directly_; }
+    bool comes_directly_{true};
+    Task<tl::expected<bool, Failure>> ask_role_in_use(Face& face, Duration timeout) override {
+        Statements question{"the role"};
+        auto told = co_await face.query_in_use(std::move(question), timeout);
+        if (!told) {
+            co_return tl::unexpected{std::move(told.error())};
+        }
+        co_return servers_.at(link_leads_to_).role == HostRole::reader;
+    }
+    Task<tl::expected<bool, Failure>> ask_role_of(Face& face, OpenRequest request) override {
+        auto opened = co_await open_directly(face, std::move(request));
+        if (!opened) {
+            co_return tl::unexpected{std::move(opened.error())};
+        }
+        co_await face.drop();
+        co_return opened->role == HostRole::reader;
+    }
+    std::string link_leads_to_{"a"};
     FailureKind classify(const CallFailure& failure) const override {
         return aws_wrapper::classify(dialect(DialectCode::aurora_pg), failure.diagnostics(),
                                      failure.link == LinkState::lost);
@@ -162,6 +191,7 @@ protected:
         if (!facts) {
             co_return tl::unexpected{std::move(facts.error())};
         }
+        has_reached_hosts_ = true;
         OpenedLink opened;
         opened.facts = std::move(*facts);
         opened.host_id = request.host ? request.host->id : endpoint_leads_to_;
@@ -253,6 +283,11 @@ private:
                 EXPECT_EQ(candidates_, 1);
                 asked_ = question->statements;
                 operation.answer(Asked{tl::unexpected{Failure{Errc::server, SqlState{"42000"}}}});
+            } else if (std::holds_alternative<request::AskInUse>(wanted)) {
+                ++link_tests_;
+                operation.answer(link_answers_
+                                     ? Asked{std::vector<ResultSet>{}}
+                                     : Asked{tl::unexpected{Failure{Errc::network, {}, "lost"}}});
             } else if (std::holds_alternative<request::TestLink>(wanted)) {
                 ++link_tests_;
                 operation.answer(Tested{link_answers_});
@@ -512,6 +547,47 @@ TEST_F(FailoverToTheWriter, FailsWhereItsOwnLoginIsRefusedLikeTheMonitors) {
     EXPECT_THAT(report_.failed_because, testing::HasSubstr("password authentication failed"));
 }
 
+TEST_F(FailoverToTheWriter, EndsWithinSecondsWhereNoHostWasEverReached) {
+    given({{"failover_timeout_sec", std::string{"300"}}});
+    has_reached_hosts_ = false;
+    servers_["a"].health = servers_["b"].health = Health::refuses;
+    servers_["c"].health = Health::silent;
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_EQ(took(), 5s);
+    EXPECT_THAT(tried_, ElementsAre("a", "b", "c"));
+    ASSERT_EQ(report_.attempts.size(), 3U);
+    EXPECT_EQ(report_.attempts[1].host, "b.example:5432");
+    EXPECT_EQ(report_.attempts[1].result, "connection refused");
+    EXPECT_THAT(report_.failed_because, HasSubstr("cluster_instance_host_pattern"));
+}
+
+TEST_F(FailoverToTheWriter, TellsWhatItTriedOfUnreachedHostsBeforeAShortDeadline) {
+    given({{"failover_timeout_sec", std::string{"2"}}});
+    has_reached_hosts_ = false;
+    servers_["a"].health = servers_["b"].health = servers_["c"].health = Health::refuses;
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_LT(took(), 2s);
+    EXPECT_THAT(tried_, ElementsAre("a", "b", "c"));
+}
+
+TEST_F(FailoverToTheWriter, HostsThatNoMonitorReachesMayBeReachedByTheConnectionsOwnLogin) {
+    has_reached_hosts_ = false;
+    servers_["a"].health = Health::refuses;
+    servers_["b"].role = HostRole::writer;
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(report_.to, "b");
+}
+
+TEST_F(FailoverToTheWriter, WaitsForHostsThatWereReachedBefore) {
+    servers_["a"].health = servers_["b"].health = servers_["c"].health = Health::refuses;
+    at(9s, [this] {
+        servers_["b"].health = Health::up;
+        becomes_writer("b");
+    });
+    EXPECT_EQ(link_breaks(), Verdict::moved);
+    EXPECT_EQ(took(), 9002ms);
+}
+
 TEST_F(FailoverToTheWriter, AProofAtTheVeryEndIsNotTriedWithoutALimit) {
     at(10s, [this] { becomes_writer("b"); });
     EXPECT_EQ(link_breaks(), Verdict::failed);
@@ -584,6 +660,18 @@ TEST_F(FailoverToAReader, FailsAtOnceWhereAReaderRefusesTheLogin) {
     servers_["b"].health = servers_["c"].health = Health::locked;
     EXPECT_EQ(link_breaks(), Verdict::failed);
     EXPECT_EQ(tried_.size(), 1U);
+}
+
+TEST_F(FailoverToAReader, EndsWithinSecondsWhereNoHostWasEverReached) {
+    given({{"failover_mode", std::string{"reader_or_writer"}},
+           {"failover_timeout_sec", std::string{"300"}}});
+    has_reached_hosts_ = false;
+    for (auto& [id, server] : servers_) {
+        server.health = Health::silent;
+    }
+    EXPECT_EQ(link_breaks(), Verdict::failed);
+    EXPECT_LT(took(), 15s);
+    EXPECT_THAT(report_.failed_because, HasSubstr("cluster_instance_host_pattern"));
 }
 
 TEST_F(FailoverToAReader, ReaderOrWriterTakesTheWriterWhenNoReaderIsLeft) {
@@ -718,9 +806,63 @@ TEST_F(FailoverTest, AReadOnlyServerMovesAConnectionThatNeedsTheWriter) {
     mode("strict_writer");
     proves_itself_ = "b";
     servers_["b"].role = HostRole::writer;
-    EXPECT_EQ(fails_with("25006"), Verdict::moved);
+    servers_["a"].role = HostRole::reader;
+    EXPECT_EQ(is_refused_a_write(true), Verdict::moved);
+    EXPECT_THAT(tried_, ElementsAre("b")) << "a standby's own word needs no question";
     mode("reader_or_writer");
-    EXPECT_EQ(fails_with("25006"), Verdict::pass);
+    EXPECT_EQ(is_refused_a_write(true), Verdict::pass);
+}
+
+TEST_F(FailoverTest, AReadOnlyTransactionOfTheApplicationsIsItsOwnOnADirectLink) {
+    mode("strict_writer");
+    for (const bool between : {false, true}) {
+        EXPECT_EQ(is_refused_a_write(false, between), Verdict::pass);
+    }
+    EXPECT_EQ(link_tests_, 0);
+    EXPECT_THAT(tried_, IsEmpty());
+}
+
+TEST_F(FailoverTest, AServerThatReportsNoRoleIsAskedForIt) {
+    mode("strict_writer");
+    EXPECT_EQ(is_refused_a_write(std::nullopt, true), Verdict::pass);
+    EXPECT_EQ(link_tests_, 1);
+    EXPECT_EQ(is_refused_a_write(std::nullopt), Verdict::pass);
+    EXPECT_THAT(tried_, ElementsAre("a")) << "in a transaction by a link of its own";
+    servers_["a"].role = HostRole::reader;
+    servers_["b"].role = HostRole::writer;
+    proves_itself_ = "b";
+    EXPECT_EQ(is_refused_a_write(std::nullopt, true), Verdict::moved);
+    EXPECT_EQ(is_refused_a_write(std::nullopt), Verdict::moved);
+}
+
+TEST_F(FailoverTest, BehindAPoolerTheLinkItselfIsAskedBetweenTransactions) {
+    mode("strict_writer");
+    comes_directly_ = false;
+    EXPECT_EQ(is_refused_a_write(false, true), Verdict::pass);
+    EXPECT_THAT(tried_, IsEmpty());
+    servers_["b"].role = HostRole::writer;
+    proves_itself_ = "b";
+    link_leads_to_ = "c";
+    EXPECT_EQ(is_refused_a_write(false, true), Verdict::moved) << "wherever it leads by now";
+    link_leads_to_ = "b";
+    link_answers_ = false;
+    EXPECT_EQ(is_refused_a_write(false, true), Verdict::moved) << "it is of no more use";
+}
+
+TEST_F(FailoverTest, BehindAPoolerAHostAndTheWayToItAreAskedWithinATransaction) {
+    mode("strict_writer");
+    comes_directly_ = false;
+    endpoint_leads_to_ = "a";
+    EXPECT_EQ(is_refused_a_write(false), Verdict::pass);
+    EXPECT_THAT(tried_, ElementsAre("a", "a"));
+    EXPECT_EQ(link_tests_, 0) << "in a failed transaction nothing may be asked on the link";
+    proves_itself_ = "a";
+    endpoint_leads_to_ = "b";
+    EXPECT_EQ(is_refused_a_write(false), Verdict::moved) << "the pooler leads elsewhere by now";
+    current_ = "b";
+    tried_.clear();
+    EXPECT_EQ(is_refused_a_write(false), Verdict::moved);
+    EXPECT_THAT(tried_, ElementsAre("b", "a")) << "the host that the link is on is a reader";
 }
 
 // spec/03 16.7.

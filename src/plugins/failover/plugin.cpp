@@ -73,6 +73,10 @@ public:
                 co_return Verdict::timed_out;
             }
         }
+        if (reaction == Reaction::ask_role) {
+            const bool demoted = co_await leads_to_a_standby(face, failure);
+            reaction = demoted ? Reaction::move : Reaction::none;
+        }
         if (reaction == Reaction::none) {
             co_return Verdict::pass;
         }
@@ -142,6 +146,36 @@ private:
         }
         co_await face.drop();
         co_return true;
+    }
+
+    // What a server reports is its own word only where no pooler stands between.
+    Task<bool> leads_to_a_standby(Face& face, CallFailure failure) {
+        if (failure.in_recovery && services_.comes_directly()) {
+            co_return *failure.in_recovery;
+        }
+        if (failure.between_transactions) {
+            const auto told = co_await services_.ask_role_in_use(face, kLinkTimeout);
+            // A link that gives no answer is of no more use.
+            co_return told ? *told : told.error().code != Errc::server;
+        }
+        // In a failed transaction nothing can be asked on the link.
+        OpenRequest request;
+        request.timeout = kLinkTimeout;
+        const auto topology = services_.topology();
+        const auto host = std::ranges::find(topology->hosts, services_.current_host(), &Host::id);
+        if (host != topology->hosts.end()) {
+            request.host = *host;
+            const auto told = co_await services_.ask_role_of(face, request);
+            if (told && *told) {
+                co_return true;
+            }
+        }
+        if (services_.comes_directly()) {
+            co_return false;
+        }
+        request.host.reset();
+        const auto told = co_await services_.ask_role_of(face, request);
+        co_return told && *told;
     }
 
     // A server's refusal, unlike a link that could not be opened.

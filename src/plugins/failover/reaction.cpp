@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugins/failover/reaction.hpp"
 
+#include <string_view>
+
 namespace aws_wrapper {
+
+namespace {
+
+// PostgreSQL's for a write on a standby, and for one in the application's own read-only
+// transaction.
+constexpr std::string_view kReadOnlyTransaction = "25006";
+
+}  // namespace
 
 Reaction reaction_to(const CallFailure& failure, FailureKind kind, FailoverMode mode) noexcept {
     if (!failure.aborted_by.empty()) {
@@ -19,7 +29,12 @@ Reaction reaction_to(const CallFailure& failure, FailureKind kind, FailoverMode 
             }
             return Reaction::none;
         case FailureKind::read_only:
-            return mode == FailoverMode::strict_writer ? Reaction::move : Reaction::none;
+            if (mode != FailoverMode::strict_writer) {
+                return Reaction::none;
+            }
+            return failure.sqlstate.is(kReadOnlyTransaction) && !failure.in_recovery.value_or(false)
+                       ? Reaction::ask_role
+                       : Reaction::move;
         case FailureKind::own_limit: return Reaction::replace;
         case FailureKind::login:
         case FailureKind::other: break;

@@ -17,6 +17,7 @@ enum class Reaction : std::uint8_t {
     replace,   ///< a new link, without an error of ours: the driver's own tells all
     ask_link,  ///< ask the server, on the link; decide again with what that told
     ask_host,  ///< ask the host, on another link; if it doesn't answer, as `move`
+    ask_role,  ///< ask whether the link leads to a standby; if so, as `move`
 };
 
 /// Decides by the state of the link; what an error is about counts only where the link can't tell.

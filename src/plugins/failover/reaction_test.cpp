@@ -51,6 +51,18 @@ TEST(Reaction, ARefusedWriteMovesWhoeverNeedsTheWriter) {
     }
 }
 
+TEST(Reaction, AReadOnlyTransactionIsAQuestionUnlessTheServerReportsThatItIsAStandby) {
+    auto failure = on(LinkState::lives);
+    failure.sqlstate = SqlState{"25006"};
+    EXPECT_EQ(reaction(failure, FailureKind::read_only), Reaction::ask_role);
+    failure.in_recovery = false;
+    EXPECT_EQ(reaction(failure, FailureKind::read_only), Reaction::ask_role);
+    EXPECT_EQ(reaction(failure, FailureKind::read_only, FailoverMode::strict_reader),
+              Reaction::none);
+    failure.in_recovery = true;
+    EXPECT_EQ(reaction(failure, FailureKind::read_only), Reaction::move);
+}
+
 TEST(Reaction, WhatTheDriverGaveUpForItsTimeIsAQuestionToTheHost) {
     auto failure = on(LinkState::lost);
     failure.timed_out = true;

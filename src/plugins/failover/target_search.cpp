@@ -13,6 +13,9 @@ constexpr Milliseconds kFirstReaderTimeout{2000};
 // The pause after a miss doubles up to the longest one: many connections may be searching.
 constexpr Milliseconds kFirstPause{50};
 constexpr Milliseconds kLongestPause{1000};
+// So long hosts of which none was ever reached may take to be there; then each is tried once more.
+constexpr Milliseconds kUnreachedFor{3000};
+constexpr Milliseconds kUnreachedTrials{5000};
 // The demand is repeated, in case the monitors were released and started anew meanwhile.
 constexpr Milliseconds kDemandEvery{1000};
 
@@ -26,6 +29,10 @@ OpenResult out_of_time(const std::string& stage) {
 
 // Who is refused now is refused by every host, and each time: only other credentials help.
 bool is_refused(const OpenResult& opened) { return !opened && opened.error().code == Errc::login; }
+
+TimePoint give_up_unreached_at(TimePoint started, TimePoint deadline) {
+    return started + std::min<Duration>(kUnreachedFor, (deadline - started) / 2);
+}
 
 Duration pause_after(int misses) {
     return std::min<Duration>(kFirstPause * (1 << std::min(misses - 1, 10)), kLongestPause);
@@ -42,6 +49,7 @@ Task<OpenResult> TargetSearch::find(Face& face, std::string avoid, TimePoint dea
 
 Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePoint deadline) {
     auto since = face.now();
+    const auto unreached_at = give_up_unreached_at(since, deadline);
     auto topology = services_.topology();
     bool known = topology->writer() != nullptr && topology->writer()->id != avoid &&
                  topology->writer_proved_at != TimePoint{};
@@ -59,6 +67,11 @@ Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePo
         if (!known && !is_proved(*topology, since)) {
             if (auto told = co_await try_locked_out(face, *topology, deadline)) {
                 co_return std::move(*told);
+            }
+            if (face.now() >= unreached_at) {
+                if (auto told = co_await try_unreached(face, HostRole::writer, deadline)) {
+                    co_return std::move(*told);
+                }
             }
             continue;
         }
@@ -97,6 +110,33 @@ Task<std::optional<OpenResult>> TargetSearch::try_locked_out(Face& face,
     co_return std::nullopt;
 }
 
+Task<std::optional<OpenResult>> TargetSearch::try_unreached(Face& face,
+                                                            HostRole wanted,
+                                                            TimePoint deadline) {
+    if (services_.has_reached_hosts()) {
+        co_return std::nullopt;
+    }
+    const auto until = std::min<TimePoint>(deadline, face.now() + kUnreachedTrials);
+    const auto topology = services_.topology();
+    for (const auto& host : topology->hosts) {
+        const Duration remaining = until - face.now();
+        if (remaining <= Duration{0}) {
+            break;
+        }
+        auto opened = co_await attempt(face, host, wanted,
+                                       std::min<Duration>(kFirstReaderTimeout, remaining));
+        if (opened || is_refused(opened)) {
+            co_return std::move(opened);
+        }
+    }
+    if (services_.has_reached_hosts()) {
+        co_return std::nullopt;
+    }
+    co_return out_of_time(
+        "no host of the cluster was ever reached from here, at the names and the port that its "
+        "instances are thought to have (see cluster_instance_host_pattern)");
+}
+
 Task<TopologyPtr> TargetSearch::await_proof(Face& face,
                                             TimePoint since,
                                             TimePoint until,
@@ -120,10 +160,12 @@ Task<bool> TargetSearch::is_proved_elsewhere(Face& face, std::string host_id) {
 }
 
 Task<OpenResult> TargetSearch::find_reader(Face& face, std::string avoid, TimePoint deadline) {
+    const auto unreached_at = give_up_unreached_at(face.now(), deadline);
     services_.demand_proof(face.now(), deadline);
     const auto full_timeout =
         services_.settings().milliseconds(Property::failover_reader_connect_timeout_sec);
     auto timeout = std::min(kFirstReaderTimeout, full_timeout);
+    const auto wanted = mode_ == FailoverMode::strict_reader ? HostRole::reader : HostRole::unknown;
     std::string last = "the topology lists no suitable host";
     for (int rounds = 1;; ++rounds) {
         const auto topology = services_.topology();
@@ -133,8 +175,6 @@ Task<OpenResult> TargetSearch::find_reader(Face& face, std::string avoid, TimePo
             if (remaining <= Duration{0}) {
                 break;
             }
-            const auto wanted =
-                mode_ == FailoverMode::strict_reader ? HostRole::reader : HostRole::unknown;
             auto opened =
                 co_await attempt(face, host, wanted, std::min<Duration>(timeout, remaining));
             if (opened || is_refused(opened)) {
@@ -145,7 +185,12 @@ Task<OpenResult> TargetSearch::find_reader(Face& face, std::string avoid, TimePo
         if (face.now() >= deadline) {
             co_return out_of_time("no reader could be reached: " + last);
         }
-        timeout = full_timeout;
+        if (face.now() >= unreached_at) {
+            if (auto told = co_await try_unreached(face, wanted, deadline)) {
+                co_return std::move(*told);
+            }
+        }
+        timeout = services_.has_reached_hosts() ? full_timeout : timeout;
         const auto until = std::min<TimePoint>(deadline, face.now() + pause_after(rounds));
         co_await face.pause(until);
     }

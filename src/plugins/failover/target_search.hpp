@@ -17,6 +17,9 @@ enum class FailoverMode { strict_writer, strict_reader, reader_or_writer };
 /// trouble began, open it, check its role, again until the deadline. A writer that is known and is
 /// not the host just left is tried at once, since its role is checked anyway. The readers' way:
 /// rounds over the readers, then (unless only readers will do) the writer.
+///
+/// A cluster of which no host was ever reached has a wrong pattern or port, or hosts that are out
+/// of reach; waiting mends nothing of that, so either way ends after some seconds then.
 class TargetSearch {
 public:
     TargetSearch(Services& services, FailoverMode mode) : services_{services}, mode_{mode} {}
@@ -38,6 +41,9 @@ private:
     Task<std::optional<OpenResult>> try_locked_out(Face& face,
                                                    const Topology& topology,
                                                    TimePoint deadline);
+    /// For a cluster of which no host was ever reached: tries each by the connection's own login,
+    /// so that its reason is told. Nothing if one was reached.
+    Task<std::optional<OpenResult>> try_unreached(Face& face, HostRole wanted, TimePoint deadline);
     Task<OpenResult> attempt(Face& face, Host host, HostRole wanted, Duration timeout);
     std::vector<Host> round(const Topology& topology, const std::string& avoid);
 
