@@ -11,7 +11,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(shell git ls-files -co --exclude-standard include src bindings cmake python lab CMakeLists.txt pyproject.toml VERSION constraints.txt tools 2>/dev/null)
 TEST_REQUIREMENTS := 'psycopg[binary]' psycopg-pool mysql-connector-python SQLAlchemy alembic Django cryptography \
-	pytest hypothesis anyio greenlet gevent uvloop fastapi uvicorn pproxy dnspython mypy ruff matplotlib clang-format clang-tidy
+	pytest hypothesis anyio greenlet gevent uvloop fastapi uvicorn pproxy dnspython wrapt mypy ruff matplotlib clang-format clang-tidy
 VERSIONS := 3.12:pinned 3.10:oldest 3.13:pinned
 say = @printf '\n== %s\n' "$(1)"
 PYTEST := PYTHONPATH=tests/first $(RUN) -m pytest

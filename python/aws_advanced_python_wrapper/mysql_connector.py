@@ -8,6 +8,7 @@ is mysql.connector.Error``.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 with contextlib.suppress(ImportError):
@@ -71,7 +72,27 @@ def connect(conninfo: str = "", **kwargs: Any) -> Any:
     chooses the driver's build, as with the driver. The result is a ``MySQLConnection`` or a
     ``CMySQLConnection``, and an ``AwsWrapperConnection``; with ``pool_name`` or another of the
     driver's arguments for pools, a ``PooledMySQLConnection`` around one.
+
+    What instrumentations have wrapped around ``mysql.connector.connect`` by wrapt is around this,
+    too; the result may be their proxy of the connection.
     """
+    arguments = (conninfo,) if conninfo else ()
+    return _as_wrapped(_driver.connect, _connect)(*arguments, **kwargs)
+
+
+def _as_wrapped(target: Any, connect: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what wrapt has wrapped around the target around another function."""
+    wrapper = getattr(target, "_self_wrapper", None)
+    if wrapper is None:
+        return connect
+    inner = _as_wrapped(target.__wrapped__, connect)
+    enabled = target._self_enabled
+    if not (enabled is None or (enabled() if callable(enabled) else enabled)):
+        return inner
+    return lambda *args, **kwargs: wrapper(inner, None, args, kwargs)
+
+
+def _connect(conninfo: str = "", **kwargs: Any) -> Any:
     given = {**parse_conninfo(conninfo), **kwargs}
     if "read_default_file" in given:
         given["option_files"] = given.pop("read_default_file")
