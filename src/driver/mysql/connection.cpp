@@ -183,7 +183,7 @@ bool Connection::prepare_tls(ssl_st* ssl) {
     return true;
 }
 
-// Not called over TLS, where OpenSSL reads.
+// Over TLS, where libmariadb 3.4 has OpenSSL read here as well, its records are counted instead.
 ssize_t Connection::receive(int socket, void* data, std::size_t length, int flags) {
     auto* const self = current;
     if (self == nullptr || !self->may_go_on(0)) {
@@ -191,7 +191,7 @@ ssize_t Connection::receive(int socket, void* data, std::size_t length, int flag
         return -1;
     }
     const ssize_t result = ::recv(socket, data, length, flags);
-    if (result > 0 && !self->may_go_on(static_cast<std::size_t>(result))) {
+    if (result > 0 && !self->tls_ && !self->may_go_on(static_cast<std::size_t>(result))) {
         errno = ETIMEDOUT;
         return -1;
     }
