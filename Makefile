@@ -102,6 +102,10 @@ tables: setup  ## Write the tables of docs/guide/security.md from a run of their
 bench: setup  ## Measure, beside the bare drivers and upstream: QUICK=1 within two minutes
 	$(RUN) -m bench $(if $(QUICK),--quick) $(if $(SLACK),--slack $(SLACK))
 
+.PHONY: release-check
+release-check:  ## As root: set up, build and test in roots of Debian 13 and testing: SUITES="trixie testing"
+	tools/release-check $(SUITES)
+
 .PHONY: soak
 soak: setup  ## The long forms of the storms, with a report
 	$(PYTEST) tests/storms --storm=long

@@ -6,14 +6,13 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstdlib>
-#include <cstring>
 #include <mutex>
 #include <new>
 #include <string_view>
@@ -25,15 +24,19 @@
 
 #include "driver/mysql/auth_plugins.hpp"
 
-// These two come in this order, or MARIADB_TLS is void.
 #include <ma_pvio.h>
-#undef MARIADB_TLS
-#include <ma_tls.h>
 
-// Exported by libmariadb for its plugins, in no header of Debian's.
-extern "C" int ma_pvio_register_callback(
-    my_bool registers,
-    void (*callback)(int mode, MYSQL* mysql, const unsigned char* data, std::size_t length));
+// What libmariadb calls in the place of SSL_connect() and recv(): cmake/FindStaticMariadb.cmake.
+extern "C" int aws_wrapper_mysql_connect_tls(SSL* ssl);
+extern "C" ssize_t aws_wrapper_mysql_receive(int socket, void* data, std::size_t length, int flags);
+
+int aws_wrapper_mysql_connect_tls(SSL* ssl) {
+    return aws_wrapper::mysql::Connection::connect_tls(ssl);
+}
+
+ssize_t aws_wrapper_mysql_receive(int socket, void* data, std::size_t length, int flags) {
+    return aws_wrapper::mysql::Connection::receive(socket, data, length, flags);
+}
 
 namespace aws_wrapper::mysql {
 
@@ -44,27 +47,20 @@ using asio::posix::descriptor_base;
 // The connection whose fiber this thread is in: libmariadb's hooks tell a socket only.
 thread_local Connection* current = nullptr;
 
-// libmariadb's own, which are the same for TCP and for Unix sockets.
-PVIO_METHODS original_methods{};
-
 // libmariadb sets its socket back to blocking once it is connected, and forgets close-on-exec.
 void make_nonblocking(int socket) {
     ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
     ::fcntl(socket, F_SETFD, FD_CLOEXEC);
 }
 
-SSL* tls_of(const MARIADB_PVIO* pvio) {
-    if (pvio == nullptr || pvio->ctls == nullptr) {
-        return nullptr;
-    }
-    return static_cast<SSL*>(static_cast<const MARIADB_TLS*>(pvio->ctls)->ssl);
+// What came in clear behind the greeting would be taken for what came over TLS.
+bool has_read_ahead(const MYSQL* mysql) {
+    const auto* const pvio = mysql->net.pvio;
+    return pvio->cache != nullptr && pvio->cache_pos < pvio->cache + pvio->cache_size;
 }
 
-// Over TLS libmariadb waits for reading, whatever it wants (3.3, ma_tls_write()); OpenSSL knows.
-bool tls_wants_to_write(const MYSQL* mysql) {
-    const SSL* ssl = tls_of(mysql->net.pvio);
-    return ssl != nullptr && SSL_want_write(ssl);
-}
+// libmariadb 3.4 has one of its own in this place, which lets everything pass.
+int keep_verdict(int accepted, X509_STORE_CTX* /*chain*/) { return accepted; }
 
 bool is_one_of(int code, std::initializer_list<int> codes) {
     return std::ranges::find(codes, code) != codes.end();
@@ -110,14 +106,15 @@ struct Connection::Unwinding {
     Connection& connection;
 };
 
+void Connection::TlsRelease::operator()(ssl_st* ssl) const noexcept { ::SSL_free(ssl); }
+
 bool LinkRules::apply(ssl_st* ssl, const std::string& name) const {
     bool applied = SSL_set_min_proto_version(ssl, oldest) == 1 &&
                    SSL_set_max_proto_version(ssl, newest) == 1 &&
                    (ciphers.empty() || ::SSL_set_cipher_list(ssl, ciphers.c_str()) == 1) &&
                    (suites.empty() || ::SSL_set_ciphersuites(ssl, suites.c_str()) == 1);
     if (verifies) {
-        // libmariadb looks at it as well, but after the handshake.
-        ::SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+        ::SSL_set_verify(ssl, SSL_VERIFY_PEER, &keep_verdict);
     }
     if (verifies_name) {
         ::SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -156,69 +153,49 @@ void Connection::prepare_library(MYSQL* mysql) {
     static std::once_flag once;
     std::call_once(once, [mysql] {
         register_auth_plugins(mysql, {&Connection::before_login, &Connection::tells_password});
-        ::ma_pvio_register_callback(1, &Connection::after_read);
     });
 }
 
-// The first read of a connection is where its ways of reading are replaced: there is nothing that
-// libmariadb calls before.
-void Connection::after_read(int mode,
-                            MYSQL* mysql,
-                            const unsigned char* /*data*/,
-                            std::size_t /*length*/) {
-    auto* const pvio = mysql->net.pvio;
-    if (mode == PVIO_READ && pvio != nullptr && pvio->methods->read != &Connection::read) {
-        pvio->methods = &own_methods(*pvio->methods);
+int Connection::connect_tls(ssl_st* ssl) {
+    auto* const self = current;
+    if (self == nullptr) {
+        return -1;
     }
+    if (SSL_in_before(ssl) != 0 && !self->prepare_tls(ssl)) {
+        return -1;  // and nothing was sent
+    }
+    return ::SSL_connect(ssl);
 }
 
-st_ma_pvio_methods& Connection::own_methods(const st_ma_pvio_methods& originals) {
-    static PVIO_METHODS own = [&originals] {
-        original_methods = originals;
-        PVIO_METHODS made = originals;
-        made.read = &Connection::read;
-        made.is_blocking = &Connection::before_handshake;
-        return made;
-    }();
-    return own;
+bool Connection::prepare_tls(ssl_st* ssl) {
+    if (has_read_ahead(mysql_)) {
+        give_up({Errc::network, {}, "the server sent something between its greeting and TLS"});
+        return false;
+    }
+    if (!rules_.apply(ssl, name_)) {
+        give_up({Errc::unsupported, {}, "TLS can't be what the connection's options ask for"});
+        return false;
+    }
+    ::SSL_set_msg_callback(ssl, &Connection::on_tls_record);
+    SSL_set_msg_callback_arg(ssl, this);
+    ::SSL_up_ref(ssl);
+    tls_.reset(ssl);
+    return true;
 }
 
-ssize_t Connection::read(st_ma_pvio* pvio, unsigned char* data, std::size_t length) {
+// Over TLS, where libmariadb 3.4 has OpenSSL read here as well, its records are counted instead.
+ssize_t Connection::receive(int socket, void* data, std::size_t length, int flags) {
     auto* const self = current;
     if (self == nullptr || !self->may_go_on(0)) {
         errno = ETIMEDOUT;
         return -1;
     }
-    const ssize_t result = original_methods.read(pvio, data, length);
-    if (result > 0 && !self->may_go_on(static_cast<std::size_t>(result))) {
+    const ssize_t result = ::recv(socket, data, length, flags);
+    if (result > 0 && !self->tls_ && !self->may_go_on(static_cast<std::size_t>(result))) {
         errno = ETIMEDOUT;
         return -1;
     }
     return result;
-}
-
-// Of libmariadb's functions this one is called between SSL_new() and SSL_connect().
-my_bool Connection::before_handshake(st_ma_pvio* pvio) {
-    auto* const self = current;
-    SSL* const ssl = tls_of(pvio);
-    if (self == nullptr || ssl == nullptr || SSL_in_before(ssl) == 0) {
-        return original_methods.is_blocking(pvio);
-    }
-    ::SSL_set_msg_callback(ssl, &Connection::on_tls_record);
-    SSL_set_msg_callback_arg(ssl, self);
-    // What came in clear behind the greeting would be taken for what came over TLS.
-    const bool injected =
-        pvio->cache != nullptr && pvio->cache_pos < pvio->cache + pvio->cache_size;
-    if (injected || !self->rules_.apply(ssl, self->name_)) {
-        constexpr auto kInjected = "the server sent something between its greeting and TLS";
-        constexpr auto kNoSuchTls = "TLS can't be what the connection's options ask for";
-        self->give_up(injected ? Failure{Errc::network, {}, kInjected}
-                               : Failure{Errc::unsupported, {}, kNoSuchTls});
-        // No version is left, so the handshake fails before it sends anything.
-        SSL_set_min_proto_version(ssl, TLS1_3_VERSION);
-        SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
-    }
-    return original_methods.is_blocking(pvio);
 }
 
 // OpenSSL reads as long as records come which it needs not hand on, and asks nobody.
@@ -271,7 +248,9 @@ int Connection::wait(my_socket socket, my_bool for_reading, int) {
     }
     make_nonblocking(socket);
     self->wanted_socket_ = socket;
-    self->wanted_for_reading_ = for_reading != 0 && !tls_wants_to_write(self->mysql_);
+    // Over TLS libmariadb waits for reading, whatever it wants (ma_tls_write()); OpenSSL knows.
+    const bool tls_writes = self->tls_ && SSL_want_write(self->tls_.get());
+    self->wanted_for_reading_ = for_reading != 0 && !tls_writes;
     const int ready = self->fiber_.stop();
     if (ready == 0) {
         errno = ETIMEDOUT;
@@ -289,11 +268,6 @@ const char* Connection::before_login(MYSQL* mysql) {
     }
     // The library waits by the hook only if the socket itself does not.
     make_nonblocking(::mysql_get_socket(mysql));
-    if (mysql->unix_socket == nullptr) {
-        // Connected is the address; it is the name that the certificate has to tell.
-        std::free(mysql->host);  // NOLINT: libmariadb allocates by malloc
-        mysql->host = ::strdup(self->name_.c_str());
-    }
     return nullptr;
 }
 

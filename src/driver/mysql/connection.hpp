@@ -16,8 +16,6 @@
 #include "driver/socket_watch.hpp"
 
 struct ssl_st;
-struct st_ma_pvio;
-struct st_ma_pvio_methods;
 
 namespace aws_wrapper::mysql {
 
@@ -78,15 +76,20 @@ public:
     /// The same, of a call that was to open the connection.
     Failure connect_failure() const;
 
+    /// What libmariadb calls for SSL_connect() and for recv(), with their arguments and results.
+    /// The first applies the rules before it sends anything, the second keeps to the limit.
+    static int connect_tls(ssl_st* ssl);
+    static ssize_t receive(int socket, void* data, std::size_t length, int flags);
+
 private:
+    struct TlsRelease {
+        void operator()(ssl_st* ssl) const noexcept;
+    };
     struct Unwinding;
 
     static int wait(my_socket socket, my_bool for_reading, int timeout);
     static const char* before_login(MYSQL* mysql);
     static bool tells_password();
-    static void after_read(int mode, MYSQL* mysql, const unsigned char* data, std::size_t length);
-    static ssize_t read(st_ma_pvio* pvio, unsigned char* data, std::size_t length);
-    static my_bool before_handshake(st_ma_pvio* pvio);
     static void on_tls_record(int is_written,
                               int version,
                               int type,
@@ -95,7 +98,7 @@ private:
                               ssl_st* ssl,
                               void* self);
     static void prepare_library(MYSQL* mysql);
-    static st_ma_pvio_methods& own_methods(const st_ma_pvio_methods& originals);
+    bool prepare_tls(ssl_st* ssl);
     bool may_go_on(std::size_t received);
     void enter(const std::function<void()>& step);
     void unwind() noexcept;
@@ -103,6 +106,7 @@ private:
     const std::string name_;
     const LinkRules rules_;
     MYSQL* mysql_;
+    std::unique_ptr<ssl_st, TlsRelease> tls_;  // libmariadb's, from its handshake on
     Fiber fiber_;
     SocketWatch watch_;
     my_socket wanted_socket_{-1};  // none: the fiber has stopped to let others work

