@@ -118,7 +118,7 @@ def mysql_pair(build: str, dsn: str) -> Pair:
     from aws_advanced_python_wrapper import mysql_connector
 
     connection = mysql_connector.connect(dsn, autocommit=True, use_pure=build == "pure")
-    stock = connection._driver_class()
+    stock = connection._aws_driver_class()
     stock.__dict__.update(
         {name: value for name, value in connection.__dict__.items() if name in stock.__dict__}
     )

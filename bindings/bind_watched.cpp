@@ -84,7 +84,7 @@ int set_session(PyObject* self, PyObject* value, void*) noexcept {
         return 0;
     }
     if (!nb::isinstance<Session>(value)) {
-        PyErr_SetString(PyExc_TypeError, "_session must be a Session or None");
+        PyErr_SetString(PyExc_TypeError, "_aws_session must be a Session or None");
         return -1;
     }
     connection->held = Py_NewRef(value);
@@ -93,14 +93,15 @@ int set_session(PyObject* self, PyObject* value, void*) noexcept {
 }
 
 PyMemberDef kConnectionMembers[] = {
-    {"_link", T_OBJECT_EX, offsetof(WatchedConnection, link), 0, nullptr},
-    {"_state", T_OBJECT, offsetof(WatchedConnection, state), 0,
+    {"_aws_link", T_OBJECT_EX, offsetof(WatchedConnection, link), 0, nullptr},
+    {"_aws_state", T_OBJECT, offsetof(WatchedConnection, state), 0,
      "The state of the link as the last call began that did not find it busy, or None."},
     {nullptr, 0, 0, 0, nullptr},
 };
 
 PyGetSetDef kConnectionGetters[] = {
-    {"_session", &session_of, &set_session, "The Session; None while no call is watched.", nullptr},
+    {"_aws_session", &session_of, &set_session, "The Session; None while no call is watched.",
+     nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -147,7 +148,7 @@ PyObject* noted(PyObject* connection, PyObject* statement, PyObject* result) {
     if (statement == nullptr || result == nullptr || !may_change_session(statement)) {
         return result;
     }
-    const auto done = nb::steal(PyObject_CallMethod(connection, "_note", "O", statement));
+    const auto done = nb::steal(PyObject_CallMethod(connection, "_aws_note", "O", statement));
     if (!done.is_valid()) {
         Py_CLEAR(result);
     }
@@ -180,7 +181,7 @@ bool finds_reader(WatchedMethod* watched, PyTypeObject* type) {
 // What the driver forgets with its link. Null with an error set if it has none.
 [[gnu::hot]] PyObject* state_of(WatchedMethod* watched, PyObject* link) {
     if (link == nullptr) {
-        PyErr_SetString(PyExc_AttributeError, "_link");
+        PyErr_SetString(PyExc_AttributeError, "_aws_link");
         return nullptr;
     }
     auto* type = Py_TYPE(link);
@@ -228,7 +229,7 @@ void answer_failure(PyObject* connection,
     }
     const auto call = nb::steal(called(watched, args, given));
     const auto done = call.is_valid()
-                          ? nb::steal(PyObject_CallMethod(connection, "_call_failed",
+                          ? nb::steal(PyObject_CallMethod(connection, "_aws_call_failed",
                                                           state == nullptr ? "OzO" : "OzOO", error,
                                                           verdict, call.ptr(), state))
                           : nb::object{};
@@ -248,7 +249,8 @@ void tell_of_inner_failure(PyObject* connection) {
     PyObject* traceback = nullptr;
     PyErr_Fetch(&type, &error, &traceback);
     PyErr_NormalizeException(&type, &error, &traceback);
-    const auto done = nb::steal(PyObject_CallMethod(connection, "_inner_call_failed", "O", error));
+    const auto done =
+        nb::steal(PyObject_CallMethod(connection, "_aws_inner_call_failed", "O", error));
     if (!done.is_valid()) {
         PyErr_Clear();
     }
@@ -302,7 +304,7 @@ void tell_of_inner_failure(PyObject* connection) {
     if (const char* verdict = session->begin_call(); verdict != nullptr) [[unlikely]] {
         const auto call = nb::steal(called(watched, args, given));
         if (call.is_valid()) {
-            result = PyObject_CallMethod(connection, "_give_up", "sO", verdict, call.ptr());
+            result = PyObject_CallMethod(connection, "_aws_give_up", "sO", verdict, call.ptr());
         }
     } else {
         result = unwatched();
@@ -463,14 +465,14 @@ void bind_watched(nb::module_& module) {
                 "may_set: bool = False, state: str = '', busy: typing.Any = None) -> "
                 "collections.abc.Callable[..., typing.Any]"),
         "A method of a WatchedConnection, made of the driver's, during which the connection's "
-        "`_session` is in a call; without one, and within another such method, it is the driver's "
-        "method. An error goes to the connection's `_call_failed(error, verdict, call)`, which "
-        "raises what answers it or lets it stand, that of a call within another one to "
-        "`_inner_call_failed(error)`; `_give_up(verdict, call)` is called in place of "
+        "`_aws_session` is in a call; without one, and within another such method, it is the "
+        "driver's method. An error goes to the connection's `_aws_call_failed(error, verdict, "
+        "call)`, which raises what answers it or lets it stand, that of a call within another one "
+        "to `_aws_inner_call_failed(error)`; `_aws_give_up(verdict, call)` is called in place of "
         "a call on a link that a monitor has given up. `call` is the driver's method and its "
-        "arguments. With `may_set` the first argument is a statement, and "
-        "one that may change the session goes to `_note(statement)` when it was carried out. "
-        "`state` names an attribute of the connection's `_link` that is read as the call begins "
-        "and given to `_call_failed` as a fourth argument; the last one that was not the object "
-        "`busy` stays in the connection's `_state`.");
+        "arguments. With `may_set` the first argument is a statement, and one that may change the "
+        "session goes to `_aws_note(statement)` when it was carried out. `state` names an "
+        "attribute of the connection's `_aws_link` that is read as the call begins and given to "
+        "`_aws_call_failed` as a fourth argument; the last one that was not the object `busy` "
+        "stays in the connection's `_aws_state`.");
 }

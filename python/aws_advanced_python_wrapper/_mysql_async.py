@@ -53,26 +53,26 @@ def _watched(
 
     @functools.wraps(method)
     async def call(self: AsyncMySqlFace, *args: Any, **kwargs: Any) -> Any:
-        session = self._session
+        session = self._aws_session
         if session is None:
             return await method(self, *args, **kwargs)
         if not session.enter():
             try:
                 result = await method(self, *args, **kwargs)
             except BaseException as error:
-                self._inner_call_failed(error)
+                self._aws_inner_call_failed(error)
                 raise
         else:
             try:
                 verdict = session.begin_call()
                 if verdict is not None:
-                    in_transaction = self._was_in_transaction((method, *args, *kwargs.values()))
-                    await drive_async(self._given_up_steps(verdict, in_transaction))
+                    in_transaction = self._aws_was_in_transaction((method, *args, *kwargs.values()))
+                    await drive_async(self._aws_given_up_steps(verdict, in_transaction))
                 try:
                     result = await method(self, *args, **kwargs)
                 except BaseException as error:
                     call = (method, *args, *kwargs.values())
-                    await drive_async(self._failure_steps(error, session.end_call(), call))
+                    await drive_async(self._aws_failure_steps(error, session.end_call(), call))
                     raise
                 session.end_call()
             finally:
@@ -80,7 +80,7 @@ def _watched(
         if may_set:
             statement = args[0] if args else kwargs.get("query", "")
             if _engine.may_change_session(statement):
-                self._note(statement)
+                self._aws_note(statement)
         return result
 
     return call
@@ -94,13 +94,13 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "_driver_class" not in cls.__dict__:
+        if "_aws_driver_class" not in cls.__dict__:
             return
         for name in NETWORK_METHODS:
-            method = getattr(cls._driver_class, name, None)
+            method = getattr(cls._aws_driver_class, name, None)
             if method is not None:
                 setattr(cls, name, _watched(method))
-        cls.cmd_query = _watched(cls._driver_class.cmd_query, may_set=True)
+        cls.cmd_query = _watched(cls._aws_driver_class.cmd_query, may_set=True)
 
     def __init__(self, conninfo: str = "", **kwargs: Any) -> None:
         """Take the arguments of a connection, which ``connect()`` opens.
@@ -110,10 +110,10 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         ``AwsWrapperError``.
         """
         given = {**parse_conninfo(conninfo), **kwargs}
-        self._prepare("", given)
+        self._aws_prepare("", given)
         _, parameters = parse_arguments("", given)
         with completed_refusal():
-            self._driver_class.__init__(self, **parameters)
+            self._aws_driver_class.__init__(self, **parameters)
 
     async def connect(self) -> None:  # type: ignore[override]
         """Open the connection, or open it anew; see ``MySQLConnectionAbstract.connect``.
@@ -124,48 +124,48 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         """
         if not is_closed(self):
             await self.close()
-        self._record.forget()
-        await drive_async(self._opening().into(self))
+        self._aws_record.forget()
+        await drive_async(self._aws_opening().into(self))
 
     async def close(self) -> None:
         """Close the connection; see ``MySQLConnectionAbstract.close``. Waits 3 s at most."""
-        self._warn_of_uncommitted()
-        if self._closed_by_driver():
-            self._abandon(self)
+        self._aws_warn_of_uncommitted()
+        if self._aws_closed_by_driver():
+            self._aws_abandon(self)
             return
-        self._let_go()
+        self._aws_let_go()
         try:
-            with deadline(self._link_socket, CLOSE_WITHIN):
-                await self._driver_class.close(self)
+            with deadline(self._aws_link_socket, CLOSE_WITHIN):
+                await self._aws_driver_class.close(self)
         except LinkGivenUp:
-            self._abandon(self)
+            self._aws_abandon(self)
         except BaseException:
-            self._abandon(self)
+            self._aws_abandon(self)
             raise
         finally:
-            self._forget_socket()
+            self._aws_forget_socket()
 
     disconnect = close
 
     async def shutdown(self) -> None:
         """Close the connection, without telling the server; see ``shutdown()`` of the driver's."""
-        self._let_go()
-        await self._driver_class.shutdown(self)
-        self._forget_socket()
+        self._aws_let_go()
+        await self._aws_driver_class.shutdown(self)
+        self._aws_forget_socket()
 
     async def is_connected(self) -> bool:
         """Tell whether the server answers; within ``socket_timeout``, or 3 s if there is none."""
-        if self._session is None or self._session.in_call:
-            return bool(await self._driver_class.is_connected(self))
+        if self._aws_session is None or self._aws_session.in_call:
+            return bool(await self._aws_driver_class.is_connected(self))
         try:
-            with deadline(self._link_socket, self._answer_within):
-                return self._answered(bool(await self._watched_is_connected()))
+            with deadline(self._aws_link_socket, self._aws_answer_within):
+                return self._aws_answered(bool(await self._aws_watched_is_connected()))
         except LinkGivenUp:
             return False
 
     @_watched
-    async def _watched_is_connected(self) -> Any:
-        return await self._driver_class.is_connected(self)
+    async def _aws_watched_is_connected(self) -> Any:
+        return await self._aws_driver_class.is_connected(self)
 
     async def ping(self, reconnect: bool = False, attempts: int = 1, delay: int = 0) -> None:
         """Ask the server whether it is there; see ``MySQLConnectionAbstract.ping``.
@@ -174,30 +174,30 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         set; then nothing is raised, unless a transaction, or something that can't be set again, was
         lost.
         """
-        if not reconnect or self._session is None or self._session.in_call:
-            await self._watched_ping(reconnect, attempts, delay)
+        if not reconnect or self._aws_session is None or self._aws_session.in_call:
+            await self._aws_watched_ping(reconnect, attempts, delay)
             return
         try:
-            await self._watched_ping()
+            await self._aws_watched_ping()
         except FailoverSuccessError as moved:
-            self._check_mended(moved)
+            self._aws_check_mended(moved)
         except TransactionResolutionUnknownError:
             raise
         except mysql.connector.Error:
             await self.reconnect(attempts, delay)
 
     @_watched
-    async def _watched_ping(self, *args: Any) -> Any:
-        return await self._driver_class.ping(self, *args)
+    async def _aws_watched_ping(self, *args: Any) -> Any:
+        return await self._aws_driver_class.ping(self, *args)
 
     async def reconnect(self, attempts: int = 1, delay: int = 0) -> None:
         """Open the connection anew, with what was set; see ``MySQLConnectionAbstract.reconnect``.
 
         If the server was lost, this is a failover first.
         """
-        if self._session is not None and not self._session.in_call:
+        if self._aws_session is not None and not self._aws_session.in_call:
             try:
-                await self._watched_ping()
+                await self._aws_watched_ping()
             except FailoverSuccessError as moved:
                 logger.info("reconnect() met a failover: %s", moved)
                 return
@@ -207,57 +207,57 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
                 return
             except mysql.connector.Error as error:
                 logger.debug("reconnect() found the connection lost: %s", error)
-        kept = self._record.statements()
-        await self._driver_class.reconnect(self, attempts, delay)
+        kept = self._aws_record.statements()
+        await self._aws_driver_class.reconnect(self, attempts, delay)
         for statement in kept:
             await self.cmd_query(statement)
 
     async def cmd_query_iter(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         """Send several statements; see ``MySQLConnectionAbstract.cmd_query_iter``."""
-        results = self._driver_class.cmd_query_iter(self, *args, **kwargs)
-        while (result := await self._next_of(results)) is not None:
+        results = self._aws_driver_class.cmd_query_iter(self, *args, **kwargs)
+        while (result := await self._aws_next_of(results)) is not None:
             yield result
 
     @_watched
-    async def _next_of(self, results: AsyncIterator[Any]) -> Any:
+    async def _aws_next_of(self, results: AsyncIterator[Any]) -> Any:
         return await anext(results, None)
 
     async def cursor(self, *args: Any, **kwargs: Any) -> Any:
         """Return a new cursor; see ``MySQLConnectionAbstract.cursor``."""
-        return self._note_prepared(await self._watched_cursor(*args, **kwargs))
+        return self._aws_note_prepared(await self._aws_watched_cursor(*args, **kwargs))
 
     @_watched
-    async def _watched_cursor(self, *args: Any, **kwargs: Any) -> Any:
-        return await self._driver_class.cursor(self, *args, **kwargs)
+    async def _aws_watched_cursor(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._aws_driver_class.cursor(self, *args, **kwargs)
 
     async def cmd_init_db(self, database: str) -> Any:
         """Choose a database; see ``MySQLConnectionAbstract.cmd_init_db``."""
-        result = await self._watched_init_db(database)
-        self._note(use(database))
+        result = await self._aws_watched_init_db(database)
+        self._aws_note(use(database))
         return result
 
     @_watched
-    async def _watched_init_db(self, database: str) -> Any:
-        return await self._driver_class.cmd_init_db(self, database)
+    async def _aws_watched_init_db(self, database: str) -> Any:
+        return await self._aws_driver_class.cmd_init_db(self, database)
 
     @_watched
     async def cmd_change_user(self, *args: Any, **kwargs: Any) -> Any:
         """Log in as another user; see ``MySQLConnectionAbstract.cmd_change_user``."""
-        result = await self._driver_class.cmd_change_user(self, *args, **kwargs)
-        self._note_user(args, kwargs)
+        result = await self._aws_driver_class.cmd_change_user(self, *args, **kwargs)
+        self._aws_note_user(args, kwargs)
         return result
 
     @_watched
     async def reset_session(self, *args: Any, **kwargs: Any) -> Any:
         """Reset the session; see ``MySQLConnectionAbstract.reset_session``."""
-        self._record.forget()
-        return await self._driver_class.reset_session(self, *args, **kwargs)
+        self._aws_record.forget()
+        return await self._aws_driver_class.reset_session(self, *args, **kwargs)
 
     @_watched
     async def cmd_reset_connection(self) -> Any:
         """Reset the session; see ``MySQLConnectionAbstract.cmd_reset_connection``."""
-        self._record.forget()  # a session that replaces a lost one now is as good as a reset one
-        return await self._driver_class.cmd_reset_connection(self)
+        self._aws_record.forget()  # what replaces a lost session now is as good as reset
+        return await self._aws_driver_class.cmd_reset_connection(self)
 
     async def get_sql_mode(self) -> str:
         """The SQL mode; see ``MySQLConnectionAbstract.get_sql_mode``. Asks the server once.
@@ -265,10 +265,10 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         If this meets a failover, the next query raises its error.
         """
         try:
-            return str(await self._driver_class.get_sql_mode(self))
+            return str(await self._aws_driver_class.get_sql_mode(self))
         except FailoverError as error:
-            mode = "" if self.is_closed else str(await self._driver_class.get_sql_mode(self))
-            self._tell_in_next_query(error)
+            mode = "" if self.is_closed else str(await self._aws_driver_class.get_sql_mode(self))
+            self._aws_tell_in_next_query(error)
             return mode
 
     @property
@@ -276,55 +276,57 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         """True if the connection is closed. Asks no server."""
         return is_closed(self)
 
-    def _failure_steps(
+    def _aws_failure_steps(
         self, error: BaseException, aborted_by: str | None, call: tuple[Any, ...]
     ) -> Steps[None]:
         if isinstance(error, FailoverError):
             return
         if isinstance(error, DRIVER_ERRORS):
-            in_transaction = self._was_in_transaction(call)
-            yield from self._recovery_steps(error, in_transaction, aborted_by)
+            in_transaction = self._aws_was_in_transaction(call)
+            yield from self._aws_recovery_steps(error, in_transaction, aborted_by)
         elif not isinstance(error, Exception):
             # Cut off in the middle, by a cancellation: the driver does not know what the server
             # will answer next.
             self.invalidate()
 
-    def _call_looked_at(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        of_kind = self._iterate_looked_at if name == "cmd_query_iter" else self._await_looked_at
+    def _aws_call_looked_at(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        of_kind = (
+            self._aws_iterate_looked_at if name == "cmd_query_iter" else self._aws_await_looked_at
+        )
         return of_kind(name, args, kwargs)
 
-    async def _await_looked_at(self, name: str, args: Any, kwargs: Any) -> Any:
+    async def _aws_await_looked_at(self, name: str, args: Any, kwargs: Any) -> Any:
         step = step_of_call(name, args, kwargs)
-        await drive_async(self._before_call_steps(step))
+        await drive_async(self._aws_before_call_steps(step))
         try:
             return await getattr(type(self), name)(self, *args, **kwargs)
         finally:
-            self._after_call(step)
+            self._aws_after_call(step)
 
-    async def _iterate_looked_at(self, name: str, args: Any, kwargs: Any) -> AsyncIterator[Any]:
+    async def _aws_iterate_looked_at(self, name: str, args: Any, kwargs: Any) -> AsyncIterator[Any]:
         step = step_of_call(name, args, kwargs)
-        await drive_async(self._before_call_steps(step))
+        await drive_async(self._aws_before_call_steps(step))
         try:
             async for result in type(self).cmd_query_iter(self, *args, **kwargs):
                 yield result
         finally:
-            self._after_call(step)
+            self._aws_after_call(step)
 
-    async def _open_link(self, parameters: dict[str, Any]) -> None:
+    async def _aws_open_link(self, parameters: dict[str, Any]) -> None:
         for name, default in _DIRECTIONS.items():
             setattr(self, f"_{name}", parameters.get(name, default))
-        await self._log_in(self)
+        await self._aws_log_in(self)
 
-    async def _new_link(self, parameters: dict[str, Any]) -> Any:
-        link = self._driver_class(**parameters)
-        await self._log_in(link)
+    async def _aws_new_link(self, parameters: dict[str, Any]) -> Any:
+        link = self._aws_driver_class(**parameters)
+        await self._aws_log_in(link)
         return link
 
-    async def _log_in(self, link: Any) -> None:
+    async def _aws_log_in(self, link: Any) -> None:
         try:
-            await asyncio.wait_for(self._driver_class.connect(link), link._connection_timeout)
+            await asyncio.wait_for(self._aws_driver_class.connect(link), link._connection_timeout)
         except BaseException as error:
-            self._abandon(link)
+            self._aws_abandon(link)
             if isinstance(error, (asyncio.TimeoutError, TimeoutError)):
                 raise mysql.connector.errors.ConnectionTimeoutError(
                     errno=2003,
@@ -332,39 +334,39 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
                 ) from error
             raise
 
-    async def _ask_link(
+    async def _aws_ask_link(
         self, link: Any, sock: LinkSocket | None, statements: list[str], timeout: float
     ) -> tuple[list[list[Any]], list[list[str]]]:
         answer = Answer(sock)
-        get_rows = partial(self._driver_class.get_rows, link, count=answer.AT_ONCE, raw=True)
+        get_rows = partial(self._aws_driver_class.get_rows, link, count=answer.AT_ONCE, raw=True)
         with deadline(sock, timeout):
             for statement in statements:
-                result = await self._driver_class.cmd_query(link, statement)
+                result = await self._aws_driver_class.cmd_query(link, statement)
                 more = answer.begin(names_of(result))
                 while more:
                     more = answer.add(*await get_rows())
         return answer.sets, answer.columns
 
-    def _numbers(self, error: Any) -> tuple[str | None, int]:
-        told = super()._numbers(error)
-        if told[1] != LOST_WHILE_SENDING or self._link_socket is None:
+    def _aws_numbers(self, error: Any) -> tuple[str | None, int]:
+        told = super()._aws_numbers(error)
+        if told[1] != LOST_WHILE_SENDING or self._aws_link_socket is None:
             return told
         # What the server said before it took no more: the driver's transport reads nothing then.
         reader = getattr(self._socket, "_reader", None)
-        said = bytes(getattr(reader, "_buffer", b"")) or self._link_socket.unread()
+        said = bytes(getattr(reader, "_buffer", b"")) or self._aws_link_socket.unread()
         if len(said) > _PACKET_HEADER and said[_PACKET_HEADER] == _ERROR_PACKET:
             size = int.from_bytes(said[:3], "little") + _PACKET_HEADER
             return numbers(mysql.connector.errors.get_exception(said[:size]))
         return told
 
-    async def _ping_link(self, timeout: float) -> bool:
+    async def _aws_ping_link(self, timeout: float) -> bool:
         try:
-            with between_statements(self), deadline(self._link_socket, timeout):
-                return bool(await self._driver_class.is_connected(self))
+            with between_statements(self), deadline(self._aws_link_socket, timeout):
+                return bool(await self._aws_driver_class.is_connected(self))
         except LinkGivenUp:
             return False
 
-    def _abandon(self, link: Any) -> None:
+    def _aws_abandon(self, link: Any) -> None:
         channel, link._socket = link._socket, None
         writer = getattr(channel, "_writer", None)
         if writer is not None:
@@ -385,7 +387,7 @@ class AsyncMySQLConnection(AsyncMySqlFace, _driver.MySQLConnection):  # type: ig
     """
 
     __module__ = _MODULE
-    _driver_class = _driver.MySQLConnection
+    _aws_driver_class = _driver.MySQLConnection
 
 
 def _abort(writer: Any) -> None:
@@ -400,5 +402,5 @@ def face_of(driver_class: type[Any]) -> type[Any]:
     if driver_class is _driver.MySQLConnection:
         return AsyncMySQLConnection
     name = f"AwsWrapper{driver_class.__name__}"
-    contents = {"__module__": _MODULE, "_driver_class": driver_class}
+    contents = {"__module__": _MODULE, "_aws_driver_class": driver_class}
     return type(name, (AsyncMySqlFace, driver_class), contents)

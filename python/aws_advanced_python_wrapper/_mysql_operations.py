@@ -169,11 +169,11 @@ class MySqlPerformer(Performer):
             operation.asked(sets, columns)
 
     def _answers(self, statements: list[str], timeout: float) -> Steps[Any]:
-        ask = self._connection._ask_link
+        ask = self._connection._aws_ask_link
         return (yield DriverCall(partial(ask, self.candidate, self.sock, statements, timeout)))
 
     def _search(self) -> SocketSearch:
-        return SocketSearch(hidden=self._connection._hides_socket)
+        return SocketSearch(hidden=self._connection._aws_hides_socket)
 
     def _opened(
         self, operation: _engine.Operation, parameters: dict[str, Any], search: SocketSearch
@@ -192,14 +192,14 @@ class MySqlPerformer(Performer):
         connection = self._connection
         where = {name: self.facts[name] for name in ("name", "address", "port", "descriptor")}
         watch_link(session, **where)
-        connection._link_socket = self.sock
-        connection._server_session = server_session(connection)
-        connection._watch(session)
+        connection._aws_link_socket = self.sock
+        connection._aws_server_session = server_session(connection)
+        connection._aws_watch(session)
         self.candidate = None
 
     def drop(self) -> None:
         if self.candidate is not None:
-            cut_off(self.sock, partial(self._connection._abandon, self.candidate))
+            cut_off(self.sock, partial(self._connection._aws_abandon, self.candidate))
             self.candidate = self.sock = None
 
     def _not_opened(self, operation: _engine.Operation, error: Exception) -> None:
@@ -223,10 +223,10 @@ class Opening(MySqlPerformer):
 
     def into(self, connection: MySqlFace) -> Steps[None]:
         """Open ``connection``; it is untouched, or closed, if that fails."""
-        connection._parameters = self.parameters
+        connection._aws_parameters = self.parameters
         self._connection = connection
         if self.session.idle:
-            yield DriverCall(partial(connection._open_link, self.parameters))
+            yield DriverCall(partial(connection._aws_open_link, self.parameters))
             return
         try:
             operation = self.session.open()
@@ -252,7 +252,7 @@ class Opening(MySqlPerformer):
         parameters = self.parameters if host is None else to_host(self.parameters, host, timeout)
         search = self._search()
         try:
-            yield DriverCall(partial(connection._open_link, parameters))
+            yield DriverCall(partial(connection._aws_open_link, parameters))
         except OPENING_ERRORS as error:
             self._not_opened(operation, error)
         else:
@@ -261,7 +261,7 @@ class Opening(MySqlPerformer):
 
     def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         yield from ()
-        self._connection._moved = False
+        self._connection._aws_moved = False
         self._link_adopted(self.session)
         operation.adopted()
 
@@ -291,10 +291,10 @@ class Recovery(MySqlPerformer):
         self, operation: _engine.Operation, host: Any, timeout: float
     ) -> Steps[Exception | None]:
         connection = self._connection
-        parameters = to_host(connection._parameters, host, timeout)
+        parameters = to_host(connection._aws_parameters, host, timeout)
         search = self._search()
         try:
-            self.candidate = yield DriverCall(partial(connection._new_link, parameters))
+            self.candidate = yield DriverCall(partial(connection._aws_new_link, parameters))
         except OPENING_ERRORS as error:
             return error
         self._opened(operation, parameters, search)
@@ -306,15 +306,15 @@ class Recovery(MySqlPerformer):
             return False
         self._login_is_new = True
         connection = self._connection
-        had = connection._parameters
-        told = yield from ask_for_login(connection._login_source, had, _LOGIN_NAMES)
+        had = connection._aws_parameters
+        told = yield from ask_for_login(connection._aws_login_source, had, _LOGIN_NAMES)
         if told:
             kept = {name: value for name, value in had.items() if name not in _LOGIN_NAMES}
-            connection._parameters = {**kept, **told}
+            connection._aws_parameters = {**kept, **told}
         return bool(told)
 
     def _test(self, operation: _engine.Operation, timeout: float) -> Steps[None]:
-        answers = yield DriverCall(partial(self._connection._ping_link, timeout))
+        answers = yield DriverCall(partial(self._connection._aws_ping_link, timeout))
         operation.tested(answers)
 
     def _replay(self, statements: list[str]) -> Steps[None]:
@@ -330,21 +330,21 @@ class Recovery(MySqlPerformer):
 
     def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         connection = self._connection
-        if connection._session is not self._session:
+        if connection._aws_session is not self._session:
             raise mysql.connector.OperationalError("the connection was closed by another thread")
         try:
-            if connection._transfers_session_state:
-                yield from self._replay(connection._record.statements())
-            if reopens := connection._to_reopen():
+            if connection._aws_transfers_session_state:
+                yield from self._replay(connection._aws_record.statements())
+            if reopens := connection._aws_to_reopen():
                 yield from self._answers(reopens, _REPLAY_TIMEOUT)
         except _REPLAY_ERRORS as error:
             self.drop()
             operation.adopt_failed(*numbers(error), str(error))
             return
-        connection._finish_link()
+        connection._aws_finish_link()
         move_link(self.candidate, connection)
-        connection._moved = True
-        connection._transaction_has_moved()
-        reset_prepared(connection._prepared_cursors)
+        connection._aws_moved = True
+        connection._aws_transaction_has_moved()
+        reset_prepared(connection._aws_prepared_cursors)
         self._link_adopted(self._session)
         operation.adopted()

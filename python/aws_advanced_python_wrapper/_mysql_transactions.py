@@ -46,95 +46,95 @@ class Transactions(Face):
     """
 
     in_transaction: bool
-    _gate: Gate | None = None
-    _has_savepoint = False
+    _aws_gate: Gate | None = None
+    _aws_has_savepoint = False
     """Whether the transaction of the running call has a savepoint before all work."""
-    _loses_work = False
+    _aws_loses_work = False
     """Whether the call that failed leaves a transaction half lost."""
-    _went_on = False
+    _aws_went_on = False
     """Whether statements have run in a transaction that was lost."""
-    _refuses_when_lost = False
+    _aws_refuses_when_lost = False
     """Whether a lost transaction refuses statements, too, as a closed connection does."""
 
-    def _was_in_transaction(self, call: tuple[Any, ...]) -> bool:
+    def _aws_was_in_transaction(self, call: tuple[Any, ...]) -> bool:
         """Whether a transaction was open when a call failed, as the server told last."""
         ends = step_of_call(call[0].__name__, call[1:], {}) in (Step.COMMITS, Step.ENDS)
-        in_transaction = bool(self.in_transaction) or self._has_savepoint
-        self._loses_work = in_transaction and not ends and not self._commits_after_loss
+        in_transaction = bool(self.in_transaction) or self._aws_has_savepoint
+        self._aws_loses_work = in_transaction and not ends and not self._aws_commits_after_loss
         return in_transaction
 
-    def _to_reopen(self) -> list[str]:
+    def _aws_to_reopen(self) -> list[str]:
         """The statements that begin on a new link what was open on the old one."""
-        return ["START TRANSACTION"] if self._loses_work else []
+        return ["START TRANSACTION"] if self._aws_loses_work else []
 
-    def _transaction_has_moved(self) -> None:
+    def _aws_transaction_has_moved(self) -> None:
         """A new link is in the place of the lost one: let the transaction do what it may."""
-        if self._loses_work:
-            self._went_on = False
-            self._refuse_commit()
+        if self._aws_loses_work:
+            self._aws_went_on = False
+            self._aws_refuse_commit()
 
-    def _refuse_commit(self) -> None:
-        self._look_at_calls(Gate.LOST)
+    def _aws_refuse_commit(self) -> None:
+        self._aws_look_at_calls(Gate.LOST)
 
-    def _note_savepoint(self) -> None:
+    def _aws_note_savepoint(self) -> None:
         """A savepoint was set."""
-        if self._gate is None and not self.in_transaction:
-            self._look_at_calls(Gate.SAVEPOINT)
+        if self._aws_gate is None and not self.in_transaction:
+            self._aws_look_at_calls(Gate.SAVEPOINT)
 
-    def _look_at_calls(self, gate: Gate) -> None:
+    def _aws_look_at_calls(self, gate: Gate) -> None:
         # In the place of the methods, so that a connection pays nothing otherwise.
-        self._gate = gate
+        self._aws_gate = gate
         # cursor() asks the server, too; but what rolls back by SQL needs one.
         others = ("cursor",) if gate is Gate.SAVEPOINT else ()
         for name in (*_OF_TEXTS, *_OF_METHODS, *others):
-            self.__dict__[name] = partial(self._call_looked_at, name)
+            self.__dict__[name] = partial(self._aws_call_looked_at, name)
 
-    def _allow(self) -> None:
-        self._gate = None
+    def _aws_allow(self) -> None:
+        self._aws_gate = None
         for name in (*_OF_TEXTS, *_OF_METHODS, "cursor"):
             self.__dict__.pop(name, None)
 
-    def _call_looked_at(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    def _aws_call_looked_at(self, name: str, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
 
-    def _before_call_steps(self, step: Step) -> Steps[None]:
+    def _aws_before_call_steps(self, step: Step) -> Steps[None]:
         """What has to be done before a call that is looked at; raises if it isn't to be made."""
-        if self._gate is not Gate.LOST or step is Step.ENDS:
-            self._has_savepoint = self._gate is Gate.SAVEPOINT
-            self._allow()
+        if self._aws_gate is not Gate.LOST or step is Step.ENDS:
+            self._aws_has_savepoint = self._aws_gate is Gate.SAVEPOINT
+            self._aws_allow()
             return
-        if self._refuses_when_lost and step in (Step.GOES_ON, Step.BEGINS):
-            raise self._lost_transaction()
+        if self._aws_refuses_when_lost and step in (Step.GOES_ON, Step.BEGINS):
+            raise self._aws_lost_transaction()
         if step is Step.GOES_ON:
-            self._went_on = True
+            self._aws_went_on = True
             return
-        self._allow()
+        self._aws_allow()
         try:
             yield DriverCall(partial(type(self).rollback, self))  # type: ignore[attr-defined]
         except FailoverError:
             raise
         except BaseException:
-            self._refuse_commit()
+            self._aws_refuse_commit()
             raise
         if step is not Step.BEGINS:
-            raise self._lost_transaction()
+            raise self._aws_lost_transaction()
 
-    def _after_call(self, step: Step) -> None:
+    def _aws_after_call(self, step: Step) -> None:
         """The call was made."""
-        if not self._has_savepoint:
+        if not self._aws_has_savepoint:
             if step is Step.BEGINS:
-                self._refuse_commit()
+                self._aws_refuse_commit()
             return
-        self._has_savepoint = False
+        self._aws_has_savepoint = False
         if step is Step.GOES_ON:
-            self._note_savepoint()
+            self._aws_note_savepoint()
 
-    def _let_go(self) -> None:
-        self._allow()
-        super()._let_go()
+    def _aws_let_go(self) -> None:
+        self._aws_allow()
+        super()._aws_let_go()
 
-    def _warn_of_uncommitted(self) -> None:
-        if self._gate is Gate.LOST and self._went_on and not self.is_closed:
+    def _aws_warn_of_uncommitted(self) -> None:
+        if self._aws_gate is Gate.LOST and self._aws_went_on and not self.is_closed:
             logger.warning(
                 "closed within a transaction that a failover had cut in two: what followed the "
                 "failover is not committed, since the application neither rolled back nor committed"

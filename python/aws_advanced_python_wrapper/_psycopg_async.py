@@ -31,23 +31,23 @@ _WAIT_INTERVAL: float = (
 class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
     """Makes a subclass of ``psycopg.AsyncConnection`` survive its server."""
 
-    _begin_call: Callable[[], str | None] | None = None
-    _end_call: Callable[[], str | None]
-    _driver_wait: Callable[..., Any]
+    _aws_begin_call: Callable[[], str | None] | None = None
+    _aws_end_call: Callable[[], str | None]
+    _aws_driver_wait: Callable[..., Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         driver: Any = super(AwsWrapperConnection, cls)
-        cls._driver_wait = getattr(driver, "wait", None)  # type: ignore[assignment]
+        cls._aws_driver_wait = getattr(driver, "wait", None)  # type: ignore[assignment]
 
-    def _watch(self, session: Session) -> None:
-        super()._watch(session)
-        self._end_call = session.end_call
-        self._begin_call = session.begin_call
+    def _aws_watch(self, session: Session) -> None:
+        super()._aws_watch(session)
+        self._aws_end_call = session.end_call
+        self._aws_begin_call = session.begin_call
 
-    def _let_go(self) -> None:
-        self._begin_call = None
-        super()._let_go()
+    def _aws_let_go(self) -> None:
+        self._aws_begin_call = None
+        super()._aws_let_go()
 
     @classmethod
     async def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:  # type: ignore[override]
@@ -68,26 +68,26 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
         ``timeout`` needs psycopg 3.3.
         """
         # The path of every statement: what is not done here saves a tenth of a microsecond each.
-        begin_call = self._begin_call
+        begin_call = self._aws_begin_call
         if begin_call is not None:
             status = self.pgconn.transaction_status
             if status != BUSY:
-                self._state = status
+                self._aws_state = status
             verdict = begin_call()
             if verdict is not None:
-                in_transaction = self._was_in_transaction(status, gen, None)
-                await drive_async(self._given_up_steps(verdict, in_transaction))
+                in_transaction = self._aws_was_in_transaction(status, gen, None)
+                await drive_async(self._aws_given_up_steps(verdict, in_transaction))
         try:
             if timeout is None:
-                result = await self._driver_wait(gen, interval)
+                result = await self._aws_driver_wait(gen, interval)
             else:
-                result = await self._driver_wait(gen, interval, timeout)
+                result = await self._aws_driver_wait(gen, interval, timeout)
         except BaseException as error:
             if begin_call is not None:
-                await drive_async(self._failure_steps(error, self._end_call(), gen, status))
+                await drive_async(self._aws_failure_steps(error, self._aws_end_call(), gen, status))
             raise
         if begin_call is not None:
-            self._end_call()
+            self._aws_end_call()
         return result
 
     @asynccontextmanager
@@ -98,26 +98,26 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
         it raises one, too, and so does its end, even if these errors are caught.
         """
         block = None
-        with self._in_block():
+        with self._aws_in_block():
             try:
                 async with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
-                    yield self._has_begun(block)
+                    yield self._aws_has_begun(block)
             except Exception as error:
-                await self._end_rollback()
-                if not self._is_rolled_back(error, block):
+                await self._aws_end_rollback()
+                if not self._aws_is_rolled_back(error, block):
                     raise
             except BaseException:
-                self._let_go_if_closed()
+                self._aws_let_go_if_closed()
                 raise
             else:
-                await self._end_rollback()
-                self._check_end_of(block)
+                await self._aws_end_rollback()
+                self._aws_check_end_of(block)
 
-    async def _end_rollback(self) -> None:
-        if self._lost_its_link:
+    async def _aws_end_rollback(self) -> None:
+        if self._aws_lost_its_link:
             async with self.lock:
-                if self._lost_its_link:
-                    await drive_async(self._rollback_steps())
+                if self._aws_lost_its_link:
+                    await drive_async(self._aws_rollback_steps())
 
     async def __aexit__(self, *error: Any) -> None:
         """Leave the ``async with`` block; see ``psycopg.AsyncConnection``.
@@ -133,14 +133,14 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
 
     async def close(self) -> None:
         """Close the connection; see ``psycopg.AsyncConnection.close``."""
-        self._warn_of_uncommitted()
+        self._aws_warn_of_uncommitted()
         await super().close()  # type: ignore[misc]
-        self._let_go_if_closed()
+        self._aws_let_go_if_closed()
 
     def invalidate(self) -> None:
         """Close the connection at once, without telling a server that may not answer."""
-        self._finish_link()
-        self._let_go_if_closed()
+        self._aws_finish_link()
+        self._aws_let_go_if_closed()
 
 
 class AsyncPsycopgConnection(AsyncPsycopgFace, psycopg.AsyncConnection[Row]):

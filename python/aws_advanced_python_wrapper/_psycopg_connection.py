@@ -35,13 +35,15 @@ _ENDING = ("FATAL", "PANIC")  # the severities of errors with which a server end
 class PsycopgFace(Transactions):
     """What a blocking and an awaited connection of psycopg have in common."""
 
-    _face_errors = FACE_ERRORS
-    _lost_error = psycopg.OperationalError
+    _aws_face_errors = FACE_ERRORS
+    _aws_lost_error = psycopg.OperationalError
 
-    pgconn: pq.abc.PGconn = _engine.WatchedConnection._link  # what watched() reads, by its own name
-    _parameters: dict[str, Any]
-    _settings: _engine.Settings
-    _old_links: OldLinks | None = None
+    pgconn: pq.abc.PGconn = (
+        _engine.WatchedConnection._aws_link
+    )  # what watched() reads, by its own name
+    _aws_parameters: dict[str, Any]
+    _aws_settings: _engine.Settings
+    _aws_old_links: OldLinks | None = None
     _expire_at: float
 
     @property
@@ -66,39 +68,39 @@ class PsycopgFace(Transactions):
             return (yield from connect(conninfo, **kwargs))
         return cls((yield from learning))  # type: ignore[call-arg]
 
-    def _failure_steps(
+    def _aws_failure_steps(
         self, error: BaseException, aborted_by: str | None, gen: Any, status: int
     ) -> Steps[None]:
         if isinstance(error, FailoverError) or not isinstance(error, Exception):
-            self._let_go_if_closed()
+            self._aws_let_go_if_closed()
             return
         if not isinstance(error, psycopg.Error) and self.pgconn.status != _BAD:
             return
-        in_transaction = self._was_in_transaction(status, gen, error)
+        in_transaction = self._aws_was_in_transaction(status, gen, error)
         if not isinstance(error, psycopg.Error):
             # In a pipeline psycopg may stumble over a server's last words, which answer nothing.
-            error = self._lost_error(f"the connection was lost: {error!r}")
-        yield from self._recovery_steps(error, in_transaction, aborted_by)
+            error = self._aws_lost_error(f"the connection was lost: {error!r}")
+        yield from self._aws_recovery_steps(error, in_transaction, aborted_by)
 
-    def _let_go_if_closed(self) -> None:
+    def _aws_let_go_if_closed(self) -> None:
         if self.pgconn.status == _BAD:
-            self._let_go()
-            self._forget_old_links()
+            self._aws_let_go()
+            self._aws_forget_old_links()
 
-    def _recovery(self, session: _engine.Session, in_transaction: bool) -> Recovery:
+    def _aws_recovery(self, session: _engine.Session, in_transaction: bool) -> Recovery:
         return Recovery(self, session, in_transaction)
 
-    def _finish_link(self) -> None:
+    def _aws_finish_link(self) -> None:
         self.pgconn.finish()
-        self._refuse_in_blocks()
+        self._aws_refuse_in_blocks()
 
-    def _closed_by_user(self) -> bool:
+    def _aws_closed_by_user(self) -> bool:
         return self.is_closed and bool(self._closed)  # type: ignore[attr-defined]
 
-    def _numbers(self, error: Any) -> tuple[str | None, int]:
+    def _aws_numbers(self, error: Any) -> tuple[str | None, int]:
         return error.sqlstate or last_state(self.pgconn), 0
 
-    def _told_of_role(self, error: Any) -> tuple[bool | None, bool]:
+    def _aws_told_of_role(self, error: Any) -> tuple[bool | None, bool]:
         if not isinstance(error, psycopg.errors.ReadOnlySqlTransaction) or self.is_closed:
             return None, False
         between_transactions = (
@@ -107,27 +109,27 @@ class PsycopgFace(Transactions):
         )
         return reported_recovery(self.pgconn), between_transactions
 
-    def _link_is_lost(self, error: Any) -> bool:
+    def _aws_link_is_lost(self, error: Any) -> bool:
         return self.is_closed or error.diag.severity_nonlocalized in _ENDING
 
-    def _adopt(self, pgconn: pq.abc.PGconn, in_transaction: bool) -> Steps[None]:
+    def _aws_adopt(self, pgconn: pq.abc.PGconn, in_transaction: bool) -> Steps[None]:
         old = self.pgconn
-        if self._settings.transfers_session_state:
-            settings = self._settings_to_keep(in_transaction)
+        if self._aws_settings.transfers_session_state:
+            settings = self._aws_settings_to_keep(in_transaction)
             yield from replay_settings(settings, pgconn, _REPLAY_TIMEOUT)
-            if in_transaction and self._record is not None:
-                self._record.rolled_back()
-            yield from self._tell_steps(pgconn, _REPLAY_TIMEOUT)
-        yield from self._reopen_steps(pgconn, _REPLAY_TIMEOUT)
+            if in_transaction and self._aws_record is not None:
+                self._aws_record.rolled_back()
+            yield from self._aws_tell_steps(pgconn, _REPLAY_TIMEOUT)
+        yield from self._aws_reopen_steps(pgconn, _REPLAY_TIMEOUT)
         put_link(self, pgconn)  # type: ignore[arg-type]
-        self._look_at_statements()
-        self._transaction_has_moved()
-        self._moved = True
+        self._aws_look_at_statements()
+        self._aws_transaction_has_moved()
+        self._aws_moved = True
         self._expire_at = 0.0  # to a pool of psycopg's: a new one is set up by its configure()
-        if self._old_links is None:
-            self._old_links = OldLinks()
-        self._old_links.retire(old)
-        self.__dict__["wait"] = self._wait_observed
+        if self._aws_old_links is None:
+            self._aws_old_links = OldLinks()
+        self._aws_old_links.retire(old)
+        self.__dict__["wait"] = self._aws_wait_observed
 
 
 class BlockingPsycopgFace(PsycopgFace):
@@ -155,15 +157,17 @@ class BlockingPsycopgFace(PsycopgFace):
         """
         return drive(Opening(cls, conninfo or "", kwargs).open())
 
-    def _give_up(self, verdict: str, call: tuple[Any, ...]) -> NoReturn:
+    def _aws_give_up(self, verdict: str, call: tuple[Any, ...]) -> NoReturn:
         status = self.pgconn.transaction_status
-        drive(self._given_up_steps(verdict, self._was_in_transaction(status, call[1], None)))
+        drive(
+            self._aws_given_up_steps(verdict, self._aws_was_in_transaction(status, call[1], None))
+        )
         raise AssertionError  # it has raised what became of the link
 
-    def _call_failed(
+    def _aws_call_failed(
         self, error: BaseException, verdict: str | None, call: tuple[Any, ...], status: int
     ) -> None:
-        drive(self._failure_steps(error, verdict, call[1], status))
+        drive(self._aws_failure_steps(error, verdict, call[1], status))
 
     @contextmanager
     def transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -173,26 +177,26 @@ class BlockingPsycopgFace(PsycopgFace):
         it raises one, too, and so does its end, even if these errors are caught.
         """
         block = None
-        with self._in_block():
+        with self._aws_in_block():
             try:
                 with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
-                    yield self._has_begun(block)
+                    yield self._aws_has_begun(block)
             except Exception as error:
-                self._end_rollback()
-                if not self._is_rolled_back(error, block):
+                self._aws_end_rollback()
+                if not self._aws_is_rolled_back(error, block):
                     raise
             except BaseException:
-                self._let_go_if_closed()
+                self._aws_let_go_if_closed()
                 raise
             else:
-                self._end_rollback()
-                self._check_end_of(block)
+                self._aws_end_rollback()
+                self._aws_check_end_of(block)
 
-    def _end_rollback(self) -> None:
-        if self._lost_its_link:
+    def _aws_end_rollback(self) -> None:
+        if self._aws_lost_its_link:
             with self.lock:
-                if self._lost_its_link:
-                    drive(self._rollback_steps())
+                if self._aws_lost_its_link:
+                    drive(self._aws_rollback_steps())
 
     def __exit__(self, *error: Any) -> None:
         """Leave the ``with`` block; see ``psycopg.Connection``.
@@ -208,9 +212,9 @@ class BlockingPsycopgFace(PsycopgFace):
 
     def close(self) -> None:
         """Close the connection; see ``psycopg.Connection.close``."""
-        self._warn_of_uncommitted()
+        self._aws_warn_of_uncommitted()
         super().close()  # type: ignore[misc]
-        self._let_go_if_closed()
+        self._aws_let_go_if_closed()
 
     def invalidate(self) -> None:
         """Close the connection, without telling a server that may not answer."""

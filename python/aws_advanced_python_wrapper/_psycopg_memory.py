@@ -90,30 +90,30 @@ class Memory(Face):
 
     pgconn: pq.abc.PGconn
     autocommit: Any
-    _state: int | None
+    _aws_state: int | None
     _prepared: Any
     _num_transactions: int
-    _record: SessionRecord | None = None
-    _misses_notifications = False
+    _aws_record: SessionRecord | None = None
+    _aws_misses_notifications = False
     """Whether the next to come has to hear that notifications may be lost."""
 
-    def _remember(self) -> None:
+    def _aws_remember(self) -> None:
         """From now on what the session is told is kept."""
-        self._record = SessionRecord()
-        self._look_at_statements()
+        self._aws_record = SessionRecord()
+        self._aws_look_at_statements()
 
-    def _look_at_statements(self) -> None:
+    def _aws_look_at_statements(self) -> None:
         """Look at what goes over the link that the connection has now."""
-        if self._record is None:
+        if self._aws_record is None:
             return
         weak = ref(self)
 
         def note(told: Told) -> bool:
             connection = weak()
-            return connection is not None and connection._note_statement(told)
+            return connection is not None and connection._aws_note_statement(told)
 
         self._prepared = Prepared.in_place_of(self._prepared, note)
-        self._look_at_unprepared()
+        self._aws_look_at_unprepared()
 
     @property
     def prepare_threshold(self) -> int | None:
@@ -124,32 +124,32 @@ class Memory(Face):
     @prepare_threshold.setter
     def prepare_threshold(self, value: int | None) -> None:
         self._prepared.prepare_threshold = value
-        self._look_at_unprepared()
+        self._aws_look_at_unprepared()
 
-    def _look_at_unprepared(self) -> None:
+    def _aws_look_at_unprepared(self) -> None:
         if isinstance(self._prepared, Prepared):
             self._prepared.look_at_unprepared()
 
-    def _note_statement(self, told: Told) -> bool:
-        record = self._record
-        if record is None or self._session is None:
+    def _aws_note_statement(self, told: Told) -> bool:
+        record = self._aws_record
+        if record is None or self._aws_session is None:
             return False
         status = self.pgconn.transaction_status
         if status == BUSY:  # in a pipeline
-            in_transaction = not self.autocommit or self._state not in (_IDLE, None)
+            in_transaction = not self.autocommit or self._aws_state not in (_IDLE, None)
         else:
             in_transaction = status != _IDLE
         noted = record.note(told, in_transaction, self._num_transactions)
         if record.is_pending:
-            self.__dict__["wait"] = self._wait_observed
+            self.__dict__["wait"] = self._aws_wait_observed
         return noted
 
-    def _wait_observed(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+    def _aws_wait_observed(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
 
-    def _tell_steps(self, pgconn: pq.abc.PGconn, timeout: float) -> Steps[None]:
+    def _aws_tell_steps(self, pgconn: pq.abc.PGconn, timeout: float) -> Steps[None]:
         """Tell a new session what the lost one was told; what it refuses is gone."""
-        record = self._record
+        record = self._aws_record
         if record is None:
             return
         memory = record.memory
@@ -164,22 +164,22 @@ class Memory(Face):
                 logger.warning("not told to the session again: %s (%s)", key, error)
                 memory.settings.pop(key)
                 memory.gone[key] = None
-        self._misses_notifications = bool(memory.with_prefix("listen "))
+        self._aws_misses_notifications = bool(memory.with_prefix("listen "))
 
-    def _take_gone(self) -> list[str]:
+    def _aws_take_gone(self) -> list[str]:
         """What the session had that the new one hasn't, in words."""
-        if self._record is None:
+        if self._aws_record is None:
             return []
-        gone = list(self._record.memory.gone)
-        self._record.memory.gone.clear()
+        gone = list(self._aws_record.memory.gone)
+        self._aws_record.memory.gone.clear()
         return gone
 
-    def _tell_of_notifications(self) -> NoReturn:
-        self._misses_notifications = False
-        missed: Exception = self._face_errors["FailoverSuccessError"](
+    def _aws_tell_of_notifications(self) -> NoReturn:
+        self._aws_misses_notifications = False
+        missed: Exception = self._aws_face_errors["FailoverSuccessError"](
             "since the connection was moved to another host, notifications may have been lost. "
             "It listens again to the channels that it did: look for what they would have told"
         )
-        missed.failover_report = self._report  # type: ignore[attr-defined]
+        missed.failover_report = self._aws_report  # type: ignore[attr-defined]
         missed.outcome_known = True  # type: ignore[attr-defined]
         raise missed

@@ -141,7 +141,7 @@ class Opening(PsycopgPerformer):
 
     def drop(self) -> None:
         if self._connection is not None:
-            self._connection._finish_link()
+            self._connection._aws_finish_link()
             self._connection = None
 
     def _open(
@@ -170,14 +170,14 @@ class Opening(PsycopgPerformer):
     def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         yield from ()
         connection = self._connection
-        connection._settings = self._settings
-        connection._parameters = self._parameters
-        connection._commits_after_loss = self._settings.commits_after_loss
+        connection._aws_settings = self._settings
+        connection._aws_parameters = self._parameters
+        connection._aws_commits_after_loss = self._settings.commits_after_loss
         if self._settings.transfers_session_state:
-            connection._remember()
+            connection._aws_remember()
         pgconn = connection.pgconn
         _watch_link(self.session, pgconn)
-        connection._watch(self.session)
+        connection._aws_watch(self.session)
         operation.adopted()
 
 
@@ -193,7 +193,7 @@ class Recovery(PsycopgPerformer):
         self._session = session
         self._in_transaction = in_transaction
         self._pgconn: pq.abc.PGconn | None = None
-        given = dict(connection._parameters)
+        given = dict(connection._aws_parameters)
         password = connection.pgconn.password
         if password:
             # It may have come from a password file that knows only the endpoint.
@@ -247,7 +247,7 @@ class Recovery(PsycopgPerformer):
     def _renew_login(self) -> Steps[bool]:
         """Ask, once, whoever opened the connection for a login that differs from the refused."""
         connection = self._connection
-        source = connection._login_source or pool_source(
+        source = connection._aws_login_source or pool_source(
             getattr(connection, "_pool", None), _engine.parse_conninfo
         )
         if self._login_is_new:
@@ -257,7 +257,7 @@ class Recovery(PsycopgPerformer):
         self._given.update(told)
         self._parameters.update(told)
         self._keys = LoginKeys(self._given)
-        connection._parameters = {**connection._parameters, **told}
+        connection._aws_parameters = {**connection._aws_parameters, **told}
         return bool(told)
 
     def _ask_in_use(
@@ -284,10 +284,10 @@ class Recovery(PsycopgPerformer):
 
     def _adopt(self, operation: _engine.Operation) -> Steps[None]:
         pgconn = self.candidate
-        if self._connection._session is not self._session:
+        if self._connection._aws_session is not self._session:
             raise psycopg.OperationalError("the connection was closed by another thread")
         try:
-            yield from self._connection._adopt(pgconn, self._in_transaction)
+            yield from self._connection._aws_adopt(pgconn, self._in_transaction)
         except (LinkGivenUp, psycopg.Error) as error:
             self.drop()
             operation.adopt_failed(getattr(error, "sqlstate", None), 0, str(error))

@@ -62,28 +62,28 @@ class Transactions(Memory):
     lock: Any
     _tpc: Any
     _pipeline: Any
-    _old_links: OldLinks | None
-    _open_blocks = 0
-    _block_is_savepoint = False
-    _loses_work = False
+    _aws_old_links: OldLinks | None
+    _aws_open_blocks = 0
+    _aws_block_is_savepoint = False
+    _aws_loses_work = False
     """Whether the call that failed leaves a transaction half lost."""
-    _went_on = False
+    _aws_went_on = False
     """Whether statements have run in a transaction that was lost."""
-    _lost_pipeline: Any = None
+    _aws_lost_pipeline: Any = None
     """The pipeline, within which nothing goes on."""
-    _ends_with_pipeline = False
+    _aws_ends_with_pipeline = False
     """Whether what the call that failed is part of is a transaction for no longer than its
     pipeline, since nothing has begun one."""
-    _before_transaction: dict[bytes, bytes | None] | None = None
+    _aws_before_transaction: dict[bytes, bytes | None] | None = None
     """The settings at the last BEGIN that psycopg sent, which a lost transaction goes back to."""
 
     def _get_tx_start_command(self) -> bytes:
-        if self._session is not None:
-            self._before_transaction = reported_settings(self.pgconn)
+        if self._aws_session is not None:
+            self._aws_before_transaction = reported_settings(self.pgconn)
         command: bytes = super()._get_tx_start_command()  # type: ignore[misc]
         return command
 
-    def _was_in_transaction(self, status: int, gen: Any, error: BaseException | None) -> bool:
+    def _aws_was_in_transaction(self, status: int, gen: Any, error: BaseException | None) -> bool:
         """Whether a transaction was open, by the link's status as a call began that failed.
 
         What failed is ``gen``; or ``error``, after it had begun.
@@ -91,63 +91,66 @@ class Transactions(Memory):
         in_transaction = status != _IDLE or self._tpc is not None
         # With rows, COPY or a pipeline under way it tells nothing.
         begun = (
-            not self.autocommit or (self._state if status == BUSY else status) in _IN_TRANSACTION
+            not self.autocommit
+            or (self._aws_state if status == BUSY else status) in _IN_TRANSACTION
         )
-        self._ends_with_pipeline = self._pipeline is not None and not begun
+        self._aws_ends_with_pipeline = self._pipeline is not None and not begun
         prepared = self._tpc is not None and self._tpc[1]
-        open_work = in_transaction and not prepared and (begun or self._ends_with_pipeline)
-        goes_on = open_work and not self._commits_after_loss
-        self._loses_work = goes_on and not _ends_transaction(gen, error)
+        open_work = in_transaction and not prepared and (begun or self._aws_ends_with_pipeline)
+        goes_on = open_work and not self._aws_commits_after_loss
+        self._aws_loses_work = goes_on and not _ends_transaction(gen, error)
         return in_transaction
 
-    def _settings_to_keep(self, in_transaction: bool) -> dict[bytes, bytes | None]:
+    def _aws_settings_to_keep(self, in_transaction: bool) -> dict[bytes, bytes | None]:
         # In autocommit mode psycopg sends a BEGIN for a block only. What was set before one of the
         # application's own is not known.
-        in_block = self._open_blocks > 0 and not self._block_is_savepoint
+        in_block = self._aws_open_blocks > 0 and not self._aws_block_is_savepoint
         begun_by_psycopg = in_block or not self.autocommit
         prepared = self._tpc is not None and self._tpc[1]
-        if in_transaction and begun_by_psycopg and not prepared and self._before_transaction:
-            return self._before_transaction
+        if in_transaction and begun_by_psycopg and not prepared and self._aws_before_transaction:
+            return self._aws_before_transaction
         return reported_settings(self.pgconn)
 
     @contextmanager
-    def _in_block(self) -> Iterator[None]:
+    def _aws_in_block(self) -> Iterator[None]:
         """The time from a transaction block's begin to its end."""
-        if self._refuses:
-            raise self._lost_transaction()
-        if not self._open_blocks:
-            self._block_is_savepoint = self.pgconn.transaction_status in _IN_TRANSACTION
-        self._open_blocks += 1
+        if self._aws_refuses:
+            raise self._aws_lost_transaction()
+        if not self._aws_open_blocks:
+            self._aws_block_is_savepoint = self.pgconn.transaction_status in _IN_TRANSACTION
+        self._aws_open_blocks += 1
         try:
             yield
         finally:
-            self._open_blocks -= 1
-            if not self._open_blocks and self._refuses and not self._block_is_savepoint:
-                self._allow()
+            self._aws_open_blocks -= 1
+            if not self._aws_open_blocks and self._aws_refuses and not self._aws_block_is_savepoint:
+                self._aws_allow()
 
-    def _has_begun(self, block: Any) -> Any:
-        if self._open_blocks == 1:
-            self._block_is_savepoint = not block._outer_transaction
+    def _aws_has_begun(self, block: Any) -> Any:
+        if self._aws_open_blocks == 1:
+            self._aws_block_is_savepoint = not block._outer_transaction
         return block
 
     @property
-    def _lost_its_link(self) -> bool:
+    def _aws_lost_its_link(self) -> bool:
         """Whether the link is lost, and nobody has been told: psycopg keeps to itself what goes
         wrong in a block's ROLLBACK."""
-        session = self._session
-        return self.pgconn.status == _BAD and session is not None and not self._closed_by_user()
+        session = self._aws_session
+        return self.pgconn.status == _BAD and session is not None and not self._aws_closed_by_user()
 
-    def _rollback_steps(self) -> Steps[None]:
+    def _aws_rollback_steps(self) -> Steps[None]:
         """Move the connection. The application needs no error of ours: the block is rolled back."""
-        lost = self._lost_error("the connection was lost in the rollback of a transaction block")
+        lost = self._aws_lost_error(
+            "the connection was lost in the rollback of a transaction block"
+        )
         try:
-            yield from self._recovery_steps(lost, True, None)
+            yield from self._aws_recovery_steps(lost, True, None)
         except FailoverFailedError as error:
             logger.warning("the connection is closed after a rollback: %s", error)
         except psycopg.OperationalError as error:
             logger.debug("a rollback met a failover: %s", error)
 
-    def _is_rolled_back(self, error: Exception, block: Any) -> bool:
+    def _aws_is_rolled_back(self, error: Exception, block: Any) -> bool:
         """Whether an error is the block's own ``psycopg.Rollback``, fulfilled by a failover."""
         return (
             isinstance(error, psycopg.Rollback)
@@ -155,119 +158,121 @@ class Transactions(Memory):
             and self.pgconn.status != _BAD
         )
 
-    def _check_end_of(self, block: Any) -> None:
+    def _aws_check_end_of(self, block: Any) -> None:
         """A transaction block ends without an error."""
-        if self._refuses and not block.force_rollback:
-            raise self._lost_transaction()
+        if self._aws_refuses and not block.force_rollback:
+            raise self._aws_lost_transaction()
 
     @property
-    def _is_lost(self) -> bool:
+    def _aws_is_lost(self) -> bool:
         """Whether the open transaction has lost a part."""
         return "_commit_gen" in self.__dict__
 
     @property
-    def _refuses(self) -> bool:
+    def _aws_refuses(self) -> bool:
         """Whether the lost transaction refuses queries, too."""
         if "_start_query" not in self.__dict__:
             return False
-        if self._lost_pipeline is not None and self._pipeline is not self._lost_pipeline:
-            self._allow()
+        if self._aws_lost_pipeline is not None and self._pipeline is not self._aws_lost_pipeline:
+            self._aws_allow()
             return False
         return True
 
-    def _reopen_steps(self, pgconn: pq.abc.PGconn, timeout: float) -> Steps[None]:
+    def _aws_reopen_steps(self, pgconn: pq.abc.PGconn, timeout: float) -> Steps[None]:
         """Begin on a new link what was open on the old one."""
-        if self._stays_open:
+        if self._aws_stays_open:
             yield from ask(pgconn, "BEGIN", timeout)
 
     @property
-    def _stays_open(self) -> bool:
-        return self._loses_work and not self._open_blocks and not self._ends_with_pipeline
+    def _aws_stays_open(self) -> bool:
+        return (
+            self._aws_loses_work and not self._aws_open_blocks and not self._aws_ends_with_pipeline
+        )
 
-    def _transaction_has_moved(self) -> None:
+    def _aws_transaction_has_moved(self) -> None:
         """A new link is in the place of the lost one: let the transaction do what it may."""
-        if self._stays_open:
-            self._went_on = False
-            self._refuse_commit()
-        elif self._open_blocks:
-            self._refuse_in_blocks()
-        elif self._loses_work and self._ends_with_pipeline:
-            self._lost_pipeline = self._pipeline
-            self._refuse_queries()
+        if self._aws_stays_open:
+            self._aws_went_on = False
+            self._aws_refuse_commit()
+        elif self._aws_open_blocks:
+            self._aws_refuse_in_blocks()
+        elif self._aws_loses_work and self._aws_ends_with_pipeline:
+            self._aws_lost_pipeline = self._pipeline
+            self._aws_refuse_queries()
 
-    def _refuse_in_blocks(self) -> None:
+    def _aws_refuse_in_blocks(self) -> None:
         """The link is lost: let open blocks do no more."""
-        if not self._open_blocks:
+        if not self._aws_open_blocks:
             return
-        self._refuse_queries()
-        if not self._open_blocks:  # another thread has left the last one meanwhile
-            self._allow()
+        self._aws_refuse_queries()
+        if not self._aws_open_blocks:  # another thread has left the last one meanwhile
+            self._aws_allow()
 
-    def _refuse_queries(self) -> None:
+    def _aws_refuse_queries(self) -> None:
         for name in _REFUSED_AT_ONCE:
-            self.__dict__[name] = partial(self._begin_refused, name)
-        self._refuse_commit()
+            self.__dict__[name] = partial(self._aws_begin_refused, name)
+        self._aws_refuse_commit()
 
-    def _refuse_commit(self) -> None:
-        self.__dict__["_commit_gen"] = self._commit_lost
-        self.__dict__["_rollback_gen"] = self._rollback_lost
-        self.__dict__["_tpc_finish_gen"] = self._finish_lost
-        self.__dict__["wait"] = self._wait_observed
+    def _aws_refuse_commit(self) -> None:
+        self.__dict__["_commit_gen"] = self._aws_commit_lost
+        self.__dict__["_rollback_gen"] = self._aws_rollback_lost
+        self.__dict__["_tpc_finish_gen"] = self._aws_finish_lost
+        self.__dict__["wait"] = self._aws_wait_observed
 
-    def _allow(self) -> None:
+    def _aws_allow(self) -> None:
         for name in (*_REFUSED_AT_ONCE, *_ENDS):
             self.__dict__.pop(name, None)
-        self._lost_pipeline = None
-        self._observe_no_longer()
+        self._aws_lost_pipeline = None
+        self._aws_observe_no_longer()
 
-    def _wait_observed(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+    def _aws_wait_observed(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         # In the place of the method, so that a connection that never moved pays nothing.
-        if self._old_links is not None and not self._old_links.bring_over(gen, self.pgconn):
-            self._forget_old_links()
-        if self._misses_notifications and getattr(gen, "__name__", "") not in _ENDS:
+        if self._aws_old_links is not None and not self._aws_old_links.bring_over(gen, self.pgconn):
+            self._aws_forget_old_links()
+        if self._aws_misses_notifications and getattr(gen, "__name__", "") not in _ENDS:
             gen.close()
-            self._tell_of_notifications()
-        if self._is_lost:
-            gen = self._in_lost_transaction(gen)
-        elif self._record is not None and self._record.is_pending:
-            self._note_end(gen, self._record)
+            self._aws_tell_of_notifications()
+        if self._aws_is_lost:
+            gen = self._aws_in_lost_transaction(gen)
+        elif self._aws_record is not None and self._aws_record.is_pending:
+            self._aws_note_end(gen, self._aws_record)
         return type(self).wait(self, gen, *args, **kwargs)  # type: ignore[attr-defined]
 
-    def _forget_old_links(self) -> None:
-        self._old_links = None
-        self._observe_no_longer()
+    def _aws_forget_old_links(self) -> None:
+        self._aws_old_links = None
+        self._aws_observe_no_longer()
 
-    def _observe_no_longer(self) -> None:
-        record = self._record
-        waits = record is not None and (record.is_pending or self._misses_notifications)
-        if self._old_links is None and not self._is_lost and not waits:
+    def _aws_observe_no_longer(self) -> None:
+        record = self._aws_record
+        waits = record is not None and (record.is_pending or self._aws_misses_notifications)
+        if self._aws_old_links is None and not self._aws_is_lost and not waits:
             self.__dict__.pop("wait", None)
 
-    def _in_lost_transaction(self, gen: Any) -> Any:
-        if self._open_blocks and self._refuses:
+    def _aws_in_lost_transaction(self, gen: Any) -> Any:
+        if self._aws_open_blocks and self._aws_refuses:
             return gen
         step = _step_of(gen)
         if step is Step.COMMITS:
-            return self._commit_lost()
+            return self._aws_commit_lost()
         if step is Step.ENDS:
-            self._allow()
+            self._aws_allow()
         elif step is Step.GOES_ON:
-            self._went_on = True
+            self._aws_went_on = True
         return gen
 
-    def _warn_of_uncommitted(self) -> None:
-        if self._is_lost and self._went_on and self.pgconn.status != _BAD:
+    def _aws_warn_of_uncommitted(self) -> None:
+        if self._aws_is_lost and self._aws_went_on and self.pgconn.status != _BAD:
             logger.warning(
                 "closed within a transaction that a failover had cut in two: what followed the "
                 "failover is not committed, since the application neither rolled back nor committed"
             )
 
-    def _begin_refused(self, name: str, *args: Any) -> Any:
-        if self._refuses:
-            raise self._lost_transaction()
+    def _aws_begin_refused(self, name: str, *args: Any) -> Any:
+        if self._aws_refuses:
+            raise self._aws_lost_transaction()
         return getattr(type(self), name)(self, *args)
 
-    def _note_end(self, gen: Any, record: SessionRecord) -> None:
+    def _aws_note_end(self, gen: Any, record: SessionRecord) -> None:
         """What the transaction told its session holds, or not, once ``gen`` has ended it."""
         name, frame = getattr(gen, "__name__", ""), getattr(gen, "gi_frame", None)
         local = {} if frame is None else frame.f_locals
@@ -286,26 +291,26 @@ class Transactions(Memory):
             record.committed() if local["action"] == "COMMIT" else record.rolled_back()
         elif savepoint := _savepoint_of(gen):
             record.rolled_back_to(savepoint)
-        self._observe_no_longer()
+        self._aws_observe_no_longer()
 
-    def _commit_lost(self) -> Any:
-        refuses = self._refuses
-        if not self._is_lost:
+    def _aws_commit_lost(self) -> Any:
+        refuses = self._aws_refuses
+        if not self._aws_is_lost:
             return (yield from type(self)._commit_gen(self))  # type: ignore[attr-defined]
-        if not self._num_transactions and not (refuses and self._open_blocks):
-            self._allow()
+        if not self._num_transactions and not (refuses and self._aws_open_blocks):
+            self._aws_allow()
             yield from type(self)._rollback_gen(self)  # type: ignore[attr-defined]
-        raise self._lost_transaction()
+        raise self._aws_lost_transaction()
 
-    def _rollback_lost(self) -> Any:
-        if not self._open_blocks:
-            self._allow()
+    def _aws_rollback_lost(self) -> Any:
+        if not self._aws_open_blocks:
+            self._aws_allow()
         return type(self)._rollback_gen(self)  # type: ignore[attr-defined]
 
-    def _finish_lost(self, action: str, xid: Any) -> Any:
-        if xid is not None and not self._refuses:
+    def _aws_finish_lost(self, action: str, xid: Any) -> Any:
+        if xid is not None and not self._aws_refuses:
             return type(self)._tpc_finish_gen(self, action, xid)  # type: ignore[attr-defined]
-        return self._commit_lost() if action == "COMMIT" else self._rollback_lost()
+        return self._aws_commit_lost() if action == "COMMIT" else self._aws_rollback_lost()
 
 
 def _step_of(gen: Any, error: BaseException | None = None) -> Step | None:

@@ -287,7 +287,7 @@ def test_process_exits_while_mysql_connector_waits_in_a_daemon_thread(
         cursor.execute("SELECT 1")
         cursor.fetchall()
         threading.Thread(target=cursor.execute, args=["SELECT SLEEP(0.5)"], daemon=True).start()
-        while not connection._session.in_call:
+        while not connection._aws_session.in_call:
             pass
         last = Last()
         sys.exit(7)

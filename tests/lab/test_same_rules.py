@@ -195,7 +195,7 @@ def of_the_application(demand: Demand, target: Target) -> psycopg.Connection[Any
 
 
 def of_the_failover(connection: Any, target: Target) -> str | None:
-    recovery = Recovery(connection, connection._session, False)
+    recovery = Recovery(connection, connection._aws_session, False)
     recovery._parameters["dbname"] = target.dbname
     host = type("Host", (), {"name": target.name, "port": target.port})
     answers: Any = Answers()
@@ -206,7 +206,7 @@ def of_the_failover(connection: Any, target: Target) -> str | None:
 
 
 def of_the_monitor(connection: Any, target: Target) -> str | None:
-    options = connection._session.monitor_options(facts(connection.pgconn)["options"])
+    options = connection._aws_session.monitor_options(facts(connection.pgconn)["options"])
     options["dbname"] = target.dbname
     return monitor_driver().try_to_connect(
         target.name, target.address, target.port, options, WITHIN
@@ -269,7 +269,7 @@ def test_environment_chooses_no_server_for_the_monitors(
     monkeypatch.setenv("PGOPTIONS", "-c no.such=x -c work_mem=none")
     reader = tls_cluster.readers[0]
     with face.connect(tls_cluster.dsn(), options="", autocommit=True) as connection:
-        options = connection._session.monitor_options(facts(connection.pgconn)["options"])
+        options = connection._aws_session.monitor_options(facts(connection.pgconn)["options"])
     where = reader.endpoint, reader.address, tls_cluster.port
     assert monitor_driver().try_to_connect(*where, options, WITHIN) is None
 

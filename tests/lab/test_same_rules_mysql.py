@@ -159,13 +159,13 @@ def of_the_failover(recorder: Recorder, options: dict[str, Any], live: Any) -> s
     """The link that a failover of a connection with these options opens to a host."""
     host = SimpleNamespace(name=HOST, port=recorder.port)
     parameters = to_host({**login(1), **own(options)}, host, WITHIN)
-    return refusal(lambda: live._new_link(parameters))
+    return refusal(lambda: live._aws_new_link(parameters))
 
 
 def of_the_monitor(recorder: Recorder, options: dict[str, Any], live: Any) -> str | None:
     told = facts(live, {**login(1), **own(options)}, None)["options"]
     return _engine.mysql_driver().try_to_connect(
-        HOST, "127.0.0.1", recorder.port, live._session.monitor_options(told), WITHIN
+        HOST, "127.0.0.1", recorder.port, live._aws_session.monitor_options(told), WITHIN
     )
 
 

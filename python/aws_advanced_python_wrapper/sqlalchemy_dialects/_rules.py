@@ -58,12 +58,12 @@ def give_up_if_half_is_lost(context: ExceptionContext) -> None:
 def _commits_after_loss(connection: Connection) -> bool:
     if connection.invalidated:
         return False
-    return bool(getattr(connection.connection.driver_connection, "_commits_after_loss", False))
+    return bool(getattr(connection.connection.driver_connection, "_aws_commits_after_loss", False))
 
 
 def renew_if_moved(_: Any, record: ConnectionPoolEntry) -> None:
     """Let a connection that comes back on another link than it was given out on be replaced."""
-    if getattr(record.driver_connection, "_moved", False):
+    if getattr(record.driver_connection, "_aws_moved", False):
         record.invalidate()
 
 
@@ -120,7 +120,9 @@ class WrapperRules:
         if self.dispatch.do_connect:
             driver_connection = self.get_driver_connection(connection)
             if isinstance(driver_connection, Face):
-                driver_connection._login_source = partial(login_by_listeners, self, cargs, cparams)
+                driver_connection._aws_login_source = partial(
+                    login_by_listeners, self, cargs, cparams
+                )
         return connection
 
     def create_connect_args(self, url: URL) -> Any:
@@ -159,7 +161,7 @@ class WrapperRules:
         arrived on its socket: its end would have. After a failover the pool opens a new connection
         in its place, for which the listeners of its "connect" event run.
         """
-        session = getattr(self.get_driver_connection(dbapi_connection), "_session", None)
+        session = getattr(self.get_driver_connection(dbapi_connection), "_aws_session", None)
         if session is not None and session.is_fresh():
             return True
         try:

@@ -32,7 +32,7 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
         read_only = arguments.pop("read_only", False)
         connection = connect(**arguments)
         # An atomic() whose server is lost gets nothing done until it ends, as with the driver's.
-        connection._refuses_when_lost = True
+        connection._aws_refuses_when_lost = True
         if read_only:
             connection.read_only = True
         return connection
@@ -42,7 +42,7 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
 
         Django asks for this around each request; ``connection_created`` is sent for the next one.
         """
-        if self.connection is not None and not self.in_atomic_block and self.connection._moved:
+        if self.connection is not None and not self.in_atomic_block and self.connection._aws_moved:
             self.close()
         super().close_if_unusable_or_obsolete()
 
