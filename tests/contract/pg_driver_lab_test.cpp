@@ -106,7 +106,7 @@ TEST_F(PgDriverTest, ALongStatementAndALongAnswerPass) {
 
 TEST_F(PgDriverTest, AnAnswerWithoutEndIsNotTaken) {
     for (const char* statement : {"SELECT repeat('x', 2000000)", "SELECT generate_series(1, 20000)",
-                                  "SELECT repeat('x', 100) FROM generate_series(1, 100000000)"}) {
+                                  "SELECT repeat('x', 100), generate_series(1, 100000000)"}) {
         const auto link = this->link();
         const auto results = query(*link, statement);
         ASSERT_FALSE(results) << statement;
