@@ -395,7 +395,6 @@ def test_failover_asks_an_async_pool_of_psycopg_for_the_password_of_now(
         passwords = [cluster.password]
 
         async def secret_of_now() -> dict[str, Any]:
-            await asyncio.sleep(0)
             return {"password": passwords[-1]}
 
         pool: Any = psycopg_pool.AsyncConnectionPool(
