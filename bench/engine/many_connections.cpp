@@ -47,6 +47,7 @@ public:
         params.instances = InstanceTemplate::parse("?.example", 5432);
         monitor_ =
             Runtime::find_or_create("many", params, cluster_->driver(), {}, cluster_->hosts());
+        monitor_->hold_login({});  // as the connections do
     }
     ~Many() {
         release_resources();  // before the servers that the monitors ask
