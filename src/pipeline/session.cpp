@@ -110,12 +110,7 @@ public:
 
     Task<OpenResult> open_directly(Face& face, OpenRequest request) override {
         const auto started = face.now();
-        request::OpenLink wanted;
-        wanted.timeout = request.timeout;
-        if (request.host) {
-            wanted.address = address_of(*request.host);
-            wanted.host = request.host;
-        }
+        auto wanted = link_to(request);
         auto facts = co_await face.open(std::move(wanted));
         if (!facts) {
             if (request.host) {
@@ -178,12 +173,7 @@ public:
     }
 
     Task<tl::expected<bool, Failure>> ask_role_of(Face& face, OpenRequest request) override {
-        request::OpenLink wanted;
-        wanted.timeout = request.timeout;
-        if (request.host) {
-            wanted.address = address_of(*request.host);
-            wanted.host = request.host;
-        }
+        auto wanted = link_to(request);
         auto facts = co_await face.open(std::move(wanted));
         if (!facts) {
             co_return tl::unexpected{std::move(facts.error())};
@@ -257,6 +247,16 @@ public:
     const ClusterSeeker& seeker() const noexcept { return seeker_; }
 
 private:
+    request::OpenLink link_to(const OpenRequest& asked) {
+        request::OpenLink wanted;
+        wanted.timeout = asked.timeout;
+        if (asked.host) {
+            wanted.address = address_of(*asked.host);
+            wanted.host = asked.host;
+        }
+        return wanted;
+    }
+
     Task<Verdict> run_open(Face& face) {
         seeker_.recall();
         OpenRequest as_given;
