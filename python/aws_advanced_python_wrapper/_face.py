@@ -14,6 +14,8 @@ from ._steps import Steps
 from .errors import AwsWrapperError, FailoverReport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._engine import Topology
     from ._performer import Performer
 
@@ -69,6 +71,8 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
     _aws_report: FailoverReport | None = None
     _aws_moved = False
     """Whether the connection is on another link than the one that was set up."""
+    _aws_on_move: Callable[[Any], None] | None = None
+    """Told of the connection, whenever it has moved to another link. Raises nothing."""
     _aws_login_source: LoginSource | None = None
     """Whom a failover asks for another login; a pool of psycopg_pool is asked, too."""
     _aws_commits_after_loss = False
@@ -95,6 +99,11 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
     def failover_report(self) -> FailoverReport | None:
         """The report of the connection's last failover, or None."""
         return self._aws_report
+
+    def _aws_has_moved(self) -> None:
+        self._aws_moved = True
+        if self._aws_on_move is not None:
+            self._aws_on_move(self)
 
     def _aws_take_gone(self) -> list[str]:
         """What the lost session had that its successor hasn't, in words; for one error."""

@@ -343,7 +343,7 @@ class Recovery(MySqlPerformer):
             return
         connection._aws_finish_link()
         move_link(self.candidate, connection)
-        connection._aws_moved = True
+        connection._aws_has_moved()
         connection._aws_transaction_has_moved()
         reset_prepared(connection._aws_prepared_cursors)
         self._link_adopted(self._session)

@@ -124,7 +124,7 @@ class PsycopgFace(Transactions):
         put_link(self, pgconn)  # type: ignore[arg-type]
         self._aws_look_at_statements()
         self._aws_transaction_has_moved()
-        self._aws_moved = True
+        self._aws_has_moved()
         self._expire_at = 0.0  # to a pool of psycopg's: a new one is set up by its configure()
         if self._aws_old_links is None:
             self._aws_old_links = OldLinks()

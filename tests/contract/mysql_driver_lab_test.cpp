@@ -400,11 +400,15 @@ TEST_F(MysqlDriverTest, ChecksWhoSignedTheCertificate) {
     ASSERT_FALSE(refused) << "no authority of the system signed it";
 }
 
+bool say(int client, std::string_view text) {
+    return ::send(client, text.data(), text.size(), MSG_NOSIGNAL) >= 0;
+}
+
 // The first packet of a server: protocol 10, with plugins for logging in.
-void greet(int client, bool with_tls) {
+std::string greeting(bool with_tls) {
     constexpr std::size_t kCapabilitiesAt = 25;
     constexpr char kTls = 0x08;
-    std::string greeting{
+    std::string text{
         "\x4a\x00\x00\x00\x0a"
         "8.0.40\x00\x01\x00\x00\x00"
         "abcdefgh\x00\x00\xa2\x2d\x02\x00\x08\x00\x15"
@@ -413,10 +417,12 @@ void greet(int client, bool with_tls) {
         "mysql_native_password\x00",
         78};
     if (with_tls) {
-        greeting[kCapabilitiesAt + 1] = static_cast<char>(greeting[kCapabilitiesAt + 1] | kTls);
+        text[kCapabilitiesAt + 1] = static_cast<char>(text[kCapabilitiesAt + 1] | kTls);
     }
-    ::send(client, greeting.data(), greeting.size(), MSG_NOSIGNAL);
+    return text;
 }
+
+void greet(int client, bool with_tls) { say(client, greeting(with_tls)); }
 
 // A server without TLS, or somebody between who hides it: nothing is sent to it.
 TEST_F(MysqlDriverTest, SendsNothingWithoutTheTlsThatIsToBeVerified) {
@@ -463,10 +469,6 @@ private:
     const SilentPeer peer_;
     std::jthread thread_;
 };
-
-bool say(int client, std::string_view text) {
-    return ::send(client, text.data(), text.size(), MSG_NOSIGNAL) >= 0;
-}
 
 std::string packet(int number, std::string_view body) {
     std::string text(4, '\0');
@@ -627,8 +629,7 @@ TEST_F(MysqlDriverTest, TellsThePasswordOnlyIfTheOptionsDo) {
 
 TEST_F(MysqlDriverTest, NothingOfAServerWithoutTlsIsBelieved) {
     const Talker talker{[](int client) {
-        greet(client, /*with_tls=*/true);
-        say(client, packet(2, kOk));
+        say(client, greeting(/*with_tls=*/true) + packet(2, kOk));  // in one segment
         std::array<char, 1024> heard{};
         while (::recv(client, heard.data(), heard.size(), 0) > 0) {
         }

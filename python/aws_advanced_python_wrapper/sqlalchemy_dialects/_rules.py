@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -61,10 +62,19 @@ def _commits_after_loss(connection: Connection) -> bool:
     return bool(getattr(connection.connection.driver_connection, "_aws_commits_after_loss", False))
 
 
-def renew_if_moved(_: Any, record: ConnectionPoolEntry) -> None:
-    """Let a connection that comes back on another link than it was given out on be replaced."""
-    if getattr(record.driver_connection, "_aws_moved", False):
-        record.invalidate()
+def renew_when_moved(_: Any, record: ConnectionPoolEntry) -> None:
+    """Let a new connection be replaced by a checkout after it has moved to another link."""
+    connection = record.driver_connection
+    if isinstance(connection, Face):
+        connection._aws_on_move = partial(_invalidate, weakref.ref(record))
+        if connection._aws_moved:  # by a statement of the listeners before this one
+            record.invalidate(soft=True)
+
+
+def _invalidate(record: weakref.ref[ConnectionPoolEntry], connection: Face) -> None:
+    entry = record()
+    if entry is not None and entry.driver_connection is connection:
+        entry.invalidate(soft=True)
 
 
 def _is_replaced(error: Any) -> bool:
@@ -112,7 +122,7 @@ class WrapperRules:
     def engine_created(cls, engine: Engine) -> None:
         """Let the pool renew what has moved, so that its "connect" event holds for each link."""
         super().engine_created(engine)  # type: ignore[misc]
-        event.listen(engine, "checkin", renew_if_moved)
+        event.listen(engine, "connect", renew_when_moved)
 
     def connect(self, *cargs: Any, **cparams: Any) -> Any:
         """Connect; a failover asks the listeners of "do_connect" for a login that is refused."""
