@@ -13,7 +13,7 @@ from aurora_lab import Cluster
 
 from aws_advanced_python_wrapper import _engine, release_resources
 from aws_advanced_python_wrapper import psycopg as face
-from aws_advanced_python_wrapper._psycopg_link import monitor_driver
+from aws_advanced_python_wrapper.psycopg._link import monitor_driver
 
 from .figures import Figure, median
 from .flood import PORT

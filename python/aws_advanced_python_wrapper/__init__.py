@@ -12,9 +12,10 @@ from ._conflict import refuse_upstream
 
 refuse_upstream()
 
-from ._connection import AwsWrapperConnection  # noqa: E402
-from ._lifetime import release_resources, statistics  # noqa: E402
-from ._logging import set_logger  # noqa: E402
+from ._connect import connect  # noqa: E402
+from ._core.connection import AwsWrapperConnection  # noqa: E402
+from ._core.lifetime import release_resources, statistics  # noqa: E402
+from ._core.logging import set_logger  # noqa: E402
 from ._version import __version__  # noqa: E402
 from .errors import (  # noqa: E402
     AwsConnectError,
@@ -56,8 +57,6 @@ from .pep249 import (  # noqa: E402
     paramstyle,
     threadsafety,
 )
-
-connect = AwsWrapperConnection.connect
 
 __all__ = [
     "BINARY",

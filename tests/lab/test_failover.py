@@ -13,9 +13,9 @@ from aurora_lab import Cluster, eventually
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
-from aws_advanced_python_wrapper import _psycopg_link, errors
-from aws_advanced_python_wrapper._steps import drive
-from aws_advanced_python_wrapper.psycopg import PsycopgConnection
+from aws_advanced_python_wrapper import errors
+from aws_advanced_python_wrapper._core.waits import drive
+from aws_advanced_python_wrapper.psycopg import PsycopgConnection, _link
 from lab_help import Background, Connect, busy
 
 WHERE = "SELECT pg_catalog.aurora_db_instance_identifier(), pg_catalog.pg_is_in_recovery()"
@@ -759,14 +759,14 @@ def test_unknown_host_of_the_driver_is_not_touched(connect: Connect) -> None:
 def test_login_of_a_failover_does_not_hold_the_interpreter_lock(aurora_cluster: Cluster) -> None:
     """psycopg itself would, while libpq computes, for milliseconds."""
     parameters = conninfo_to_dict(aurora_cluster.dsn())
-    poll: Any = _psycopg_link._unlocked_poll()
+    poll: Any = _link._unlocked_poll()
     assert poll is not None
     assert not poll._flags_ & _FUNCFLAG_PYTHONAPI
-    pgconn = drive(_psycopg_link.open_pgconn(parameters, 5))
+    pgconn = drive(_link.open_pgconn(parameters, 5))
     assert poll(pgconn.pgconn_ptr) == psycopg.pq.PollingStatus.OK, "it is of psycopg's own libpq"
     pgconn.finish()
     for wrong, text in (({"password": "wrong"}, "password"), ({"port": 1}, "refused")):
         with pytest.raises(psycopg.OperationalError, match=f"connection failed: .*{text}"):
-            drive(_psycopg_link.open_pgconn({**parameters, **wrong}, 5))
+            drive(_link.open_pgconn({**parameters, **wrong}, 5))
     with pytest.raises(psycopg.OperationalError, match="failed to resolve host"):
-        drive(_psycopg_link.open_pgconn({**parameters, "host": "nowhere.invalid"}, 5))
+        drive(_link.open_pgconn({**parameters, "host": "nowhere.invalid"}, 5))

@@ -18,9 +18,9 @@ from mysql.connector.conversion import MySQLConverter
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, errors
 from aws_advanced_python_wrapper import mysql_connector as face
-from aws_advanced_python_wrapper._mysql_link import ask, cut_off
-from aws_advanced_python_wrapper._mysql_socket import SocketSearch
-from aws_advanced_python_wrapper._steps import LinkGivenUp
+from aws_advanced_python_wrapper._core.waits import LinkGivenUp
+from aws_advanced_python_wrapper.mysql_connector._link import ask, cut_off
+from aws_advanced_python_wrapper.mysql_connector._socket import SocketSearch
 from lab_help import Background, counter, user_environment
 
 PROGRAMS = Path(__file__).parents[2] / "examples"

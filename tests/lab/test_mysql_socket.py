@@ -14,7 +14,7 @@ from aurora_lab import Cluster
 
 from aws_advanced_python_wrapper import _engine, errors
 from aws_advanced_python_wrapper import mysql_connector as face
-from aws_advanced_python_wrapper._mysql_socket import SocketSearch
+from aws_advanced_python_wrapper.mysql_connector._socket import SocketSearch
 
 Dial = Callable[[], socket.socket]
 

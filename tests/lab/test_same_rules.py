@@ -17,9 +17,9 @@ from psycopg import pq
 
 from aws_advanced_python_wrapper import _engine, release_resources, statistics
 from aws_advanced_python_wrapper import psycopg as face
-from aws_advanced_python_wrapper._psycopg_link import facts, monitor_driver
-from aws_advanced_python_wrapper._psycopg_operations import Recovery
-from aws_advanced_python_wrapper._steps import drive
+from aws_advanced_python_wrapper._core.waits import drive
+from aws_advanced_python_wrapper.psycopg._link import facts, monitor_driver
+from aws_advanced_python_wrapper.psycopg._performer import Recovery
 from lab_help import Background
 from rules_table import Rules, Verdicts
 from tls_help import Authority, give_to_server, postgres_tls_front

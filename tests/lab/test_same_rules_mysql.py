@@ -26,7 +26,7 @@ from mysql_tls_servers import (
 
 from aws_advanced_python_wrapper import _engine
 from aws_advanced_python_wrapper import mysql_connector as face
-from aws_advanced_python_wrapper._mysql_link import facts, to_host
+from aws_advanced_python_wrapper.mysql_connector._link import facts, to_host
 from rules_table import Rules, Verdicts
 from tls_help import Authority
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aws_advanced_python_wrapper._mysql_link import option
+from aws_advanced_python_wrapper.mysql_connector._link import option
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 
 import pytest
 
-from aws_advanced_python_wrapper._mysql_session import SessionRecord
+from aws_advanced_python_wrapper.mysql_connector._session_record import SessionRecord
 
 
 def remembered(*statements: str) -> list[str]:

@@ -13,9 +13,11 @@ import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, errors
 from aws_advanced_python_wrapper import psycopg as face
-from aws_advanced_python_wrapper._mysql_async import face_of as async_mysql_face_of
-from aws_advanced_python_wrapper._mysql_connection import face_of as mysql_face_of
 from aws_advanced_python_wrapper.aio import psycopg as aio_face
+from aws_advanced_python_wrapper.mysql_connector._connection import face_of as mysql_face_of
+from aws_advanced_python_wrapper.mysql_connector._connection_async import (
+    face_of as async_mysql_face_of,
+)
 
 FACES: list[tuple[type[Any], Callable[[type[Any]], type[Any]]]] = [
     (psycopg.Connection, face.face_of),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from aws_advanced_python_wrapper._psycopg_record import SessionRecord, Told
+from aws_advanced_python_wrapper.psycopg._session_record import SessionRecord, Told
 
 
 def record_of(*statements: str) -> SessionRecord:

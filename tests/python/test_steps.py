@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from aurora_lab import eventually
 
-from aws_advanced_python_wrapper._steps import (
+from aws_advanced_python_wrapper._core.waits import (
     READ,
     WRITE,
     LinkGivenUp,

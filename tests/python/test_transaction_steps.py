@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from aws_advanced_python_wrapper._transaction_steps import Step, step_of_sql
+from aws_advanced_python_wrapper._core.transaction_steps import Step, step_of_sql
 
 
 @pytest.mark.parametrize(

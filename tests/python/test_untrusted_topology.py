@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aws_advanced_python_wrapper import _engine, release_resources
-from aws_advanced_python_wrapper._psycopg_link import monitor_driver
+from aws_advanced_python_wrapper.psycopg._link import monitor_driver
 
 ENDPOINT = "database.cluster-xyz.us-east-1.rds.amazonaws.com"
 ADDRESS = "127.0.0.1"

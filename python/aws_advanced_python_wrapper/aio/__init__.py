@@ -10,8 +10,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from .. import release_resources
-from .._connection import AsyncAwsWrapperConnection
+from .._core.connection import AsyncAwsWrapperConnection
+from .._core.lifetime import release_resources
 
 __all__ = ["AsyncAwsWrapperConnection", "register_shutdown_hook", "release_resources_async"]
 

@@ -13,9 +13,9 @@ from mysql.connector.constants import CNX_POOL_ARGS as _POOL_ARGUMENTS
 from mysql.connector.optionfiles import read_option_files as _read_option_files
 
 from .. import mysql_connector as _blocking
-from .._mysql_async import AsyncMySQLConnection
-from .._mysql_errors import FACE_ERRORS
-from .._mysql_operations import parse_conninfo
+from ..mysql_connector._connection_async import AsyncMySQLConnection
+from ..mysql_connector._errors import FACE_ERRORS
+from ..mysql_connector._performer import parse_conninfo
 
 MySQLConnection = AsyncMySQLConnection
 _UNSUPPORTED = {

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg as _driver
 
 from .. import psycopg as _blocking
-from .._psycopg_async import AsyncPsycopgConnection, AsyncPsycopgFace
+from ..psycopg._connection_async import AsyncPsycopgConnection, AsyncPsycopgFace
 
 AsyncConnection = AsyncPsycopgConnection
 

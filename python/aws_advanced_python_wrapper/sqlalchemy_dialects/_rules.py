@@ -21,8 +21,8 @@ from sqlalchemy.engine import (
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from .._face import Face
-from .._steps import Steps
+from .._core.face import Face
+from .._core.waits import Steps
 from ..errors import (
     FailoverError,
     FailoverFailedError,

@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does, by mysql-connector, what the engine's operations ask for."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import mysql.connector
+from mysql.connector.constants import DEFAULT_CONFIGURATION
+
+from .. import _engine
+from .._core.login_of_now import ask_for_login
+from .._core.performer import (
+    Performer,
+    part_arguments,
+    raise_not_opened,
+    warn_unprotected,
+    watch_link,
+)
+from .._core.waits import DriverCall, LinkGivenUp, Steps
+from ._errors import FACE_ERRORS
+from ._link import (
+    DRIVER_ERRORS,
+    OPENING_ERRORS,
+    cut_off,
+    facts,
+    move_link,
+    server_session,
+    to_host,
+)
+from ._session_record import reset_prepared
+from ._socket import LinkSocket, SocketSearch
+
+if TYPE_CHECKING:
+    from ._face import MySqlFace
+
+logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
+
+_REPLAY_TIMEOUT = 5.0
+_REPLAY_ERRORS: tuple[type[Exception], ...] = (LinkGivenUp, *DRIVER_ERRORS)
+# What a server refuses a statement with (MySQL, "Server Error Message Reference"; 2000 to 2999 are
+# the client's), but for its words when it ends the link: ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED.
+_REFUSALS = frozenset((*range(1000, 2000), *range(3000, 6000))) - {1053, 1927}
+# The server answered, and refused the user: its numbers for that.
+_LOGIN_CODES = (1044, 1045, 1524, 1698, 1862)
+_LOGIN_NAMES = ("user", "username", "password", "passwd", "password1")
+# How the driver says, without a number, that a ping failed (cursor() and ping()).
+_LOST_TEXTS = ("MySQL Connection not available", "Connection to MySQL is not available")
+_LOST = 2055  # CR_SERVER_LOST_EXTENDED, which the driver uses itself where it gives one
+_NOT_REACHED = 2003  # CR_CONN_HOST_ERROR
+_REFUSED = re.compile(r"(?:Unsupported|unexpected keyword) argument '([^']+)'")
+_YES = ("true", "1", "yes", "on")
+_NO = ("false", "0", "no", "off")
+_WHOLE_NUMBERS = ("connection_timeout", "read_timeout", "write_timeout")  # without a default
+
+
+def numbers(error: Any) -> tuple[str | None, int]:
+    """The SQLSTATE and the number (0: none) of a driver's error."""
+    if isinstance(error, OSError):
+        return None, _NOT_REACHED  # the driver for asyncio passes it on
+    number = _number(error) or (_LOST if met_by_ping(error) else 0)
+    return getattr(error, "sqlstate", None), number
+
+
+def _number(error: Any) -> int:
+    number = getattr(error, "errno", None)
+    return number if isinstance(number, int) and number > 0 else 0
+
+
+def met_by_ping(error: Any) -> bool:
+    """Tell whether an error says that a ping failed, before anything of a call was sent."""
+    return not _number(error) and any(text in str(error) for text in _LOST_TEXTS)
+
+
+def truth(name: str, value: Any) -> bool:
+    """The truth value of an argument that may come as a word of a connection string."""
+    if not isinstance(value, str):
+        return bool(value)
+    word = value.strip().lower()
+    if word not in (*_YES, *_NO):
+        raise FACE_ERRORS["AwsWrapperError"](
+            f'{name}: the value "{value}" is not allowed; expected {", ".join((*_YES, *_NO))}'
+        )
+    return word in _YES
+
+
+def whole_number(name: str, value: Any) -> Any:
+    """The number of an argument that may come as a word of a connection string."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip().isdecimal():
+        raise FACE_ERRORS["AwsWrapperError"](
+            f'{name}: the value "{value}" is not allowed; expected a whole number'
+        )
+    return int(value)
+
+
+def parse_conninfo(conninfo: str) -> dict[str, Any]:
+    """The arguments of a connection string, the driver's with the types that their defaults have.
+
+    A word that does not fit raises the face's ``AwsWrapperError``.
+    """
+    try:
+        given: dict[str, Any] = _engine.parse_conninfo(conninfo) if conninfo else {}
+    except _engine.EngineError as error:
+        raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+    for name, value in given.items():
+        default = DEFAULT_CONFIGURATION.get(name)
+        if isinstance(default, bool):
+            given[name] = truth(name, value)
+        elif isinstance(default, int) or name in _WHOLE_NUMBERS:
+            given[name] = whole_number(name, value)
+    return given
+
+
+@contextmanager
+def completed_refusal() -> Iterator[None]:
+    """Add the nearest known name to the driver's refusal of an unknown one."""
+    try:
+        yield
+    except (AttributeError, TypeError) as error:
+        found = _REFUSED.search(str(error))
+        nearest = _engine.nearest_property_name(found.group(1), "mysql") if found else None
+        if nearest is not None:
+            error.args = (f'{error} (did you mean "{nearest}"?)',)
+        raise
+
+
+def parse_arguments(
+    conninfo: str, kwargs: dict[str, Any]
+) -> tuple[_engine.Settings, dict[str, Any]]:
+    """Part the wrapper's properties from the driver's arguments, which are not looked at."""
+    simple, odd = part_arguments(kwargs)
+    given = {**parse_conninfo(conninfo), **simple}
+    try:
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("arguments of a connection: %s", _engine.masked(given))
+        settings = _engine.parse_settings(given, "mysql")
+    except _engine.EngineError as error:
+        raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+    return settings, {**settings.driver_parameters, **odd}
+
+
+class MySqlPerformer(Performer):
+    """Asks a link what the engine wants to know; the connection knows how that is done."""
+
+    _connection: MySqlFace
+    error: Exception | None = None
+    """The last thing that went wrong."""
+    candidate: Any = None
+    """The link that is not yet the connection's."""
+    sock: LinkSocket | None = None
+    """Its socket."""
+    facts: dict[str, Any]
+    """What was told of it."""
+
+    def _ask(
+        self, operation: _engine.Operation, statements: list[str], timeout: float
+    ) -> Steps[None]:
+        try:
+            sets, columns = yield from self._answers(statements, timeout)
+        except LinkGivenUp as error:
+            self.error = error
+            operation.ask_failed(None, 0, str(error))
+        except DRIVER_ERRORS as error:
+            self.error = error
+            operation.ask_failed(*numbers(error), str(error))
+        else:
+            operation.asked(sets, columns)
+
+    def _answers(self, statements: list[str], timeout: float) -> Steps[Any]:
+        ask = self._connection._aws_ask_link
+        return (yield DriverCall(partial(ask, self.candidate, self.sock, statements, timeout)))
+
+    def _search(self) -> SocketSearch:
+        return SocketSearch(hidden=self._connection._aws_hides_socket)
+
+    def _opened(
+        self, operation: _engine.Operation, parameters: dict[str, Any], search: SocketSearch
+    ) -> None:
+        self.sock = search.socket_of(self.candidate)
+        self.facts = facts(self.candidate, parameters, self.sock)
+        if self.sock is None:
+            logger.warning(
+                "the socket of the connection to %s can't be told for certain: no monitor can end "
+                "a call on it, and is_connected() waits as long as the server lets it",
+                self.facts["name"],
+            )
+        operation.opened(**self.facts)
+
+    def _link_adopted(self, session: _engine.Session) -> None:
+        connection = self._connection
+        where = {name: self.facts[name] for name in ("name", "address", "port", "descriptor")}
+        watch_link(session, **where)
+        connection._aws_link_socket = self.sock
+        connection._aws_server_session = server_session(connection)
+        connection._aws_watch(session)
+        self.candidate = None
+
+    def drop(self) -> None:
+        if self.candidate is not None:
+            cut_off(self.sock, partial(self._connection._aws_abandon, self.candidate))
+            self.candidate = self.sock = None
+
+    def _not_opened(self, operation: _engine.Operation, error: Exception) -> None:
+        self.error = error
+        state, number = numbers(error)
+        operation.open_failed(state, number, str(error), number in _LOGIN_CODES)
+
+
+class Opening(MySqlPerformer):
+    """The opening of a connection object, by the driver's own connect, in place."""
+
+    def __init__(self, conninfo: str, kwargs: dict[str, Any]) -> None:
+        self.settings, self.parameters = parse_arguments(conninfo, kwargs)
+        try:
+            # Where there is a socket, no host is looked at.
+            by_socket = bool(self.parameters.get("unix_socket"))
+            host = "" if by_socket else str(self.parameters.get("host") or "")
+            self.session = _engine.Session(self.settings, host, _engine.mysql_driver())
+        except _engine.EngineError as error:
+            raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+
+    def into(self, connection: MySqlFace) -> Steps[None]:
+        """Open ``connection``; it is untouched, or closed, if that fails."""
+        connection._aws_parameters = self.parameters
+        self._connection = connection
+        if self.session.idle:
+            yield DriverCall(partial(connection._aws_open_link, self.parameters))
+            return
+        try:
+            operation = self.session.open()
+            yield from self.steps(operation)
+            verdict = operation.verdict
+        except _engine.EngineError as error:
+            self.drop()
+            raise FACE_ERRORS["AwsWrapperError"](str(error)) from self.error
+        if verdict == "opened":
+            warn_unprotected(logger, self.session.notice)
+            return
+        self.session.close()
+        if verdict == "failed":
+            raise_not_opened(self.session, FACE_ERRORS, self.error)
+        if isinstance(self.error, OPENING_ERRORS):
+            raise self.error
+        raise mysql.connector.OperationalError(
+            f"the server did not tell what it is: {self.error}"
+        ) from self.error
+
+    def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> Steps[None]:
+        connection = self._connection
+        parameters = self.parameters if host is None else to_host(self.parameters, host, timeout)
+        search = self._search()
+        try:
+            yield DriverCall(partial(connection._aws_open_link, parameters))
+        except OPENING_ERRORS as error:
+            self._not_opened(operation, error)
+        else:
+            self.candidate = connection
+            self._opened(operation, parameters, search)
+
+    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
+        yield from ()
+        self._connection._aws_moved = False
+        self._link_adopted(self.session)
+        operation.adopted()
+
+
+class Recovery(MySqlPerformer):
+    """The recovery of a connection: opens links of its own, and moves the one that proves good."""
+
+    _login_is_new = False
+
+    def __init__(self, connection: MySqlFace, session: _engine.Session) -> None:
+        self._connection = connection
+        self._session = session
+
+    def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> Steps[None]:
+        deadline = monotonic() + timeout
+        error = yield from self._try_open(operation, host, timeout)
+        if error is None:
+            return
+        refused = self._session.is_refused_login(*numbers(error), str(error))
+        if refused and (yield from self._renew_login()):
+            left = max(deadline - monotonic(), 0.001)
+            error = yield from self._try_open(operation, host, left)
+        if error is not None:
+            self._not_opened(operation, error)
+
+    def _try_open(
+        self, operation: _engine.Operation, host: Any, timeout: float
+    ) -> Steps[Exception | None]:
+        connection = self._connection
+        parameters = to_host(connection._aws_parameters, host, timeout)
+        search = self._search()
+        try:
+            self.candidate = yield DriverCall(partial(connection._aws_new_link, parameters))
+        except OPENING_ERRORS as error:
+            return error
+        self._opened(operation, parameters, search)
+        return None
+
+    def _renew_login(self) -> Steps[bool]:
+        """Ask, once, whoever opened the connection for a login that differs from the refused."""
+        if self._login_is_new:
+            return False
+        self._login_is_new = True
+        connection = self._connection
+        had = connection._aws_parameters
+        told = yield from ask_for_login(connection._aws_login_source, had, _LOGIN_NAMES)
+        if told:
+            kept = {name: value for name, value in had.items() if name not in _LOGIN_NAMES}
+            connection._aws_parameters = {**kept, **told}
+        return bool(told)
+
+    def _test(self, operation: _engine.Operation, timeout: float) -> Steps[None]:
+        answers = yield DriverCall(partial(self._connection._aws_ping_link, timeout))
+        operation.tested(answers)
+
+    def _replay(self, statements: list[str]) -> Steps[None]:
+        for statement in statements:
+            try:
+                yield from self._answers([statement], _REPLAY_TIMEOUT)
+            except DRIVER_ERRORS as error:
+                if getattr(error, "errno", None) not in _REFUSALS:
+                    raise
+                # It would refuse it each time.
+                what = statement.partition("=")[0]
+                logger.warning("not set again after a failover: %s (%s)", what, error)
+
+    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
+        connection = self._connection
+        if connection._aws_session is not self._session:
+            raise mysql.connector.OperationalError("the connection was closed by another thread")
+        try:
+            if connection._aws_transfers_session_state:
+                yield from self._replay(connection._aws_record.statements())
+            if reopens := connection._aws_to_reopen():
+                yield from self._answers(reopens, _REPLAY_TIMEOUT)
+        except _REPLAY_ERRORS as error:
+            self.drop()
+            operation.adopt_failed(*numbers(error), str(error))
+            return
+        connection._aws_finish_link()
+        move_link(self.candidate, connection)
+        connection._aws_has_moved()
+        connection._aws_transaction_has_moved()
+        reset_prepared(connection._aws_prepared_cursors)
+        self._link_adopted(self._session)
+        operation.adopted()

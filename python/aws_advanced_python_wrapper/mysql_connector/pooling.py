@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mysql-connector's pools, of the wrapper's connections."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from mysql.connector.errors import PoolError
+from mysql.connector.pooling import (
+    CONNECTION_POOL_LOCK,
+    PooledMySQLConnection,
+    generate_pool_name,
+)
+from mysql.connector.pooling import MySQLConnectionPool as _DriverPool
+
+from ._connection import new_connection
+from ._performer import truth, whole_number
+
+__all__ = [
+    "MySQLConnectionPool",
+    "PoolError",
+    "PooledMySQLConnection",
+    "generate_pool_name",
+    "pooled_connection",
+]
+
+_pools: dict[str, MySQLConnectionPool] = {}
+
+
+class MySQLConnectionPool(_DriverPool):
+    """The driver's pool; only what it opens is the wrapper's. Any thread may use it."""
+
+    def set_config(self, **kwargs: Any) -> None:
+        """Set the arguments of the pool's connections; raises ``PoolError`` for an unknown one."""
+        if not kwargs:
+            return
+        with CONNECTION_POOL_LOCK:
+            try:
+                new_connection(kwargs.get("use_pure")).config(**kwargs)
+            except AttributeError as error:
+                raise PoolError(f"Connection configuration not valid: {error}") from error
+            self._cnx_config = kwargs
+            self._config_version = uuid4()
+
+    def add_connection(self, cnx: Any = None) -> None:
+        """Add ``cnx``, or a new connection; see the driver's."""
+        with CONNECTION_POOL_LOCK:
+            if cnx is None and self._cnx_config and not self._cnx_queue.full():
+                cnx = new_connection(**self._cnx_config)
+                cnx.pool_config_version = self._config_version
+            super().add_connection(cnx)
+
+
+def pooled_connection(**kwargs: Any) -> PooledMySQLConnection:
+    """Take a connection from the pool that ``pool_name`` names, which is made at its first use."""
+    if "pool_size" in kwargs:
+        kwargs["pool_size"] = whole_number("pool_size", kwargs["pool_size"])
+    if "pool_reset_session" in kwargs:
+        kwargs["pool_reset_session"] = truth("pool_reset_session", kwargs["pool_reset_session"])
+    name = kwargs.get("pool_name") or generate_pool_name(**kwargs)
+    with CONNECTION_POOL_LOCK:
+        pool = _pools.get(name)
+        if pool is None:
+            pool = _pools[name] = MySQLConnectionPool(**kwargs)
+        elif kwargs.get("pool_size", pool.pool_size) != pool.pool_size:
+            raise PoolError("Size can not be changed for active pools.")
+    return pool.get_connection()

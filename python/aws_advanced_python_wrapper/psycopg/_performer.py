@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does, by psycopg, what the engine's operations ask for: opening a connection, recovering it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from functools import partial
+from time import monotonic
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict
+
+from .. import _engine
+from .._core.connection import AwsWrapperConnection
+from .._core.login_of_now import ask_for_login, pool_source
+from .._core.performer import (
+    Performer,
+    part_arguments,
+    raise_not_opened,
+    warn_unprotected,
+    watch_link,
+)
+from .._core.waits import DriverCall, LinkGivenUp, Steps
+from ._errors import FACE_ERRORS
+from ._link import Notices, ask, facts, link_options, monitor_driver, open_pgconn
+from ._scram_keys import LoginKeys
+
+if TYPE_CHECKING:
+    from ._connection import PsycopgFace
+
+logger = logging.getLogger("aws_advanced_python_wrapper.psycopg")
+
+# What Connection.connect() takes for itself; everything else describes the server.
+_CONNECT_ARGUMENTS = (
+    "autocommit",
+    "prepare_threshold",
+    "context",
+    "row_factory",
+    "cursor_factory",
+)
+_LOGIN_NAMES = ("user", "password")
+
+
+class PsycopgPerformer(Performer):
+    """Asks a ``PGconn`` what the engine wants to know."""
+
+    error: psycopg.Error | LinkGivenUp | None = None
+    """The last thing that went wrong."""
+
+    def _ask(
+        self, operation: _engine.Operation, statements: list[str], timeout: float
+    ) -> Steps[None]:
+        yield from self._ask_link(self.candidate, operation, statements, timeout)
+
+    def _ask_link(
+        self,
+        pgconn: pq.abc.PGconn,
+        operation: _engine.Operation,
+        statements: list[str],
+        timeout: float,
+    ) -> Steps[None]:
+        try:
+            sets = yield from ask(pgconn, "; ".join(statements), timeout)
+        except LinkGivenUp as error:
+            self.error = error
+            operation.ask_failed(None, 0, str(error))
+        except psycopg.Error as error:
+            self.error = error
+            operation.ask_failed(error.sqlstate, 0, str(error))
+        else:
+            operation.asked(sets)
+
+    @property
+    def candidate(self) -> pq.abc.PGconn:
+        """The link that is not yet the connection's."""
+        raise NotImplementedError
+
+
+class Opening(PsycopgPerformer):
+    """The opening of a connection, by the driver's own connect."""
+
+    def __init__(
+        self, connection_class: type[PsycopgFace], conninfo: str, kwargs: dict[str, Any]
+    ) -> None:
+        self._class = connection_class
+        self._arguments = {k: kwargs.pop(k) for k in _CONNECT_ARGUMENTS if k in kwargs}
+        try:
+            text = _engine.parse_conninfo(conninfo) if conninfo else {}
+        except _engine.EngineError as error:
+            conninfo_to_dict(conninfo)  # raises the driver's own complaint
+            raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+        simple, odd = part_arguments(kwargs)
+        text |= simple
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("connecting with %s", _engine.masked(text))
+        try:
+            self._settings = _engine.parse_settings(text)
+            self._parameters = {**self._settings.driver_parameters, **odd}
+            host = str(self._parameters.get("host", ""))
+            self.session = _engine.Session(self._settings, host, monitor_driver())
+        except _engine.EngineError as error:
+            raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+        self._connection: Any = None
+
+    def open(self) -> Steps[Any]:
+        """Open the connection, and return it."""
+        if self.session.idle:
+            return (yield from self._connect(self._parameters))
+        try:
+            operation = self.session.open()
+            yield from self.steps(operation)
+            verdict = operation.verdict
+        except _engine.EngineError as error:
+            self.drop()
+            raise FACE_ERRORS["AwsWrapperError"](str(error)) from self.error
+        if verdict == "opened":
+            warn_unprotected(logger, self.session.notice)
+            return self._connection
+        self.session.close()
+        if verdict == "failed":
+            raise_not_opened(self.session, FACE_ERRORS, self.error)
+        if isinstance(self.error, psycopg.Error):
+            raise self.error
+        raise psycopg.OperationalError(
+            f"the server did not tell what it is: {self.error}"
+        ) from self.error
+
+    def _connect(self, parameters: dict[str, Any]) -> Steps[Any]:
+        connect = super(AwsWrapperConnection, self._class).connect  # type: ignore[misc]
+        if isinstance(connect, MethodType) and connect.__self__ is not self._class:
+            # What had patched psycopg has put a method back that is bound to psycopg's own class.
+            connect = MethodType(connect.__func__, self._class)
+        try:
+            return (yield DriverCall(partial(connect, "", **parameters, **self._arguments)))
+        except psycopg.ProgrammingError as error:
+            _complete_refusal(error)
+            raise
+
+    @property
+    def candidate(self) -> pq.abc.PGconn:
+        pgconn: pq.abc.PGconn = self._connection.pgconn
+        return pgconn
+
+    def drop(self) -> None:
+        if self._connection is not None:
+            self._connection._aws_finish_link()
+            self._connection = None
+
+    def _open(
+        self, operation: _engine.Operation, host: Any, address: str, timeout: float
+    ) -> Steps[None]:
+        parameters = dict(self._parameters)
+        if host is not None:
+            parameters = _to_host(parameters, host, address)
+            parameters["connect_timeout"] = max(2, math.ceil(timeout))
+        try:
+            self._connection = yield from self._connect(parameters)
+        except psycopg.OperationalError as error:
+            self.error = error
+            login = "authentication failed" in str(error)
+            operation.open_failed(error.sqlstate, 0, str(error), login)
+        else:
+            operation.opened(**facts(self.candidate))
+
+    def _ask(
+        self, operation: _engine.Operation, statements: list[str], timeout: float
+    ) -> Steps[None]:
+        started = monotonic()
+        yield from super()._ask(operation, statements, timeout)
+        logger.debug("asked the server who it is, in %.1f ms", (monotonic() - started) * 1000)
+
+    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
+        yield from ()
+        connection = self._connection
+        connection._aws_settings = self._settings
+        connection._aws_parameters = self._parameters
+        connection._aws_commits_after_loss = self._settings.commits_after_loss
+        if self._settings.transfers_session_state:
+            connection._aws_remember()
+        pgconn = connection.pgconn
+        _watch_link(self.session, pgconn)
+        connection._aws_watch(self.session)
+        operation.adopted()
+
+
+class Recovery(PsycopgPerformer):
+    """The recovery of a connection: opens links of its own, and swaps the one that proves good."""
+
+    _login_is_new = False
+
+    def __init__(
+        self, connection: PsycopgFace, session: _engine.Session, in_transaction: bool
+    ) -> None:
+        self._connection = connection
+        self._session = session
+        self._in_transaction = in_transaction
+        self._pgconn: pq.abc.PGconn | None = None
+        given = dict(connection._aws_parameters)
+        password = connection.pgconn.password
+        if password:
+            # It may have come from a password file that knows only the endpoint.
+            given["password"] = password.decode("utf-8", "surrogateescape")
+        self._given = given
+        self._keys = LoginKeys(given)
+        # What the environment or a service file demanded of the old link, the new one has to meet.
+        self._parameters = {**link_options(connection.pgconn), **given}
+        for name in ("service", "servicefile"):  # what they said stands there already
+            self._parameters.pop(name, None)
+
+    @property
+    def candidate(self) -> pq.abc.PGconn:
+        assert self._pgconn is not None
+        return self._pgconn
+
+    def drop(self) -> None:
+        if self._pgconn is not None:
+            self._pgconn.finish()
+            self._pgconn = None
+
+    def _open(
+        self, operation: _engine.Operation, host: Any, address: str, timeout: float
+    ) -> Steps[None]:
+        deadline = monotonic() + timeout
+        error = yield from self._try_open(host, address, timeout)
+        if error and self._session.is_refused_login(*error) and (yield from self._renew_login()):
+            error = yield from self._try_open(host, address, max(deadline - monotonic(), 0.001))
+        if error:
+            operation.open_failed(*error, False)
+        else:
+            operation.opened(**facts(self.candidate))
+
+    def _try_open(
+        self, host: Any, address: str, timeout: float
+    ) -> Steps[tuple[str | None, int, str] | None]:
+        """Log in; if that fails, the SQLSTATE, no number, and the text of the error."""
+        parameters = (
+            _same_way(self._parameters, self._connection.pgconn)
+            if host is None
+            else _to_host(self._parameters, host, address)
+        )
+        try:
+            self._pgconn = yield from self._log_in(parameters, timeout)
+        except LinkGivenUp as error:
+            return None, 0, str(error)
+        except psycopg.OperationalError as error:
+            return error.sqlstate, 0, str(error)
+        return None
+
+    def _renew_login(self) -> Steps[bool]:
+        """Ask, once, whoever opened the connection for a login that differs from the refused."""
+        connection = self._connection
+        source = connection._aws_login_source or pool_source(
+            getattr(connection, "_pool", None), _engine.parse_conninfo
+        )
+        if self._login_is_new:
+            return False
+        self._login_is_new = True
+        told = yield from ask_for_login(source, self._given, _LOGIN_NAMES)
+        self._given.update(told)
+        self._parameters.update(told)
+        self._keys = LoginKeys(self._given)
+        connection._aws_parameters = {**connection._aws_parameters, **told}
+        return bool(told)
+
+    def _ask_in_use(
+        self, operation: _engine.Operation, statements: list[str], timeout: float
+    ) -> Steps[None]:
+        yield from self._ask_link(self._connection.pgconn, operation, statements, timeout)
+
+    def _log_in(self, parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
+        keys = self._keys.known()
+        if not keys:
+            return (yield from open_pgconn(parameters, timeout))
+        deadline = monotonic() + timeout
+        try:
+            return (yield from open_pgconn({**parameters, **keys}, timeout))
+        except LinkGivenUp as error:
+            self._keys.failed(str(error))
+            raise
+        except psycopg.OperationalError as error:
+            reason = str(error)
+        logger.debug("a login with SCRAM keys failed, now with the password: %s", reason)
+        pgconn = yield from open_pgconn(parameters, deadline - monotonic())
+        self._keys.failed(reason)
+        return pgconn
+
+    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
+        pgconn = self.candidate
+        if self._connection._aws_session is not self._session:
+            raise psycopg.OperationalError("the connection was closed by another thread")
+        try:
+            yield from self._connection._aws_adopt(pgconn, self._in_transaction)
+        except (LinkGivenUp, psycopg.Error) as error:
+            self.drop()
+            operation.adopt_failed(getattr(error, "sqlstate", None), 0, str(error))
+            return
+        self._pgconn = None
+        _watch_link(self._session, pgconn)
+        operation.adopted()
+
+
+def _watch_link(session: _engine.Session, pgconn: pq.abc.PGconn) -> None:
+    pgconn.notice_handler = Notices(pgconn.notice_handler)
+    address = pgconn.hostaddr.decode()
+    watch_link(session, pgconn.host.decode(), address, int(pgconn.port), pgconn.socket)
+
+
+def _to_host(parameters: dict[str, Any], host: Any, address: str) -> dict[str, Any]:
+    directed = {**parameters, "host": host.name, "port": host.port}
+    directed.pop("hostaddr", None)
+    directed.pop("load_balance_hosts", None)
+    if address:
+        directed["hostaddr"] = address
+    return directed
+
+
+def _same_way(parameters: dict[str, Any], pgconn: pq.abc.PGconn) -> dict[str, Any]:
+    """The parameters of a link that takes the way of another one, wherever that leads by now."""
+    way = {"host": pgconn.host, "hostaddr": pgconn.hostaddr, "port": pgconn.port}
+    directed = {**parameters, **{name: part.decode() for name, part in way.items()}}
+    if not directed["hostaddr"]:
+        del directed["hostaddr"]
+    for name in ("load_balance_hosts", "target_session_attrs"):
+        directed.pop(name, None)
+    return directed
+
+
+def _complete_refusal(error: psycopg.ProgrammingError) -> None:
+    """Add the nearest known name to libpq's refusal of an unknown one."""
+    text = str(error)
+    _, found, rest = text.partition('invalid connection option "')
+    nearest = _engine.nearest_property_name(rest.partition('"')[0]) if found else None
+    if nearest is not None:
+        error.args = (f'{text.rstrip()} (did you mean "{nearest}"?)',)
