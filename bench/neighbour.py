@@ -46,9 +46,8 @@ def flooding_cluster() -> Iterator[None]:
             opening.opened(addresses[0], addresses[0], PORT, link.fileno(), False, {"user": "u"})
             hosts = [(one, "t" if one == "1" else "f", "1", "0", None) for one in _IDS]
             opening.asked([hosts, [("1",)], [("f",)]])
-            session.link_adopted(addresses[0], addresses[0], PORT, link.fileno())
-            opening.adopted()
-            search = session.recover("08006", 0, "lost", True, False, "")
+            opening.used()
+            search = session.recover("08006", 0, "lost", True, False)
             yield
             del search
             session.close()

@@ -87,44 +87,57 @@ Failure failure_of(const nb::object& sqlstate, int vendor_code, std::string mess
     return failure;
 }
 
-const char* to_string(Verdict verdict) {
-    switch (verdict) {
-        case Verdict::pass: return "pass";
-        case Verdict::moved: return "moved";
-        case Verdict::moved_in_transaction: return "moved_in_transaction";
-        case Verdict::failed: return "failed";
-        case Verdict::replaced: return "replaced";
-        case Verdict::not_replaced: return "not_replaced";
-        case Verdict::timed_out: return "timed_out";
-        case Verdict::opened: break;
+const char* to_string(LinkFate fate) {
+    switch (fate) {
+        case LinkFate::kept: return "kept";
+        case LinkFate::replaced: return "replaced";
+        case LinkFate::lost: break;
     }
-    return "opened";
+    return "lost";
+}
+
+nb::dict dict_of_credentials(const Credentials& credentials) {
+    nb::dict result;
+    if (!credentials.user.empty()) {
+        result["user"] = nb::cast(credentials.user);
+    }
+    if (!credentials.password.empty()) {
+        result["password"] = nb::cast(credentials.password.reveal());
+    }
+    return result;
 }
 
 // The request as a tuple whose first item is its kind; None when the operation is over.
 nb::object tuple_of(const Request& request) {
     struct Visitor {
         nb::object operator()(const std::monostate&) const { return nb::none(); }
-        nb::object operator()(const request::OpenLink& wanted) const {
+        nb::object operator()(const request::Open& wanted) const {
             nb::object host = wanted.host ? nb::cast(*wanted.host) : nb::object{nb::none()};
-            return nb::make_tuple("open", host, wanted.address, seconds(wanted.timeout));
+            return nb::make_tuple("open", wanted.link, host, wanted.address,
+                                  dict_of_credentials(wanted.credentials), seconds(wanted.timeout));
         }
-        nb::object operator()(const request::AskLink& wanted) const {
-            return nb::make_tuple("ask", nb::cast(wanted.statements), seconds(wanted.timeout));
-        }
-        nb::object operator()(const request::AskInUse& wanted) const {
-            return nb::make_tuple("ask_in_use", nb::cast(wanted.statements),
+        nb::object operator()(const request::Ask& wanted) const {
+            return nb::make_tuple("ask", wanted.link, nb::cast(wanted.statements),
                                   seconds(wanted.timeout));
         }
-        nb::object operator()(const request::TestLink& wanted) const {
-            return nb::make_tuple("test", seconds(wanted.timeout));
+        nb::object operator()(const request::Test& wanted) const {
+            return nb::make_tuple("test", wanted.link, seconds(wanted.timeout));
         }
-        nb::object operator()(const request::DropLink&) const { return nb::make_tuple("drop"); }
-        nb::object operator()(const request::AdoptLink&) const { return nb::make_tuple("adopt"); }
-        nb::object operator()(const request::AwaitTopology&) const {
-            return nb::make_tuple("wait");
+        nb::object operator()(const request::Close& wanted) const {
+            return nb::make_tuple("close", wanted.link);
         }
-        nb::object operator()(const request::Pause&) const { return nb::make_tuple("wait"); }
+        nb::object operator()(const request::Use& wanted) const {
+            return nb::make_tuple("use", wanted.link, wanted.keep_old);
+        }
+        nb::object operator()(const request::Fetch& wanted) const {
+            nb::dict parameters;
+            for (const auto& [name, value] : wanted.document.parameters) {
+                parameters[text_of(name)] = text_of(value);
+            }
+            return nb::make_tuple("fetch", wanted.document.source, wanted.document.key, parameters,
+                                  seconds(wanted.until - Clock::now()));
+        }
+        nb::object operator()(const request::Wait&) const { return nb::make_tuple("wait"); }
     };
     return std::visit(Visitor{}, request);
 }
@@ -132,17 +145,18 @@ nb::object tuple_of(const Request& request) {
 // The two functions that every statement calls. They are plain functions of C, because after the
 // wait for a server all code and data have to be fetched into the processor's caches anew, and
 // nanobind's way to a method costs more than what the method does.
-template <const char* (Session::*method)() noexcept>
-[[gnu::hot]] PyObject* call_plainly(PyObject* self, PyObject*) noexcept {
-    const char* verdict = (nb::inst_ptr<Session>(nb::handle{self})->*method)();
-    if (verdict == nullptr) [[likely]] {
-        Py_RETURN_NONE;
-    }
-    return PyUnicode_FromString(verdict);
+[[gnu::hot]] PyObject* begin_call(PyObject* self, PyObject*) noexcept {
+    const bool needs_attention = nb::inst_ptr<Session>(nb::handle{self})->begin_call();
+    return Py_NewRef(needs_attention ? Py_True : Py_False);
 }
 
-PyMethodDef kBeginCall{"begin_call", &call_plainly<&Session::begin_call>, METH_NOARGS, nullptr};
-PyMethodDef kEndCall{"end_call", &call_plainly<&Session::end_call>, METH_NOARGS, nullptr};
+[[gnu::hot]] PyObject* end_call(PyObject* self, PyObject*) noexcept {
+    nb::inst_ptr<Session>(nb::handle{self})->end_call();
+    Py_RETURN_NONE;
+}
+
+PyMethodDef kBeginCall{"begin_call", &begin_call, METH_NOARGS, nullptr};
+PyMethodDef kEndCall{"end_call", &end_call, METH_NOARGS, nullptr};
 
 nb::object plain_method(nb::handle self, PyMethodDef& method) {
     return nb::steal(PyCFunction_NewEx(&method, self.ptr(), nullptr));
@@ -156,9 +170,11 @@ void bind_session(nb::module_& module) {
         .def_prop_ro(
             "request", [](const Operation& self) { return tuple_of(self.request()); },
             nb::for_getter(nb::sig("def request(self) -> tuple | None")),
-            "What is wanted now, as a tuple: ('open', host | None, address, timeout_s), "
-            "('ask', [statement, ...], timeout_s), ('ask_in_use', [statement, ...], timeout_s), "
-            "('test', timeout_s), ('drop',), ('adopt',), ('wait',); None = over.")
+            "What is wanted now, as a tuple: ('open', link, host | None, address, credentials, "
+            "timeout_s), ('ask', link, [statement, ...], timeout_s), ('test', link, timeout_s), "
+            "('close', link), ('use', link, keep_old), ('fetch', source, key, parameters, "
+            "timeout_s), ('wait',); None = over. A link is a number by which it is known; "
+            "credentials are a dict with 'user' and 'password', either of which may be missing.")
         .def(
             "wait",
             [](Operation& self, double slice) {
@@ -177,7 +193,7 @@ void bind_session(nb::module_& module) {
                                             std::move(in_recovery), std::move(options))});
             },
             "name"_a, "address"_a, "port"_a, "descriptor"_a, "in_recovery"_a.none(), "options"_a,
-            "Answer an ('open', ...): the candidate is there.")
+            "Answer an ('open', ...): the link is there.")
         .def(
             "open_failed",
             [](Operation& self, const nb::object& sqlstate, int vendor_code, std::string message,
@@ -193,8 +209,7 @@ void bind_session(nb::module_& module) {
                 self.answer(Asked{results_of(sets, columns)});
             },
             "sets"_a, "columns"_a.none() = nb::none(),
-            "Answer an ('ask', ...) or ('ask_in_use', ...): for each statement a list of rows, "
-            "each a sequence of the "
+            "Answer an ('ask', ...): for each statement a list of rows, each a sequence of the "
             "server's texts (str, bytes or None); and the names of their columns, if known.")
         .def(
             "ask_failed",
@@ -203,29 +218,79 @@ void bind_session(nb::module_& module) {
                     tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message), false)}});
             },
             "sqlstate"_a.none(), "vendor_code"_a, "message"_a,
-            "Answer an ('ask', ...) or ('ask_in_use', ...): it failed. Without any number the link "
-            "counts as lost.")
+            "Answer an ('ask', ...): it failed. Without any number the link counts as lost.")
         .def(
             "tested", [](Operation& self, bool answers) { self.answer(Tested{answers}); },
             "answers"_a,
             "Answer a ('test', ...): the server of the link in use did answer, or not.")
         .def(
-            "dropped", [](Operation& self) { self.answer(std::monostate{}); },
-            "Answer a ('drop',).")
+            "closed", [](Operation& self) { self.answer(std::monostate{}); },
+            "Answer a ('close', ...).")
         .def(
-            "adopted", [](Operation& self) { self.answer(Adopted{std::monostate{}}); },
-            "Answer an ('adopt',): the candidate is the link now.")
+            "used",
+            [](Operation& self, std::vector<std::string> gone) {
+                self.answer(Used{InUse{std::move(gone)}});
+            },
+            "gone"_a = std::vector<std::string>{},
+            "Answer a ('use', ...): it is the connection's link now. `gone` is what the session "
+            "had and hasn't any more, in words.")
         .def(
-            "adopt_failed",
+            "use_failed",
             [](Operation& self, const nb::object& sqlstate, int vendor_code, std::string message) {
-                self.answer(Adopted{
+                self.answer(Used{
                     tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message), false)}});
             },
-            "sqlstate"_a.none(), "vendor_code"_a, "message"_a, "Answer an ('adopt',): it failed.")
+            "sqlstate"_a.none(), "vendor_code"_a, "message"_a,
+            "Answer a ('use', ...): it failed, and the link is closed.")
+        .def(
+            "fetched",
+            [](Operation& self, const nb::dict& fields, std::optional<double> lasts) {
+                Document document;
+                for (auto [name, value] : fields) {
+                    document.fields.emplace_back(nb::cast<std::string>(name),
+                                                 Secret{nb::cast<std::string>(value)});
+                }
+                if (lasts) {
+                    const auto length = std::chrono::duration<double>(*lasts);
+                    document.expires_at =
+                        Clock::now() + std::chrono::duration_cast<Duration>(length);
+                }
+                self.answer(Fetched{std::move(document)});
+            },
+            "fields"_a, "lasts"_a.none(),
+            "Answer a ('fetch', ...): the document's texts by name, and for how many seconds it is "
+            "good; None = for ever.")
+        .def(
+            "fetch_failed",
+            [](Operation& self, std::string message) {
+                self.answer(
+                    Fetched{tl::unexpected{Failure{Errc::connect_failed, {}, std::move(message)}}});
+            },
+            "message"_a, "Answer a ('fetch', ...): it failed.")
+        .def_prop_ro("outcome", &Operation::outcome, "How an operation that is over has ended.");
+
+    nb::class_<Outcome>(module, "Outcome", "How an operation ended, for its face to carry out.")
         .def_prop_ro(
-            "verdict", [](Operation& self) { return to_string(self.verdict()); },
-            "Of an operation that is over: 'pass', 'moved', 'moved_in_transaction', 'failed', "
-            "'replaced', 'not_replaced', 'timed_out' or 'opened'.");
+            "code", [](const Outcome& self) { return to_string(self.code); },
+            "The kind of error that is raised; 'none': the driver's own error, or result, stands.")
+        .def_prop_ro(
+            "message", [](const Outcome& self) { return text_of(self.message); },
+            nb::for_getter(nb::sig("def message(self) -> str")), "The text of that error.")
+        .def_prop_ro(
+            "link", [](const Outcome& self) { return to_string(self.link); },
+            "'kept', 'replaced' (the connection is on a new one) or 'lost'.")
+        .def_prop_ro(
+            "gone",
+            [](const Outcome& self) {
+                nb::list told;
+                for (const auto& what : self.gone) {
+                    told.append(text_of(what));
+                }
+                return told;
+            },
+            "What the session had and hasn't any more, in words.")
+        .def_ro("limit", &Outcome::limit, "The limit of time that ended the call, in words, or ''.")
+        .def_prop_ro("passed", &Outcome::passed, "Nothing was done.");
 
     nb::class_<Session>(module, "Session", "The engine's side of one connection.")
         .def(
@@ -238,9 +303,8 @@ void bind_session(nb::module_& module) {
         .def(
             "recover",
             [](Session& self, const nb::object& sqlstate, int vendor_code, std::string message,
-               std::optional<bool> link_broken, bool in_transaction, const std::string& aborted_by,
-               bool timed_out, std::string cancel_sql, std::optional<bool> in_recovery,
-               bool between_transactions) {
+               std::optional<bool> link_broken, bool in_transaction, bool sent, bool timed_out,
+               std::string cancel_sql, std::optional<bool> in_recovery, bool between_transactions) {
                 CallFailure failure;
                 failure.sqlstate = state_of(sqlstate);
                 failure.vendor_code = vendor_code;
@@ -249,8 +313,7 @@ void bind_session(nb::module_& module) {
                                : *link_broken ? LinkState::lost
                                               : LinkState::lives;
                 failure.in_transaction = in_transaction;
-                failure.at = Clock::now();
-                failure.aborted_by = aborted_by;
+                failure.sent = sent;
                 failure.timed_out = timed_out;
                 failure.cancel_sql = std::move(cancel_sql);
                 failure.in_recovery = in_recovery;
@@ -258,33 +321,31 @@ void bind_session(nb::module_& module) {
                 return self.recover(std::move(failure));
             },
             "sqlstate"_a.none(), "vendor_code"_a, "message"_a, "link_broken"_a.none(),
-            "in_transaction"_a, "aborted_by"_a, "timed_out"_a = false, "cancel_sql"_a = "",
+            "in_transaction"_a, "sent"_a = true, "timed_out"_a = false, "cancel_sql"_a = "",
             "in_recovery"_a.none() = nb::none(), "between_transactions"_a = false,
             nb::keep_alive<0, 1>(),
             "Start dealing with a call that failed. `link_broken` is None if only asking the "
-            "server can tell; `timed_out`: the driver gave the call up by a limit of its own, and "
+            "server can tell; `sent`: anything of it may have reached the server; `timed_out`: the "
+            "driver gave the call up by a limit of its own, and "
             "`cancel_sql` ends on the server what it left running. `in_recovery` is what the "
             "server "
-            "last reported; `between_transactions`: the link takes an 'ask_in_use' now.")
-        .def(
-            "link_adopted",
-            [](Session& self, std::string name, std::string address, int port, int descriptor) {
-                self.link_adopted(facts_of(std::move(name), std::move(address), port, descriptor,
-                                           nb::none(), nb::dict{}));
-            },
-            "name"_a, "address"_a, "port"_a, "descriptor"_a, "The candidate has become the link.")
+            "last reported; `between_transactions`: the link takes an 'ask' now.")
+        .def("attend", &Session::attend, "in_transaction"_a, nb::keep_alive<0, 1>(),
+             "Start what has to come before a call whose begin_call() said so. It has begun, and "
+             "goes on, if the outcome passed.")
+        .def("set_read_only", &Session::set_read_only, "value"_a, nb::keep_alive<0, 1>(),
+             "Start what comes before the driver's own setting, if `observes_properties`.")
+        .def_prop_ro("observes_properties", &Session::observes_properties,
+                     "Whether a plugin has to know of what the application sets.")
         .def("close", &Session::close, "The link is closed. Repeatable.")
         .def_prop_ro(
             "begin_call", [](nb::handle self) { return plain_method(self, kBeginCall); },
-            nb::for_getter(
-                nb::sig("def begin_call(self) -> collections.abc.Callable[[], str | None]")),
-            "A call starts that may wait for the server. Tells why a monitor has shut the link "
-            "down already, or None.")
+            nb::for_getter(nb::sig("def begin_call(self) -> collections.abc.Callable[[], bool]")),
+            "A call starts that may wait for the server. True if attend() has to come first.")
         .def_prop_ro(
             "end_call", [](nb::handle self) { return plain_method(self, kEndCall); },
-            nb::for_getter(
-                nb::sig("def end_call(self) -> collections.abc.Callable[[], str | None]")),
-            "It is over; tells why a monitor ended it, or None.")
+            nb::for_getter(nb::sig("def end_call(self) -> collections.abc.Callable[[], None]")),
+            "It is over.")
         .def("is_fresh", &Session::is_fresh,
              "Between two calls: True if the link is good as far as can be told without asking the "
              "server; it was used less than 5 s ago, and nothing has arrived since.")

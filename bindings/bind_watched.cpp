@@ -214,7 +214,6 @@ PyObject* called(WatchedMethod* watched, PyObject* const* args, Py_ssize_t given
 
 // The call failed: the driver's error stands, unless failover has an answer of its own.
 void answer_failure(PyObject* connection,
-                    const char* verdict,
                     WatchedMethod* watched,
                     PyObject* const* args,
                     Py_ssize_t given,
@@ -230,8 +229,8 @@ void answer_failure(PyObject* connection,
     const auto call = nb::steal(called(watched, args, given));
     const auto done = call.is_valid()
                           ? nb::steal(PyObject_CallMethod(connection, "_aws_call_failed",
-                                                          state == nullptr ? "OzO" : "OzOO", error,
-                                                          verdict, call.ptr(), state))
+                                                          state == nullptr ? "OO" : "OOO", error,
+                                                          call.ptr(), state))
                           : nb::object{};
     if (done.is_valid()) {
         PyErr_Restore(type, error, traceback);
@@ -240,6 +239,16 @@ void answer_failure(PyObject* connection,
     Py_XDECREF(type);
     Py_XDECREF(error);
     Py_XDECREF(traceback);
+}
+
+// What has to come before the call; false with an error set if nothing of it may be sent.
+bool attends(PyObject* connection,
+             WatchedMethod* watched,
+             PyObject* const* args,
+             Py_ssize_t given) {
+    const auto call = nb::steal(called(watched, args, given));
+    return call.is_valid() &&
+           nb::steal(PyObject_CallMethod(connection, "_aws_attend", "O", call.ptr())).is_valid();
 }
 
 // A call within a watched one failed; what calls it may keep that to itself.
@@ -301,16 +310,11 @@ void tell_of_inner_failure(PyObject* connection) {
         keep_state(reinterpret_cast<WatchedConnection*>(connection), watched, state);
     }
     PyObject* result = nullptr;
-    if (const char* verdict = session->begin_call(); verdict != nullptr) [[unlikely]] {
-        const auto call = nb::steal(called(watched, args, given));
-        if (call.is_valid()) {
-            result = PyObject_CallMethod(connection, "_aws_give_up", "sO", verdict, call.ptr());
-        }
-    } else {
+    if (!session->begin_call() || attends(connection, watched, args, given)) [[likely]] {
         result = unwatched();
-        verdict = session->end_call();
+        session->end_call();
         if (result == nullptr) {
-            answer_failure(connection, verdict, watched, args, given, state);
+            answer_failure(connection, watched, args, given, state);
         }
     }
     session->leave();
@@ -466,13 +470,13 @@ void bind_watched(nb::module_& module) {
                 "collections.abc.Callable[..., typing.Any]"),
         "A method of a WatchedConnection, made of the driver's, during which the connection's "
         "`_aws_session` is in a call; without one, and within another such method, it is the "
-        "driver's method. An error goes to the connection's `_aws_call_failed(error, verdict, "
-        "call)`, which raises what answers it or lets it stand, that of a call within another one "
-        "to `_aws_inner_call_failed(error)`; `_aws_give_up(verdict, call)` is called in place of "
-        "a call on a link that a monitor has given up. `call` is the driver's method and its "
+        "driver's method. An error goes to the connection's `_aws_call_failed(error, call)`, which "
+        "raises what answers it or lets it stand, that of a call within another one to "
+        "`_aws_inner_call_failed(error)`. What a call has to wait for before it may be sent goes "
+        "to `_aws_attend(call)`, which raises if it may not. `call` is the driver's method and its "
         "arguments. With `may_set` the first argument is a statement, and one that may change the "
         "session goes to `_aws_note(statement)` when it was carried out. `state` names an "
         "attribute of the connection's `_aws_link` that is read as the call begins and given to "
-        "`_aws_call_failed` as a fourth argument; the last one that was not the object `busy` "
+        "`_aws_call_failed` as a third argument; the last one that was not the object `busy` "
         "stays in the connection's `_aws_state`.");
 }

@@ -23,9 +23,12 @@ IMPORT = re.compile(r"^\s*(?:from|import)\s+([\w.]+)")
 
 # Public headers by the part that they belong to; those of `pipeline` are the engine's face.
 MODEL_HEADERS = {
+    "abort_reason",
     "clock",
     "conninfo",
+    "credentials",
     "database_family",
+    "document",
     "endpoint",
     "error",
     "event",
@@ -34,6 +37,7 @@ MODEL_HEADERS = {
     "parameters",
     "properties",
     "result_set",
+    "secret",
     "sql_state",
     "sql_text",
     "statements",

@@ -48,6 +48,14 @@ struct ErrorSet {
     std::span<const std::string_view> connect_texts{};
 };
 
+/// What the errors of a kind of database mean.
+struct ErrorSets {
+    ErrorSet network;
+    ErrorSet login;
+    ErrorSet read_only;
+    ErrorSet own_limit;
+};
+
 /// What differs between kinds of databases, as data. Every text is a single statement without
 /// ";"; PostgreSQL's have all names and operators qualified, so that no search_path can redirect
 /// them. A text that a dialect has no use for is empty. Everything points to static storage.
@@ -56,17 +64,15 @@ struct Dialect {
     std::string_view name;  ///< as in the property `wrapper_dialect`
     DatabaseFamily family;
     std::uint16_t default_port;
-    std::string_view topology_sql;
-    std::string_view self_id_sql;    ///< first column: the server's own id
-    std::string_view role_sql;       ///< one value: is the server a reader?
-    std::string_view grants;         ///< what a user needs for a survey; empty: nothing
-    std::string_view writer_id_sql;  ///< one row with the writer's id; no row on the writer itself
+    std::string_view topology_sql{};
+    std::string_view self_id_sql;  ///< first column: the server's own id
+    std::string_view role_sql;     ///< one value: is the server a reader?
+    std::string_view grants{};     ///< what a user needs for a survey; empty: nothing
+    std::string_view
+        writer_id_sql{};  ///< one row with the writer's id; no row on the writer itself
     /// The possible names of the column with the writer's id; without any it is the first one.
-    std::span<const std::string_view> writer_id_columns;
-    ErrorSet network;
-    ErrorSet login;
-    ErrorSet read_only;
-    ErrorSet own_limit;
+    std::span<const std::string_view> writer_id_columns{};
+    ErrorSets errors;
 
     /// True if the servers of this dialect know each other.
     bool has_topology() const noexcept { return !topology_sql.empty(); }

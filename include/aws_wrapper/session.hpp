@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include <aws_wrapper/face.hpp>
 #include <aws_wrapper/failover_report.hpp>
+#include <aws_wrapper/io.hpp>
 #include <aws_wrapper/operation.hpp>
 #include <aws_wrapper/parameters.hpp>
 #include <aws_wrapper/properties.hpp>
@@ -20,7 +20,7 @@ class CallSlot;
 class Driver;
 
 /// The engine's side of one application connection: its plugins, its cluster, and the watch over
-/// the calls that run on it.
+/// the calls that run on it. Its links are the face's, which opens and closes them as it is asked.
 ///
 /// Used by one thread at a time, like the connection itself; nothing in it blocks. A session that
 /// was made before a fork stays usable in the child: it joins the child's own engine at its next
@@ -41,24 +41,29 @@ public:
 
     const Settings& settings() const noexcept;
 
-    /// Opens the first link; ends with Verdict::opened, or Verdict::pass when the driver's own
-    /// error stands, or Verdict::failed.
+    /// Opens the first link. The outcome's link is `replaced` if it is open, else `lost`, and the
+    /// driver's own error stands if there is no other.
     Operation open();
 
-    /// What to do about a call that failed; ends with any verdict but `opened`.
+    /// What to do about a call that failed. The session knows whether a monitor had ended it.
     Operation recover(CallFailure failure);
 
-    /// The candidate has become the link: its socket is watched from now on.
-    void link_adopted(const LinkFacts& facts);
+    /// What there is to do before a call whose begin_call() asked for it. It goes on, and has
+    /// begun, if the outcome passes; else nothing of it may be sent.
+    Operation attend(bool in_transaction);
 
-    /// The link is closed: nothing is watched any more. Repeatable.
+    /// Whether any plugin has to know of what the application sets; if so, set_read_only() goes
+    /// before the driver's own setting of it.
+    bool observes_properties() const noexcept;
+    Operation set_read_only(bool value);
+
+    /// All links are closed: nothing is watched any more. Repeatable.
     void close() noexcept;
 
-    /// Brackets each call that may wait for the server; about 60 ns together. end_call() tells why
-    /// a monitor ended the call, as text; null if none did. begin_call() tells why a monitor has
-    /// shut the link down as the call before ended; then nothing is to be sent.
-    const char* begin_call() noexcept;
-    const char* end_call() noexcept;
+    /// Brackets each call that may wait for the server; about 60 ns together. True if attend() has
+    /// to come first: the link was given up as the call before ended, or calls are being held.
+    bool begin_call() noexcept;
+    void end_call() noexcept;
 
     /// Between two calls: true if the link is good as far as can be told without asking the server.
     /// A call began on it less than 5 s ago, no monitor has given it up, and nothing has arrived

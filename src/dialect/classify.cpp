@@ -26,15 +26,16 @@ bool is_one_of(const ErrorSet& set, const Diagnostics& error) noexcept {
 
 FailureKind classify(const Dialect& dialect, const Diagnostics& error, bool link_broken) noexcept {
     if (link_broken) {
-        return is_one_of(dialect.own_limit, error) ? FailureKind::own_limit : FailureKind::network;
+        return is_one_of(dialect.errors.own_limit, error) ? FailureKind::own_limit
+                                                          : FailureKind::network;
     }
-    if (is_one_of(dialect.login, error)) {
+    if (is_one_of(dialect.errors.login, error)) {
         return FailureKind::login;
     }
-    if (is_one_of(dialect.network, error)) {
+    if (is_one_of(dialect.errors.network, error)) {
         return FailureKind::network;
     }
-    return is_one_of(dialect.read_only, error) ? FailureKind::read_only : FailureKind::other;
+    return is_one_of(dialect.errors.read_only, error) ? FailureKind::read_only : FailureKind::other;
 }
 
 FailureKind classify_connect(const Dialect& dialect, const Diagnostics& error) noexcept {
@@ -42,7 +43,7 @@ FailureKind classify_connect(const Dialect& dialect, const Diagnostics& error) n
         return classify(dialect, error, false);
     }
     const bool login = std::ranges::any_of(
-        dialect.login.connect_texts,
+        dialect.errors.login.connect_texts,
         [&error](std::string_view part) { return contains(error.message, part); });
     return login ? FailureKind::login : FailureKind::network;
 }

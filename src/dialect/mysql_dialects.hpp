@@ -90,28 +90,23 @@ inline constexpr auto kOwnLimitCodes = std::to_array<int>({
     4031,  // MySQL's ER_CLIENT_INTERACTION_TIMEOUT: wait_timeout, interactive_timeout
 });
 
-inline constexpr ErrorSet kNetwork{.states = kNetworkStates, .vendor_codes = kNetworkCodes};
-inline constexpr ErrorSet kLogin{.states = kLoginStates, .vendor_codes = kLoginCodes};
-inline constexpr ErrorSet kReadOnly{.states = {},
-                                    .vendor_codes = kReadOnlyCodes,
-                                    .codes_with_text = kReadOnlyOptions};
-inline constexpr ErrorSet kOwnLimit{.states = {}, .vendor_codes = kOwnLimitCodes};
+inline constexpr ErrorSets kErrors{
+    .network = {.states = kNetworkStates, .vendor_codes = kNetworkCodes},
+    .login = {.states = kLoginStates, .vendor_codes = kLoginCodes},
+    .read_only = {.states = {},
+                  .vendor_codes = kReadOnlyCodes,
+                  .codes_with_text = kReadOnlyOptions},
+    .own_limit = {.states = {}, .vendor_codes = kOwnLimitCodes},
+};
 
 constexpr Dialect plain(DialectCode code, std::string_view name) {
     return {.code = code,
             .name = name,
             .family = DatabaseFamily::mysql,
             .default_port = kPort,
-            .topology_sql = {},
             .self_id_sql = kAddressSql,
             .role_sql = kRoleSql,
-            .grants = {},
-            .writer_id_sql = {},
-            .writer_id_columns = {},
-            .network = kNetwork,
-            .login = kLogin,
-            .read_only = kReadOnly,
-            .own_limit = kOwnLimit};
+            .errors = kErrors};
 }
 
 inline constexpr Dialect kAurora{.code = DialectCode::aurora_mysql,
@@ -121,13 +116,7 @@ inline constexpr Dialect kAurora{.code = DialectCode::aurora_mysql,
                                  .topology_sql = kAuroraTopologySql,
                                  .self_id_sql = kAuroraSelfIdSql,
                                  .role_sql = kAuroraRoleSql,
-                                 .grants = {},
-                                 .writer_id_sql = {},
-                                 .writer_id_columns = {},
-                                 .network = kNetwork,
-                                 .login = kLogin,
-                                 .read_only = kReadOnly,
-                                 .own_limit = kOwnLimit};
+                                 .errors = kErrors};
 
 inline constexpr Dialect kMultiAz{.code = DialectCode::multi_az_mysql,
                                   .name = "multi-az-mysql",
@@ -139,9 +128,6 @@ inline constexpr Dialect kMultiAz{.code = DialectCode::multi_az_mysql,
                                   .grants = "SELECT ON mysql.rds_topology, REPLICATION CLIENT",
                                   .writer_id_sql = kMultiAzWriterIdSql,
                                   .writer_id_columns = kMultiAzWriterIdColumns,
-                                  .network = kNetwork,
-                                  .login = kLogin,
-                                  .read_only = kReadOnly,
-                                  .own_limit = kOwnLimit};
+                                  .errors = kErrors};
 
 }  // namespace aws_wrapper::mysql

@@ -65,26 +65,21 @@ inline constexpr std::array<std::string_view, 4> kLoginTexts{
     "no password supplied",
 };
 
-inline constexpr ErrorSet kReadOnly{.states = kReadOnlyStates};
-inline constexpr ErrorSet kOwnLimit{.states = kOwnLimitStates};
-inline constexpr ErrorSet kNetwork{.states = kNetworkStates};
-inline constexpr ErrorSet kLogin{.states = kLoginStates, .connect_texts = kLoginTexts};
+inline constexpr ErrorSets kErrors{
+    .network = {.states = kNetworkStates},
+    .login = {.states = kLoginStates, .connect_texts = kLoginTexts},
+    .read_only = {.states = kReadOnlyStates},
+    .own_limit = {.states = kOwnLimitStates},
+};
 
 constexpr Dialect plain(DialectCode code, std::string_view name) {
     return {.code = code,
             .name = name,
             .family = DatabaseFamily::postgresql,
             .default_port = kPort,
-            .topology_sql = {},
             .self_id_sql = kAddressSql,
             .role_sql = kRoleSql,
-            .grants = {},
-            .writer_id_sql = {},
-            .writer_id_columns = {},
-            .network = kNetwork,
-            .login = kLogin,
-            .read_only = kReadOnly,
-            .own_limit = kOwnLimit};
+            .errors = kErrors};
 }
 
 inline constexpr Dialect kAurora{.code = DialectCode::aurora_pg,
@@ -95,12 +90,7 @@ inline constexpr Dialect kAurora{.code = DialectCode::aurora_pg,
                                  .self_id_sql = kAuroraSelfIdSql,
                                  .role_sql = kRoleSql,
                                  .grants = "EXECUTE ON FUNCTION pg_catalog.aurora_replica_status()",
-                                 .writer_id_sql = {},
-                                 .writer_id_columns = {},
-                                 .network = kNetwork,
-                                 .login = kLogin,
-                                 .read_only = kReadOnly,
-                                 .own_limit = kOwnLimit};
+                                 .errors = kErrors};
 
 inline constexpr Dialect kMultiAz{
     .code = DialectCode::multi_az_pg,
@@ -112,10 +102,9 @@ inline constexpr Dialect kMultiAz{
     .role_sql = kRoleSql,
     .grants = "USAGE ON SCHEMA rds_tools",
     .writer_id_sql = kMultiAzWriterIdSql,
-    .writer_id_columns = {},
-    .network = {.states = kMultiAzNetworkStates},
-    .login = {.states = kMultiAzLoginStates, .connect_texts = kLoginTexts},
-    .read_only = kReadOnly,
-    .own_limit = kOwnLimit};
+    .errors = {.network = {.states = kMultiAzNetworkStates},
+               .login = {.states = kMultiAzLoginStates, .connect_texts = kLoginTexts},
+               .read_only = kErrors.read_only,
+               .own_limit = kErrors.own_limit}};
 
 }  // namespace aws_wrapper::pg

@@ -69,8 +69,10 @@ private:
     }
 
     // A backslash takes the next character literally; at the very end it stands for nothing.
-    void append_escaped(std::string& value) {
-        ++at_;
+    void append_next(std::string& value) {
+        if (all_[at_] == '\\') {
+            ++at_;
+        }
         if (!at_end()) {
             value += all_[at_++];
         }
@@ -79,11 +81,7 @@ private:
     std::string plain_value() {
         std::string value;
         while (!at_end() && !text::is_space(all_[at_])) {
-            if (all_[at_] == '\\') {
-                append_escaped(value);
-            } else {
-                value += all_[at_++];
-            }
+            append_next(value);
         }
         return value;
     }
@@ -96,11 +94,7 @@ private:
                 ++at_;
                 return value;
             }
-            if (all_[at_] == '\\') {
-                append_escaped(value);
-            } else {
-                value += all_[at_++];
-            }
+            append_next(value);
         }
         refuse(fmt::format("the quoted value of {} has no closing quote", shown(name)), start);
     }

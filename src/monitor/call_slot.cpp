@@ -63,10 +63,26 @@ bool CallSlot::abort(std::uint64_t call, AbortReason reason) noexcept {
                                        std::memory_order_acq_rel)) {
         return false;
     }
+    finish_abort(call, reason);
+    return true;
+}
+
+bool CallSlot::retire(AbortReason reason) noexcept {
+    auto word = word_.load(std::memory_order_acquire);
+    do {
+        if ((word & kStateMask) >= kClaimed) {
+            return false;
+        }
+    } while (!word_.compare_exchange_weak(word, (word & ~kStateMask) | kClaimed,
+                                          std::memory_order_acq_rel));
+    finish_abort(word >> kStateBits, reason);
+    return true;
+}
+
+void CallSlot::finish_abort(std::uint64_t call, AbortReason reason) noexcept {
     reason_.store(reason, std::memory_order_relaxed);
     socket_.shut_down();
     word_.store(call << kStateBits | kAborted, std::memory_order_release);
-    return true;
 }
 
 AbortReason CallSlot::wait_for_abort() noexcept {

@@ -5,30 +5,13 @@
 #include <cstdint>
 #include <utility>
 
+#include <aws_wrapper/abort_reason.hpp>
 #include <aws_wrapper/clock.hpp>
 
 #include "driver/process.hpp"
 #include "monitor/watch_params.hpp"
 
 namespace aws_wrapper {
-
-/// Why a monitor ended a call.
-enum class AbortReason : std::uint8_t {
-    none,
-    host_unhealthy,  ///< the detection rule of the health monitor was met
-    writer_moved,    ///< the host is silent and the cluster proved another writer
-    call_timed_out,  ///< `socket_timeout` passed
-};
-
-constexpr const char* to_string(AbortReason reason) noexcept {
-    switch (reason) {
-        case AbortReason::host_unhealthy: return "host_unhealthy";
-        case AbortReason::writer_moved: return "writer_moved";
-        case AbortReason::call_timed_out: return "call_timed_out";
-        case AbortReason::none: break;
-    }
-    return "none";
-}
 
 /// An owned duplicate of a link's socket, on which a monitor may call shutdown(). Never the
 /// descriptor of the driver itself, so a number that the driver closed can't be hit.
@@ -59,10 +42,11 @@ private:
 /// The owner brackets each call with begin() and end(); the monitor may end a call that runs.
 /// Both sides go through one atomic word, so either the monitor claims the call and the owner
 /// learns of it in end(), or end() comes first and the monitor finds nothing to claim: a verdict
-/// can't reach the call after the one that it was meant for.
+/// can't reach the call after the one that it was meant for. In the same way retire() claims a
+/// link between two calls, or the call that just began.
 ///
 /// One slot serves one link. Threads: begin() and end() belong to the owner; view(), abort() and
-/// fall_asleep() to the monitor.
+/// fall_asleep() to the monitor; hold(), let_go() and retire() to any.
 ///
 /// It is one line of the processor's cache: after the wait for a server each line costs up to a
 /// tenth of a microsecond.
@@ -84,18 +68,20 @@ public:
     const WatchParams& params() const noexcept { return params_; }
     TimePoint link_since() const noexcept { return link_since_; }
 
-    /// Returns false if there is more to do before the call: a look at aborted(), after which no
-    /// call begins here any more, and HostWatch::call_began().
+    /// Returns false if there is more to do before the call. It has not begun then if aborted() is
+    /// anything but `none`, and never will. Else it has, and asks for what attention() tells.
     bool begin(TimePoint now) noexcept {
-        const auto before = word_.load(std::memory_order_relaxed);
-        if ((before & kStateMask) == kAborted) [[unlikely]] {
-            return false;
-        }
+        auto before = word_.load(std::memory_order_relaxed);
         started_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
         const auto call = (before >> kStateBits) + 1;
         // Sequentially consistent: pairs with HostWatch, see there.
-        word_.store(call << kStateBits | kActive, std::memory_order_seq_cst);
-        return !asleep_.load(std::memory_order_seq_cst) && generation_ == fork_generation();
+        if ((before & kStateMask) >= kClaimed ||
+            !word_.compare_exchange_strong(before, call << kStateBits | kActive,
+                                           std::memory_order_seq_cst)) [[unlikely]] {
+            wait_for_abort();
+            return false;
+        }
+        return attention_.load(std::memory_order_seq_cst) == 0 && generation_ == fork_generation();
     }
 
     /// Returns why the call was ended by a monitor, or `none`. After anything but `none` the
@@ -111,11 +97,20 @@ public:
     }
 
     /// The monitor goes to sleep: the next call has to wake it. So it is when the slot is made.
-    void fall_asleep() noexcept { asleep_.store(true, std::memory_order_seq_cst); }
+    void fall_asleep() noexcept { attention_.fetch_or(kAsleep, std::memory_order_seq_cst); }
     /// The owner is about to wake the monitor, of this process.
     void wake() noexcept {
         generation_ = fork_generation();
-        asleep_.store(false, std::memory_order_seq_cst);
+        attention_.fetch_and(static_cast<std::uint8_t>(~kAsleep), std::memory_order_seq_cst);
+    }
+
+    /// From now on each call asks the plugins before it begins. A call that has begun goes on.
+    void hold() noexcept { attention_.fetch_or(kHold, std::memory_order_seq_cst); }
+    void let_go() noexcept {
+        attention_.fetch_and(static_cast<std::uint8_t>(~kHold), std::memory_order_seq_cst);
+    }
+    bool holds() const noexcept {
+        return (attention_.load(std::memory_order_seq_cst) & kHold) != 0;
     }
 
     /// For the owner, between two calls: whether a call began less than `within` before `now`, no
@@ -125,6 +120,11 @@ public:
         const TimePoint started{Duration{started_.load(std::memory_order_relaxed)}};
         return word != 0 && (word & kStateMask) == kIdle && now - started < within &&
                socket_.is_silent();
+    }
+
+    /// For the owner: when the last call began.
+    TimePoint started() const noexcept {
+        return TimePoint{Duration{started_.load(std::memory_order_relaxed)}};
     }
 
     /// Why the link was shut down, if a monitor did it.
@@ -141,6 +141,10 @@ public:
     /// Returns whether it did; without a socket it never does. Never blocks.
     bool abort(std::uint64_t call, AbortReason reason) noexcept;
 
+    /// Ends the call that runs, or keeps the next one from beginning; shuts the link down, says
+    /// why. Returns whether it did: not if that was done before. Never blocks.
+    bool retire(AbortReason reason) noexcept;
+
 private:
     static constexpr unsigned kStateBits = 2;
     static constexpr std::uint64_t kStateMask = 3;
@@ -149,12 +153,16 @@ private:
     static constexpr std::uint64_t kClaimed = 2;
     static constexpr std::uint64_t kAborted = 3;
 
+    static constexpr std::uint8_t kAsleep = 1;
+    static constexpr std::uint8_t kHold = 2;
+
     AbortReason wait_for_abort() noexcept;
+    void finish_abort(std::uint64_t call, AbortReason reason) noexcept;
 
     std::atomic<std::uint64_t> word_{0};
     std::atomic<Duration::rep> started_{0};
     std::uint64_t generation_;  // of the process that the owner's monitor is in
-    std::atomic<bool> asleep_{true};
+    std::atomic<std::uint8_t> attention_{kAsleep};
     std::atomic<AbortReason> reason_{AbortReason::none};
     WatchedSocket socket_;
     WatchParams params_;

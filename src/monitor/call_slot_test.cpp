@@ -302,5 +302,81 @@ TEST(CallSlot, TheOwnerAndTheMonitorNeverDisagreeAboutACall) {
     EXPECT_LE(aborted, kRounds - kRounds / 16);
 }
 
+TEST(CallSlotAttention, ACallIsHeldUntilItIsLetGo) {
+    const SocketPair pair;
+    CallSlot slot{{}, WatchedSocket{pair.own}, t0};
+    slot.wake();
+    EXPECT_TRUE(slot.begin(t0));
+    slot.hold();
+    EXPECT_EQ(slot.end(), AbortReason::none) << "it had begun before";
+    EXPECT_FALSE(slot.begin(t0));
+    EXPECT_TRUE(slot.holds());
+    EXPECT_EQ(slot.end(), AbortReason::none);
+    slot.let_go();
+    EXPECT_FALSE(slot.holds());
+    EXPECT_TRUE(slot.begin(t0));
+}
+
+TEST(CallSlotAttention, HoldingAndSleepingAreTwoReasons) {
+    CallSlot slot{{}, WatchedSocket{}, t0};
+    slot.hold();
+    slot.wake();
+    EXPECT_FALSE(slot.begin(t0)) << "it is held";
+    slot.fall_asleep();
+    slot.let_go();
+    EXPECT_FALSE(slot.begin(t0)) << "the monitor sleeps";
+    slot.wake();
+    EXPECT_TRUE(slot.begin(t0));
+}
+
+TEST(CallSlotRetire, BetweenTwoCallsKeepsTheNextOneFromBeginning) {
+    const SocketPair pair;
+    CallSlot slot{{}, WatchedSocket{pair.own}, t0};
+    slot.wake();
+    slot.begin(t0);
+    slot.end();
+    EXPECT_TRUE(slot.retire(AbortReason::retired));
+    EXPECT_TRUE(pair.ended());
+    EXPECT_FALSE(slot.is_fresh(t0, 1h));
+    EXPECT_FALSE(slot.begin(t0));
+    EXPECT_EQ(slot.aborted(), AbortReason::retired);
+    EXPECT_FALSE(slot.view().active) << "nothing runs that a monitor could end";
+    EXPECT_FALSE(slot.retire(AbortReason::writer_moved)) << "the first reason stays";
+    EXPECT_EQ(slot.aborted(), AbortReason::retired);
+}
+
+TEST(CallSlotRetire, EndsTheCallThatRuns) {
+    const SocketPair pair;
+    CallSlot slot{{}, WatchedSocket{pair.own}, t0};
+    slot.wake();
+    slot.begin(t0);
+    EXPECT_TRUE(slot.retire(AbortReason::retired));
+    EXPECT_TRUE(pair.ended());
+    EXPECT_EQ(slot.end(), AbortReason::retired);
+}
+
+// Whoever comes first, the owner learns of it: at its next begin(), or at the end() of this call.
+TEST(CallSlotRetire, NeverGetsLostBetweenTheOwnersCalls) {
+    const auto seed = std::random_device{}();
+    SCOPED_TRACE(seed);
+    std::minstd_rand random{seed};
+    for (int round = 0; round < 2000; ++round) {
+        CallSlot slot{{}, WatchedSocket{}, t0};
+        slot.wake();
+        std::barrier start{2};
+        std::jthread monitor{[&, rounds = static_cast<int>(random() % 200)] {
+            start.arrive_and_wait();
+            spin(rounds);
+            EXPECT_TRUE(slot.retire(AbortReason::retired));
+        }};
+        start.arrive_and_wait();
+        bool learned = false;
+        while (!learned) {
+            learned = !slot.begin(t0) || slot.end() != AbortReason::none;
+        }
+        EXPECT_EQ(slot.aborted(), AbortReason::retired);
+    }
+}
+
 }  // namespace
 }  // namespace aws_wrapper

@@ -120,9 +120,10 @@ void ClusterMonitor::publish(TimePoint seen_at) {
     store_.publish(core_.hosts(), seen_at, core_.writer_proved_at());
 }
 
-LoginChoice::Id ClusterMonitor::hold_login(DriverOptions options) {
+LoginChoice::Id ClusterMonitor::hold_login(DriverOptions options,
+                                           std::shared_ptr<CredentialsSource> source) {
     const std::lock_guard guard{mutex_};
-    return logins_.hold(std::move(options));
+    return logins_.hold(std::move(options), std::move(source));
 }
 
 void ClusterMonitor::leave_login(LoginChoice::Id id) {

@@ -96,7 +96,8 @@ public:
 
     /// A connection has logged in with what these options say, which are the monitors' from now on;
     /// until it leaves: see LoginChoice.
-    LoginChoice::Id hold_login(DriverOptions options);
+    LoginChoice::Id hold_login(DriverOptions options,
+                               std::shared_ptr<CredentialsSource> source = nullptr);
     void leave_login(LoginChoice::Id id);
 
     /// Registers a connection on a host; the watch is shared by all connections on that host, and

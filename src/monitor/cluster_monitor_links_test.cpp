@@ -131,6 +131,58 @@ TEST_F(ClusterMonitorTest, LinksEndSoonAfterTheLastConnectionWithTheirLogin) {
     EXPECT_TRUE(writer_is("a"));
 }
 
+// Tokens, each good for the second in which it was made, for one host.
+class TokenSource final : public CredentialsSource {
+public:
+    std::optional<Credentials> credentials_for(const Host& host, TimePoint now) override {
+        if (!has_keys) {
+            return std::nullopt;
+        }
+        const auto second = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+        Credentials made;
+        made.user = "app";
+        made.password = Secret{host.id + " at " + std::to_string(second.count())};
+        return made;
+    }
+
+    bool has_keys{true};
+};
+
+TEST_F(ClusterMonitorTest, LogsInByASourceWithWhatThatMakesForEachLink) {
+    const auto source = std::make_shared<TokenSource>();
+    monitor().hold_login({{"user", "given"}, {"password", "of an hour ago"}}, source);
+    run_for(60s, 10ms);
+    cluster_.kill("a");
+    cluster_.promote("b");
+    monitor().demand_proof(Clock::now(), Clock::now() + 10s);
+    EXPECT_LE(time_until([&] { return writer_is("b"); }), 120ms);
+    EXPECT_EQ(cluster_.server("b").user, "app");
+    Host host;
+    host.id = "b";
+    EXPECT_EQ(cluster_.server("b").password,
+              source->credentials_for(host, Clock::now())->password.reveal());
+}
+
+TEST_F(ClusterMonitorTest, WithoutCredentialsAHostIsNotAskedAndCountsAsNeither) {
+    const auto source = std::make_shared<TokenSource>();
+    source->has_keys = false;
+    const auto held = monitor().hold_login({{"user", "given"}}, source);
+    monitor().leave_login(login_);
+    run_for(1s);
+    const auto before = cluster_.server("b").connects;
+    monitor().demand_proof(Clock::now(), Clock::now() + 10s);
+    run_for(1s);
+    EXPECT_EQ(cluster_.server("b").connects, before);
+    EXPECT_GE(counter("questions_unasked"), 1U);
+    source->has_keys = true;
+    const auto since = Clock::now();
+    monitor().demand_proof(since, since + 10s);
+    EXPECT_LE(time_until([&] { return monitor().topology().current()->writer_proved_at >= since; }),
+              5s);
+    monitor().leave_login(held);
+    login_ = monitor().hold_login({});
+}
+
 TEST_F(ClusterMonitorTest, ASearchGoesOnWithTheLoginOfAConnectionThatIsClosed) {
     monitor().leave_login(login_);
     run_for(1s);

@@ -248,6 +248,9 @@ asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline
         auto login = cluster_.choose_login();
         auto wanted = target();
         wanted.options = std::move(login.options);
+        if (login.source && !add_credentials(*login.source, wanted.options)) {
+            co_return link_refused({Errc::unsupported, {}, "there are no credentials for it yet"});
+        }
         auto opened = co_await cluster_.driver_->connect(std::move(wanted), deadline);
         if (opened) {
             cluster_.counters_.links_opened.fetch_add(1, std::memory_order_relaxed);
@@ -267,6 +270,17 @@ asio::awaitable<std::optional<Failure>> HostRunner::open_link(TimePoint deadline
             co_return failure;
         }
     }
+}
+
+bool HostRunner::add_credentials(CredentialsSource& source, DriverOptions& options) const {
+    const auto made = source.credentials_for(host_, Clock::now());
+    if (!made) {
+        return false;
+    }
+    std::erase_if(options, [](const auto& option) { return option.first == "user"; });
+    options.emplace_back("user", made->user);
+    options.emplace_back("password", made->password.reveal());
+    return true;
 }
 
 Failure HostRunner::link_refused(Failure failure) {

@@ -52,6 +52,7 @@ private:
     asio::awaitable<std::optional<Failure>> open_link(TimePoint deadline);
     LinkTarget target() const;
     TimePoint end_of_unheld_link(TimePoint now);
+    bool add_credentials(CredentialsSource& source, DriverOptions& options) const;
     Failure link_refused(Failure failure);
     asio::awaitable<void> open_ahead(Duration budget);
     asio::awaitable<void> while_minding(asio::awaitable<void> work);

@@ -16,10 +16,10 @@ namespace aws_wrapper {
 /// The connections of this process that are on one host, as its monitor sees them.
 ///
 /// While nothing runs the monitor sleeps, and the next call has to wake it: call_began() does so.
-/// The two sides can't miss each other: a call stores its slot's word and then reads its
-/// `asleep_`; the monitor stores `asleep_`, here and then in each slot, and then reads the words,
-/// all in one total order. A call that finds its slot awake finds the monitor awake, or about to
-/// read the slots once more.
+/// The two sides can't miss each other: a call stores its slot's word and then reads the slot's
+/// attention; the monitor stores `asleep_`, here and then in each slot's attention, and then reads
+/// the words, all in one total order. A call that finds its slot awake finds the monitor awake, or
+/// about to read the slots once more.
 class HostWatch {
 public:
     explicit HostWatch(std::function<void()> wake)

@@ -15,15 +15,21 @@ std::vector<LoginChoice::Entry>::iterator LoginChoice::find(Id id) {
     return std::ranges::find(entries_, id, [](const Entry& entry) { return entry.login.id; });
 }
 
-LoginChoice::Id LoginChoice::hold(DriverOptions options) {
-    const auto known = std::ranges::find(
-        entries_, options,
-        [](const Entry& entry) -> const DriverOptions& { return entry.login.options; });
+LoginChoice::Id LoginChoice::hold(DriverOptions options,
+                                  std::shared_ptr<CredentialsSource> source) {
+    if (source) {
+        // Else each new password would be another login.
+        std::erase_if(options, [](const auto& option) { return option.first == "password"; });
+    }
+    const auto known = std::ranges::find_if(entries_, [&](const Entry& entry) {
+        return entry.login.options == options && entry.login.source == source;
+    });
     if (known != entries_.end()) {
         std::rotate(entries_.begin(), known, known + 1);
     } else {
         make_room();
-        entries_.insert(entries_.begin(), Entry{.login = {++last_id_, std::move(options)}});
+        entries_.insert(entries_.begin(),
+                        Entry{.login = {++last_id_, std::move(options), std::move(source)}});
     }
     auto& entry = entries_.front();
     entry.refused = false;
@@ -79,17 +85,18 @@ bool LoginChoice::refuse(Id id) {
 
 // The newest login, into the database that exists on each server.
 bool LoginChoice::add_common() {
-    auto options = entries_.front().login.options;
+    auto [id, options, source] = entries_.front().login;
     const auto database = std::ranges::find(options, "dbname", &DriverOptions::value_type::first);
     if (common_database_.empty() || database == options.end()) {
         return false;
     }
     database->second = common_database_;
-    const bool known = std::ranges::any_of(
-        entries_, [&](const Entry& entry) { return entry.login.options == options; });
+    const bool known = std::ranges::any_of(entries_, [&](const Entry& entry) {
+        return entry.login.options == options && entry.login.source == source;
+    });
     if (!known) {
         make_room();
-        entries_.push_back({.login = {++last_id_, std::move(options)}});
+        entries_.push_back({.login = {++last_id_, std::move(options), std::move(source)}});
     }
     return !known;
 }

@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <aws_wrapper/clock.hpp>
 
 #include "driver/driver.hpp"
+#include "monitor/credentials_source.hpp"
 
 namespace aws_wrapper {
 
@@ -28,6 +30,8 @@ public:
     struct Login {
         Id id{0};
         DriverOptions options;
+        /// Makes user and password for each link, in the place of those of the options.
+        std::shared_ptr<CredentialsSource> source{};
     };
 
     /// How long links stay open after the last connection left: the next one often comes at once.
@@ -39,8 +43,8 @@ public:
     /// a login needs none. When all else was refused it is tried, too.
     LoginChoice(DriverOptions options, std::string common_database);
 
-    /// A connection has logged in with these options.
-    Id hold(DriverOptions options);
+    /// A connection has logged in with these options, or by a source.
+    Id hold(DriverOptions options, std::shared_ptr<CredentialsSource> source = nullptr);
 
     /// The connection is closed. True if somebody asked for ends_at() meanwhile, who is to ask
     /// again now.

@@ -36,6 +36,21 @@ TEST(LoginChoice, OneLoginIsHeldByEachConnectionThatHasIt) {
     EXPECT_EQ(logins.ends_at(first), kNow + LoginChoice::kLinger);
 }
 
+TEST(LoginChoice, WithASourceTheConnectionsOwnPasswordIsNoPartOfTheLogin) {
+    class NoSource final : public CredentialsSource {
+        std::optional<Credentials> credentials_for(const Host&, TimePoint) override { return {}; }
+    };
+    const auto source = std::make_shared<NoSource>();
+    LoginChoice logins{login("john"), "postgres"};
+    auto renewed = login("john");
+    renewed[1].second = "the next token";
+    const auto first = logins.hold(login("john"), source);
+    EXPECT_EQ(logins.hold(renewed, source), first);
+    EXPECT_EQ(logins.choose().source, source);
+    EXPECT_NE(logins.hold(login("john")), first);
+    EXPECT_NE(logins.hold(login("john"), std::make_shared<NoSource>()), first);
+}
+
 TEST(LoginChoice, WhoAskedWhenALinkEndsIsToldOnceThatItDoes) {
     LoginChoice logins{login("john"), "postgres"};
     const auto id = logins.hold(login("john"));

@@ -20,6 +20,7 @@
 #include "driver/inherited_socket.hpp"
 #include "driver/name_lookups.hpp"
 #include "driver/process.hpp"
+#include "monitor/document_store.hpp"
 #include "monitor/event_ring.hpp"
 
 namespace aws_wrapper {
@@ -267,6 +268,7 @@ private:
         InheritedSocket::close_all();
         reset_process_counters();
         renew_events();
+        renew_documents();
         // What belonged to the parent is abandoned, not destroyed: see process.hpp.
         self.runtime_ = nullptr;
         static_cast<void>(self.guard_.release());   // NOLINT(bugprone-unused-return-value)

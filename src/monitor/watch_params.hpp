@@ -21,6 +21,7 @@ struct WatchParams {
     Length call_timeout{0};           ///< `socket_timeout`
     int detection_count{3};           ///< `failure_detection_count` (C)
     bool follows_writer{false};       ///< calls are void once another host is the writer
+    bool tells_ends{false};           ///< somebody wants to know how long each call took
 
     bool operator==(const WatchParams&) const = default;
 

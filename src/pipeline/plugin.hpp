@@ -1,32 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include <aws_wrapper/credentials.hpp>
 #include <aws_wrapper/dialect.hpp>
 #include <aws_wrapper/endpoint.hpp>
-#include <aws_wrapper/face.hpp>
+#include <aws_wrapper/event.hpp>
 #include <aws_wrapper/failover_report.hpp>
-#include <aws_wrapper/operation.hpp>
+#include <aws_wrapper/io.hpp>
+#include <aws_wrapper/outcome.hpp>
 #include <aws_wrapper/properties.hpp>
 #include <aws_wrapper/task.hpp>
+#include <aws_wrapper/topology.hpp>
 
+#include "monitor/call_slot.hpp"
+#include "monitor/credentials_source.hpp"
 #include "monitor/watch_params.hpp"
 
 namespace aws_wrapper {
 
-/// Where a link is to go: to a host of the cluster, or (without one) where the application said.
-struct OpenRequest {
-    std::optional<Host> host{};
-    Duration timeout{};  ///< zero: only what the application's parameters say
+/// What a link is opened for.
+enum class Purpose : std::uint8_t {
+    first,  ///< to be the connection's first one
+    move,   ///< to take the place of a lost one
+    split,  ///< to stand beside the one in use
+    probe,  ///< to ask its server for its role, and be closed
 };
 
-/// A candidate link that is open, and what is known of its server.
+/// The one message that goes down the chain for each link that is opened.
+struct OpenRequest {
+    Purpose purpose{Purpose::first};
+    /// A host of the cluster; without one the link goes where the application said.
+    std::optional<Host> host{};
+    std::string address{};      ///< to connect there; empty: what is known of the host
+    Credentials credentials{};  ///< empty: as the application gave them
+    std::string signed_name{};  ///< the name a token is made for; empty: the host's own
+    Duration timeout{};         ///< zero: only what the application's parameters say
+};
+
+/// A link that is open but not in use, and what is known of its server.
 struct OpenedLink {
+    LinkId link{0};
     LinkFacts facts{};
     std::string host_id{};  ///< empty if the server is not part of a known cluster
     HostRole role{HostRole::unknown};
@@ -35,7 +56,33 @@ struct OpenedLink {
 using OpenResult = tl::expected<OpenedLink, Failure>;
 using OpenNext = std::function<Task<OpenResult>(OpenRequest)>;
 
-/// What a plugin may ask of the connection that it belongs to.
+/// A call of the application that is about to begin.
+struct Call {
+    bool in_transaction{false};
+};
+
+/// What an application may set on its connection and a plugin may have to know of.
+enum class SessionProperty : std::uint8_t { read_only };
+
+/// The next plugin's part of a hook that nests; the last one lets the driver's own way be.
+using OutcomeNext = std::function<Task<Outcome>()>;
+
+/// Something became of a link.
+struct LinkChange {
+    enum class Kind : std::uint8_t {
+        used,    ///< it is the one in use now
+        parked,  ///< it was in use, and is kept aside
+        closed,  ///< it was in use or parked
+    };
+    Kind kind{Kind::used};
+    LinkId link{0};
+    std::string host_id{};  ///< empty if unknown
+    HostRole role{HostRole::unknown};
+    std::shared_ptr<CallSlot> slot{};  ///< through which calls on it can be met; null if by none
+};
+
+/// What a plugin may ask of the connection that it belongs to. Each plugin has its own: what is
+/// opened by it goes through the plugins further inside.
 class Services {
 public:
     virtual ~Services() = default;
@@ -43,14 +90,17 @@ public:
     virtual const Settings& settings() const = 0;
     /// The kind of the host name that the application gave.
     virtual EndpointType endpoint_type() const = 0;
-    /// Id of the host that the connection's link is on; empty if unknown.
+    /// Id of the host that the link in use is on; empty if unknown.
     virtual const std::string& current_host() const = 0;
+    /// The link in use. Only while there is one, as in a call.
+    virtual LinkId link_in_use() const = 0;
     /// True if the server told of a cluster whose writer can move.
     virtual bool has_topology() const = 0;
     virtual TopologyPtr topology() const = 0;
+    /// Waits until there is a view newer than a version, or until a time.
+    virtual Task<TopologyPtr> await_topology(Io& io, std::uint64_t newer_than, TimePoint until) = 0;
     /// See TopologyCore::demand_proof(); a newer topology answers it.
     virtual void demand_proof(TimePoint since, TimePoint until) = 0;
-    virtual std::string address_of(const Host& host) = 0;
     /// Why the monitors could not ask hosts ("name:port"), as of their last attempts.
     virtual std::vector<std::pair<std::string, std::string>> refusals() const = 0;
     /// Whether a host refused the login of its monitor when that last tried.
@@ -61,14 +111,22 @@ public:
     /// Whether the application gave a name that leads to an instance itself, so that nothing stands
     /// between it and its server.
     virtual bool comes_directly() const = 0;
-    /// Whether the server at the other end of the link in use is in recovery: asked on that link,
-    /// between two transactions.
-    virtual Task<tl::expected<bool, Failure>> ask_role_in_use(Face& face, Duration timeout) = 0;
-    /// The same of a host, or (without one) of the server that a new link finds the way that the
-    /// one in use came; asked on a link of its own, whatever a server reports at its start.
-    virtual Task<tl::expected<bool, Failure>> ask_role_of(Face& face, OpenRequest request) = 0;
-    /// Opens a candidate by the inner part of the chain, without the plugins outside of it.
-    virtual Task<OpenResult> open_directly(Face& face, OpenRequest request) = 0;
+    /// Opens a link by the chain below the plugin that asks. One for Purpose::probe has a role that
+    /// its server was asked for, whatever it reports by itself; without a host it takes the way
+    /// that the link in use came.
+    virtual Task<OpenResult> open(Io& io, OpenRequest request) = 0;
+    /// Closes a link that is not in use.
+    virtual Task<std::monostate> close(Io& io, LinkId link) = 0;
+    /// Makes a link the one in use; the one before is closed, or kept aside. If that fails, the
+    /// link is closed.
+    virtual Task<Used> use(Io& io, LinkId link, bool keep_old) = 0;
+    /// Whether the server of a link is in recovery; of the link in use between two transactions
+    /// only.
+    virtual Task<tl::expected<bool, Failure>> ask_role(Io& io, LinkId link, Duration timeout) = 0;
+    /// A document of the face's: the process's copy, if that will do, or a new one.
+    virtual Task<Fetched> document(Io& io, DocumentRequest request, TimePoint until) = 0;
+    /// Something for the log; told when the application's next connect or failover is over.
+    virtual void log(EventLevel level, std::string_view text) = 0;
     /// A random index below `count`.
     virtual std::size_t choose(std::size_t count) = 0;
     /// The report of the failover that runs.
@@ -76,7 +134,7 @@ public:
 };
 
 /// A behaviour of a connection. One instance for each connection and plugin; used by the
-/// connection's thread only.
+/// connection's thread only. Only the hooks that its PluginInfo names are called.
 class Plugin {
 public:
     virtual ~Plugin() = default;
@@ -84,22 +142,73 @@ public:
     /// False if the settings switch it off; it is left out of the chain then.
     virtual bool active() const { return true; }
 
-    /// Wraps the opening of the connection's first link. On a failure no candidate is left open.
-    virtual Task<OpenResult> open(Face& face, OpenRequest request, OpenNext next);
+    /// Wraps the opening of a link, whoever asks for it. On a failure no link is left open.
+    virtual Task<OpenResult> open(Io& io, OpenRequest request, OpenNext next);
 
-    /// A call ended with an error, before anybody else has seen it. Returns what became of the
-    /// connection; anything but Verdict::pass ends the way through the plugins.
-    virtual Task<Verdict> call_failed(Face& face, const CallFailure& failure);
+    /// A call is about to begin and its slot's attention was asked for, CallSlot::hold(). The call
+    /// goes on once all plugins let it pass; anything else is its outcome, and nothing is sent.
+    virtual Task<Outcome> before_call(Io& io, const Call& call);
+
+    /// A call ended with an error, before the application has seen it. Outermost first; the
+    /// outcome is what the connection's face carries out.
+    virtual Task<Outcome> call_failed(Io& io, const CallFailure& failure, OutcomeNext next);
+
+    /// A call is over, well or not; it ran for so long. On the path of every call: be quick.
+    virtual void call_ended(Duration took);
+
+    /// The application sets a property of its session. With an outcome that passes, the driver
+    /// sets it then, on the link in use.
+    virtual Task<Outcome> set_property(Io& io,
+                                       SessionProperty property,
+                                       bool value,
+                                       OutcomeNext next);
+
+    /// Something became of a link; nothing is asked of it here.
+    virtual void link_changed(const LinkChange& change);
+
+    /// What the monitors are to log in by, where this plugin makes the connection's credentials.
+    /// Connections with the same credentials are to give the same object.
+    virtual std::shared_ptr<CredentialsSource> credentials_source();
 
     /// Adds what this plugin wants watched while calls run.
     virtual void watch(WatchParams& params) const;
 };
 
-/// How a plugin is made, and where it stands in the chain.
+/// The hooks of Plugin; one that is not asked for costs nothing.
+enum class Hook : std::uint8_t {
+    open = 1,
+    before_call = 2,
+    call_failed = 4,
+    set_property = 8,
+    link_changed = 16,
+    call_ended = 32,
+    watch = 64,
+    credentials_source = 128,
+};
+
+/// A set of hooks.
+class Hooks {
+public:
+    constexpr Hooks(std::initializer_list<Hook> hooks) noexcept {
+        for (const auto hook : hooks) {
+            bits_ = static_cast<std::uint8_t>(bits_ | static_cast<unsigned>(hook));
+        }
+    }
+    constexpr bool has(Hook hook) const noexcept {
+        return (bits_ & static_cast<unsigned>(hook)) != 0;
+    }
+
+private:
+    std::uint8_t bits_{0};
+};
+
+/// How a plugin is made, and where it stands in the chain. Everything points to static storage.
 struct PluginInfo {
     std::string_view name;
-    std::string_view alias;  ///< upstream's other name for it, or empty
-    int order;               ///< smaller = further outside
+    std::span<const std::string_view> aliases;  ///< upstream's other names for it
+    /// The plugins that stand further outside, where they are chosen, too.
+    std::span<const std::string_view> after;
+    Hooks hooks;
     std::unique_ptr<Plugin> (*make)(Services& services);
 };
 

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <random>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <aws_wrapper/conninfo.hpp>
 #include <aws_wrapper/dialect.hpp>
@@ -15,9 +15,13 @@
 #include "driver/process.hpp"
 #include "monitor/event_ring.hpp"
 #include "monitor/runtime.hpp"
-#include "pipeline/cluster_seeker.hpp"
+#include "pipeline/call_gate.hpp"
+#include "pipeline/chain.hpp"
+#include "pipeline/cluster_membership.hpp"
+#include "pipeline/documents.hpp"
 #include "pipeline/monitoring_options.hpp"
 #include "pipeline/plugin.hpp"
+#include "pipeline/plugin_order.hpp"
 
 namespace aws_wrapper {
 
@@ -27,134 +31,372 @@ namespace {
 // the time between two uses of a busy pool's connection.
 constexpr auto kFreshFor = Milliseconds{5000};
 
-const PluginInfo& find_plugin(const std::string& name) {
-    const auto all = builtin_plugins();
-    const auto found = std::ranges::find_if(
-        all, [&](const PluginInfo& info) { return info.name == name || info.alias == name; });
-    if (found == all.end()) {
-        std::vector<std::string_view> names;
-        for (const auto& info : all) {
-            names.push_back(info.name);
-            names.push_back(info.alias);
-        }
-        throw Error{Errc::invalid_property,
-                    fmt::format("plugins: there is no plugin '{}'; there are: {}", name,
-                                fmt::join(names, ", "))};
-    }
-    return *found;
-}
+// Far more than any plugin has use for: the link in use, those kept aside, and what is being tried.
+constexpr std::size_t kMostLinks = 8;
 
-std::vector<const PluginInfo*> chosen_plugins(const Settings& settings) {
-    std::vector<const PluginInfo*> chosen;
-    for (const auto& name : settings.list(Property::plugins)) {
-        const auto* info = &find_plugin(name);
-        if (std::ranges::find(chosen, info) == chosen.end()) {
-            chosen.push_back(info);
-        }
-    }
-    std::ranges::stable_sort(chosen, {}, &PluginInfo::order);
-    return chosen;
-}
+constexpr const char* kSocketTimeout = "the call took longer than socket_timeout and was given up";
 
 }  // namespace
 
-class Session::State final : public Services {
+class Session::State {
 public:
-    State(Settings settings, const std::string& host, std::shared_ptr<Driver> driver)
+    /// `at_hand` is kept to the slot of the link in use.
+    State(Settings settings,
+          const std::string& host,
+          std::shared_ptr<Driver> driver,
+          std::span<const PluginInfo> plugins,
+          CallSlot*& at_hand)
         : settings_{std::move(settings)},
           endpoint_{classify_endpoint(host)},
-          seeker_{settings_, host, std::move(driver)} {
-        for (const auto* info : chosen_plugins(settings_)) {
-            auto plugin = info->make(*this);
-            if (plugin->active()) {
-                plugins_.push_back(std::move(plugin));
-            }
+          membership_{settings_, host, std::move(driver)},
+          chain_{[this](Io& io, OpenRequest request) { return open_link(io, std::move(request)); }},
+          slot_at_hand_{at_hand} {
+        for (const auto* info : chosen_plugins(plugins)) {
+            chain_.add(*info, std::make_unique<PluginServices>(*this, chain_.size() + 1));
         }
-        for (const auto& plugin : plugins_) {
-            plugin->watch(watch_params_);
-        }
+        membership_.set_credentials_source(chain_.credentials_source());
+        chain_.watch(watch_params_);
         watch_params_.call_timeout = settings_.milliseconds(Property::socket_timeout);
+        watch_params_.tells_ends = chain_.has(Hook::call_ended);
+        meets_calls_ = watch_params_.tells_ends || chain_.has(Hook::before_call) ||
+                       chain_.has(Hook::link_changed);
     }
 
-    // Services
+    // The operations
 
-    const Settings& settings() const override { return settings_; }
-    EndpointType endpoint_type() const override { return endpoint_.type; }
-    const std::string& current_host() const override { return host_id_; }
-    bool has_topology() const override { return seeker_.has_topology(); }
-    TopologyPtr topology() const override { return seeker_.topology(); }
-    FailoverReport& report() override { return report_; }
-
-    void demand_proof(TimePoint since, TimePoint until) override {
-        seeker_.cluster()->demand_proof(since, until);
+    Operation open() {
+        return Operation{[this](Io& io) { return run_open(io); }};
     }
 
-    std::string address_of(const Host& host) override {
-        return seeker_.cluster()->address_of(host.id);
+    Operation recover(CallFailure failure) {
+        return Operation{[this, &failure](Io& io) { return run_recover(io, std::move(failure)); }};
     }
 
-    std::vector<std::pair<std::string, std::string>> refusals() const override {
-        return seeker_.refusals();
+    Operation attend(bool in_transaction) {
+        return Operation{[this, in_transaction](Io& io) { return run_attend(io, in_transaction); }};
     }
 
-    bool is_locked_out_of(const Host& host) const override {
-        return seeker_.is_locked_out_of(host);
+    Operation set_property(SessionProperty property, bool value) {
+        return Operation{
+            [this, property, value](Io& io) { return chain_.set_property(io, property, value); }};
     }
 
-    bool has_reached_hosts() const override { return seeker_.has_reached_hosts(); }
+    bool observes_properties() const noexcept { return chain_.has(Hook::set_property); }
 
-    FailureKind classify(const CallFailure& failure) const override {
-        return aws_wrapper::classify(seeker_.dialect(), failure.diagnostics(),
-                                     failure.link == LinkState::lost);
+    // The part of begin_call() that few calls need: whether the call has to be attended to.
+    bool call_began() noexcept {
+        auto& link = *links_[*in_use_];
+        if (link.slot->aborted() != AbortReason::none) {
+            return true;
+        }
+        if (!link.watch) {
+            link.slot->wake();
+        } else if (!link.watch->call_began(*link.slot)) {
+            arm_anew(link);
+        }
+        return slot_at_hand_ != nullptr && slot_at_hand_->holds();
     }
 
-    Task<OpenResult> open_directly(Face& face, OpenRequest request) override {
-        const auto started = face.now();
-        auto wanted = link_to(request);
-        auto facts = co_await face.open(std::move(wanted));
+    void call_ended(Duration took) noexcept {
+        try {
+            chain_.call_ended(took);
+        } catch (const std::exception&) {
+            count(process_counters.handler_errors);  // an observer missed it
+        }
+    }
+
+    // Begins a call that the plugins have let pass; false if its link was given up.
+    bool begins_call() noexcept {
+        if (slot_at_hand_ != nullptr && !slot_at_hand_->begin(Clock::now())) {
+            call_began();
+        }
+        return slot_at_hand_ == nullptr || slot_at_hand_->aborted() == AbortReason::none;
+    }
+
+    void close() noexcept {
+        slot_at_hand_ = nullptr;
+        for (LinkId id = 0; id < links_.size(); ++id) {
+            if (links_[id]) {
+                forget(id);
+            }
+        }
+        membership_.leave_login();
+    }
+
+    bool idle() const noexcept {
+        return chain_.empty() && watch_params_.first_attention() == Milliseconds::max();
+    }
+
+    const Settings& settings() const noexcept { return settings_; }
+    const ClusterMembership& membership() const noexcept { return membership_; }
+    const FailoverReport& report() const noexcept { return report_; }
+    const std::string& current_host() const noexcept {
+        return in_use_ ? links_[*in_use_]->host_id : last_host_;
+    }
+
+private:
+    struct Link {
+        LinkFacts facts{};  // without its options
+        std::string host_id{};
+        HostRole role{HostRole::unknown};
+        bool was_used{false};
+        std::shared_ptr<CallSlot> slot{};
+        std::shared_ptr<HostWatch> watch{};
+    };
+
+    // What one plugin asks of the connection; `inside` counts the plugins up to itself.
+    class PluginServices final : public Services {
+    public:
+        PluginServices(State& state, std::size_t inside) noexcept
+            : state_{state}, inside_{inside} {}
+
+        const Settings& settings() const override { return state_.settings_; }
+        EndpointType endpoint_type() const override { return state_.endpoint_.type; }
+        const std::string& current_host() const override { return state_.current_host(); }
+        LinkId link_in_use() const override { return *state_.in_use_; }
+        bool has_topology() const override { return state_.membership_.has_topology(); }
+        TopologyPtr topology() const override { return state_.membership_.topology(); }
+
+        Task<TopologyPtr> await_topology(Io& io,
+                                         std::uint64_t newer_than,
+                                         TimePoint until) override {
+            auto& membership = state_.membership_;
+            co_await io.wait(until, [&membership, newer_than](TimePoint at_most) {
+                return membership.wait_topology(newer_than, at_most)->version > newer_than;
+            });
+            co_return membership.topology();
+        }
+
+        void demand_proof(TimePoint since, TimePoint until) override {
+            state_.membership_.cluster()->demand_proof(since, until);
+        }
+
+        std::vector<std::pair<std::string, std::string>> refusals() const override {
+            return state_.membership_.refusals();
+        }
+
+        bool is_locked_out_of(const Host& host) const override {
+            return state_.membership_.is_locked_out_of(host);
+        }
+
+        bool has_reached_hosts() const override { return state_.membership_.has_reached_hosts(); }
+
+        FailureKind classify(const CallFailure& failure) const override {
+            return aws_wrapper::classify(state_.membership_.dialect(), failure.diagnostics(),
+                                         failure.link == LinkState::lost);
+        }
+
+        bool comes_directly() const override { return state_.membership_.comes_directly(); }
+
+        Task<OpenResult> open(Io& io, OpenRequest request) override {
+            return state_.chain_.open(io, inside_, std::move(request));
+        }
+
+        Task<std::monostate> close(Io& io, LinkId link) override {
+            return state_.close_link(io, link);
+        }
+
+        Task<Used> use(Io& io, LinkId link, bool keep_old) override {
+            return state_.use_link(io, link, keep_old);
+        }
+
+        Task<tl::expected<bool, Failure>> ask_role(Io& io, LinkId link, Duration timeout) override {
+            return state_.membership_.ask_role(io, link, timeout);
+        }
+
+        Task<Fetched> document(Io& io, DocumentRequest request, TimePoint until) override {
+            return fetch_document(io, documents(), std::move(request), until);
+        }
+
+        void log(EventLevel level, std::string_view text) override { events().add(level, text); }
+
+        std::size_t choose(std::size_t count) override {
+            // Seeded when first needed: a seed costs more than all else of a session.
+            thread_local std::minstd_rand random{std::random_device{}()};
+            return std::uniform_int_distribution<std::size_t>{0, count - 1}(random);
+        }
+
+        FailoverReport& report() override { return state_.report_; }
+
+    private:
+        State& state_;
+        const std::size_t inside_;
+    };
+
+    std::vector<const PluginInfo*> chosen_plugins(std::span<const PluginInfo> all) const {
+        auto chosen = find_plugins(all, settings_.list(Property::plugins));
+        return settings_.boolean(Property::auto_sort_wrapper_plugin_order)
+                   ? in_order(all, std::move(chosen))
+                   : chosen;
+    }
+
+    void tell(LinkChange::Kind kind, LinkId id) {
+        LinkChange change;
+        change.kind = kind;
+        change.link = id;
+        change.host_id = links_[id]->host_id;
+        change.role = links_[id]->role;
+        change.slot = links_[id]->slot;
+        chain_.link_changed(change);
+    }
+
+    // The operations' bodies.
+
+    Task<Outcome> run_open(Io& io) {
+        membership_.recall();
+        Outcome outcome;
+        outcome.link = LinkFate::lost;
+        OpenRequest as_given;
+        auto opened = co_await chain_.open(io, 0, std::move(as_given));
+        if (!opened) {
+            if (opened.error().code == Errc::failover_failed) {
+                outcome.code = Errc::failover_failed;
+                outcome.message = opened.error().message;
+            }
+            co_return outcome;
+        }
+        const auto used = co_await use_link(io, opened->link, /*keep_old=*/false);
+        if (used) {
+            outcome.link = LinkFate::replaced;
+        }
+        co_return outcome;
+    }
+
+    Task<Outcome> run_recover(Io& io, CallFailure failure) {
+        if (slot_at_hand_ != nullptr) {
+            failure.aborted_by = slot_at_hand_->aborted();
+        }
+        if (failure.aborted_by != AbortReason::none) {
+            failure.link = LinkState::lost;
+        }
+        auto outcome = co_await chain_.call_failed(io, failure);
+        if (failure.aborted_by == AbortReason::call_timed_out) {
+            outcome.limit = kSocketTimeout;
+            if (outcome.passed()) {
+                outcome.code = Errc::timed_out;
+                outcome.message = kSocketTimeout;
+                outcome.link = LinkFate::lost;
+            }
+        }
+        co_return outcome;
+    }
+
+    Task<Outcome> run_attend(Io& io, bool in_transaction) {
+        Call call;
+        call.in_transaction = in_transaction;
+        const auto slot = links_[*in_use_]->slot;
+        auto held = co_await hold_call(io, chain_, *slot, call);
+        if (!held.passed()) {
+            co_return held;
+        }
+        if (begins_call()) {
+            co_return Outcome{};
+        }
+        CallFailure failure;
+        failure.message = "the connection was given up by a monitor";
+        failure.in_transaction = in_transaction;
+        failure.sent = false;
+        auto outcome = co_await run_recover(io, std::move(failure));
+        if (outcome.passed()) {
+            outcome.link = LinkFate::lost;
+        }
+        co_return outcome;
+    }
+
+    // The links.
+
+    std::optional<LinkId> free_link() const noexcept {
+        for (LinkId id = 0; id < links_.size(); ++id) {
+            if (!links_[id]) {
+                return id;
+            }
+        }
+        return std::nullopt;
+    }
+
+    Task<OpenResult> open_link(Io& io, OpenRequest request) {
+        const auto id = free_link();
+        if (!id) {
+            co_return tl::unexpected{
+                Failure{Errc::unsupported, {}, "the connection has too many links already"}};
+        }
+        const auto started = io.now();
+        request::Open wanted;
+        wanted.link = *id;
+        wanted.timeout = request.timeout;
+        wanted.credentials = request.credentials;
+        wanted.address = request.address;
+        wanted.host = request.host;
+        if (request.host && wanted.address.empty()) {
+            wanted.address = membership_.cluster()->address_of(request.host->id);
+        }
+        auto facts = co_await io.open(std::move(wanted));
         if (!facts) {
-            if (request.host) {
-                // Its address may have changed; the next attempt asks for the name again.
-                seeker_.cluster()->learn_address(request.host->id, {});
-            }
-            if (classify_connect(seeker_.dialect(), facts.error().diagnostics()) ==
-                FailureKind::login) {
-                facts.error().code = Errc::login;
-                if (request.host) {
-                    seeker_.cluster()->note_reached_hosts();
-                }
-            }
+            note_not_opened(request, facts.error());
             co_return tl::unexpected{std::move(facts.error())};
         }
+        links_[*id].emplace();
         OpenedLink opened;
+        opened.link = *id;
         opened.facts = std::move(*facts);
+        // What opening has left of the time; zero would mean no limit.
+        const Duration left =
+            std::max<Duration>(request.timeout - (io.now() - started), Milliseconds{1});
+        const auto timeout = request.timeout.count() > 0 ? std::optional{left} : std::nullopt;
+        auto known = co_await get_to_know(io, request, opened, timeout);
+        if (!known) {
+            co_await close_link(io, *id);
+            co_return tl::unexpected{std::move(known.error())};
+        }
+        auto& link = *links_[*id];
+        link.facts = opened.facts;
+        link.facts.options.clear();
+        link.host_id = opened.host_id;
+        link.role = opened.role;
+        co_return opened;
+    }
+
+    void note_not_opened(const OpenRequest& request, Failure& failure) {
+        if (request.host) {
+            // Its address may have changed; the next attempt asks for the name again.
+            membership_.cluster()->learn_address(request.host->id, {});
+        }
+        if (classify_connect(membership_.dialect(), failure.diagnostics()) == FailureKind::login) {
+            failure.code = Errc::login;
+            if (request.host) {
+                membership_.cluster()->note_reached_hosts();
+            }
+        }
+    }
+
+    // Fills in which host a new link leads to, and the role of that.
+    Task<tl::expected<std::monostate, Failure>> get_to_know(Io& io,
+                                                            const OpenRequest& request,
+                                                            OpenedLink& opened,
+                                                            std::optional<Duration> timeout) {
+        const bool probes = request.purpose == Purpose::probe;
         if (request.host) {
             opened.host_id = request.host->id;
-            seeker_.hold_login(opened.facts);
-            seeker_.cluster()->note_reached_hosts();
-        } else if (plugins_.empty()) {
-            opened.host_id = seeker_.join_plain_server(opened.facts);
-        } else {
-            auto found = co_await seeker_.identify(face, opened.facts);
+            if (!probes) {
+                membership_.hold_login(opened.facts);
+            }
+            membership_.cluster()->note_reached_hosts();
+        } else if (chain_.empty()) {
+            opened.host_id = membership_.join_plain_server(opened.facts);
+        } else if (!probes) {
+            auto found = co_await membership_.identify(io, opened.link, opened.facts);
             if (!found) {
-                co_await face.drop();
                 co_return tl::unexpected{std::move(found.error())};
             }
             opened.host_id = std::move(*found);
         }
-        pending_host_ = opened.host_id;
-        if (!has_topology()) {
-            co_return opened;
+        if (!membership_.has_topology()) {
+            co_return std::monostate{};
         }
         auto in_recovery = opened.facts.in_recovery;
-        if (!in_recovery && request.host) {
-            // What opening has left of the time; zero would mean no limit.
-            const Duration left =
-                std::max<Duration>(request.timeout - (face.now() - started), Milliseconds{1});
-            const auto timeout = request.timeout.count() > 0 ? std::optional{left} : std::nullopt;
-            auto asked = co_await seeker_.ask_role(face, timeout);
+        if (probes || (!in_recovery && request.host)) {
+            auto asked = co_await membership_.ask_role(io, opened.link, timeout);
             if (!asked) {
-                co_await face.drop();
                 co_return tl::unexpected{std::move(asked.error())};
             }
             in_recovery = *asked;
@@ -162,201 +404,143 @@ public:
         if (in_recovery) {
             opened.role = *in_recovery ? HostRole::reader : HostRole::writer;
         }
-        co_return opened;
+        co_return std::monostate{};
     }
 
-    bool comes_directly() const override { return seeker_.comes_directly(); }
-
-    Task<tl::expected<bool, Failure>> ask_role_in_use(Face& face, Duration timeout) override {
-        auto sets = co_await face.query_in_use(seeker_.role_question(), timeout);
-        co_return ClusterSeeker::role_of(std::move(sets));
+    Task<std::monostate> close_link(Io& io, LinkId id) {
+        co_await io.close(id);
+        forget(id);
+        co_return std::monostate{};
     }
 
-    Task<tl::expected<bool, Failure>> ask_role_of(Face& face, OpenRequest request) override {
-        auto wanted = link_to(request);
-        auto facts = co_await face.open(std::move(wanted));
-        if (!facts) {
-            co_return tl::unexpected{std::move(facts.error())};
+    Task<Used> use_link(Io& io, LinkId id, bool keep_old) {
+        auto used = co_await io.use(id, keep_old);
+        if (!used) {
+            forget(id);
+            co_return used;
         }
-        auto told = co_await seeker_.ask_role(face, request.timeout);
-        co_await face.drop();
-        co_return told;
+        slot_at_hand_ = nullptr;
+        const auto old = std::exchange(in_use_, id);
+        if (old && keep_old) {
+            tell(LinkChange::Kind::parked, *old);
+        } else if (old) {
+            forget(*old);
+        }
+        watch_link(*links_[id]);
+        links_[id]->was_used = true;
+        slot_at_hand_ = links_[id]->slot.get();
+        tell(LinkChange::Kind::used, id);
+        co_return used;
     }
 
-    std::size_t choose(std::size_t count) override {
-        // Seeded when first needed: a seed costs more than all else of a session.
-        thread_local std::minstd_rand random{std::random_device{}()};
-        return std::uniform_int_distribution<std::size_t>{0, count - 1}(random);
+    void forget(LinkId id) noexcept {
+        auto& link = *links_[id];
+        leave_watch(link);
+        if (link.was_used) {
+            try {
+                tell(LinkChange::Kind::closed, id);
+            } catch (const std::exception&) {
+                count(process_counters.handler_errors);  // an observer missed it
+            }
+        }
+        if (in_use_ == id) {
+            last_host_ = link.host_id;
+            in_use_.reset();
+        }
+        links_[id].reset();
     }
 
-    // The operations
+    // The watch over calls.
 
-    Operation open() {
-        return Operation{[this](Face& face) { return run_open(face); }, topology_wait()};
-    }
-
-    Operation recover(CallFailure failure) {
-        return Operation{
-            [this, &failure](Face& face) { return run_recover(face, std::move(failure)); },
-            topology_wait()};
-    }
-
-    // The watch over calls
-
-    void link_adopted(const LinkFacts& facts) {
-        disarm();
-        host_id_ = pending_host_;
-        if (watch_params_.first_attention() == Milliseconds::max()) {
+    void watch_link(Link& link) {
+        if (link.slot || (!meets_calls_ && !times_calls())) {
             return;
         }
         try {
-            slot_ = std::make_shared<CallSlot>(watch_params_, WatchedSocket{facts.descriptor},
-                                               Clock::now());
-        } catch (const std::exception&) {
-            count(process_counters.calls_not_watched);
-            throw;
+            link.slot = std::make_shared<CallSlot>(
+                watch_params_, WatchedSocket{link.facts.descriptor}, Clock::now());
+        } catch (const std::exception& error) {
+            tell_unwatched(link, error.what());
+            return;
         }
-        arm();
+        arm(link);
     }
 
-    CallSlot* slot() const noexcept { return slot_.get(); }
+    bool times_calls() const noexcept {
+        return watch_params_.first_attention() != Milliseconds::max();
+    }
 
-    // The part of begin_call() that few calls need.
-    AbortReason call_began() noexcept {
-        const auto aborted = slot_->aborted();
-        if (aborted == AbortReason::none && !watch_->call_began(*slot_)) {
-            arm_anew();
+    void arm(Link& link) {
+        if (!times_calls()) {
+            return;
         }
-        return aborted;
-    }
-
-    void disarm() noexcept {
-        leave_watch();
-        slot_.reset();
-    }
-
-    void close() noexcept {
-        disarm();
-        seeker_.leave_login();
-    }
-
-    bool idle() const noexcept {
-        return plugins_.empty() && watch_params_.first_attention() == Milliseconds::max();
-    }
-
-    const ClusterSeeker& seeker() const noexcept { return seeker_; }
-
-private:
-    request::OpenLink link_to(const OpenRequest& asked) {
-        request::OpenLink wanted;
-        wanted.timeout = asked.timeout;
-        if (asked.host) {
-            wanted.address = address_of(*asked.host);
-            wanted.host = asked.host;
-        }
-        return wanted;
-    }
-
-    Task<Verdict> run_open(Face& face) {
-        seeker_.recall();
-        OpenRequest as_given;
-        auto opened = co_await open_through(face, 0, std::move(as_given));
-        if (!opened) {
-            co_return opened.error().code == Errc::failover_failed ? Verdict::failed
-                                                                   : Verdict::pass;
-        }
-        const auto adopted = co_await face.adopt();
-        co_return adopted ? Verdict::opened : Verdict::pass;
-    }
-
-    Task<OpenResult> open_through(Face& face, std::size_t plugin, OpenRequest request) {
-        if (plugin == plugins_.size()) {
-            co_return co_await open_directly(face, std::move(request));
-        }
-        OpenNext next = [this, &face, plugin](OpenRequest inner) {
-            return open_through(face, plugin + 1, std::move(inner));
-        };
-        co_return co_await plugins_[plugin]->open(face, std::move(request), std::move(next));
-    }
-
-    Task<Verdict> run_recover(Face& face, CallFailure failure) {
-        for (const auto& plugin : plugins_) {
-            const auto verdict = co_await plugin->call_failed(face, failure);
-            if (verdict != Verdict::pass) {
-                co_return verdict;
-            }
-        }
-        const bool gave_up = failure.timed_out && failure.aborted_by.empty();
-        co_return gave_up ? Verdict::timed_out : Verdict::pass;
-    }
-
-    Operation::TopologyWait topology_wait() {
-        return [this](std::uint64_t newer_than, TimePoint until) {
-            return seeker_.wait_topology(newer_than, until);
-        };
-    }
-
-    void arm() {
         try {
-            watch_ = seeker_.watch(host_id_, slot_);
-            if (!watch_) {
-                tell_unwatched("nothing is known by which its server could be asked");
+            link.watch = membership_.watch(link.host_id, link.slot);
+            if (!link.watch) {
+                tell_unwatched(link, "nothing is known by which its server could be asked");
             }
         } catch (const std::exception& error) {
             // The process exits, or no thread could be started.
-            tell_unwatched(error.what());
+            tell_unwatched(link, error.what());
         }
-        if (!watch_) {
-            slot_.reset();
+        if (!link.watch && !meets_calls_) {
+            link.slot.reset();
         }
     }
 
-    void tell_unwatched(const char* why) const noexcept {
+    void tell_unwatched(const Link& link, const char* why) const noexcept {
         count(process_counters.calls_not_watched);
-        if (!seeker_.notice().empty()) {
+        if (!membership_.notice().empty()) {
             return;  // it is told by that
         }
         try {
-            events().add(EventLevel::warning,
-                         fmt::format("the calls of a connection to {} are not watched: {}",
-                                     host_id_.empty() ? "a server without an id" : host_id_, why));
+            events().add(
+                EventLevel::warning,
+                fmt::format("the calls of a connection to {} are not watched: {}",
+                            link.host_id.empty() ? "a server without an id" : link.host_id, why));
         } catch (const std::exception&) {
             count(process_counters.events_lost);
         }
     }
 
     // The engine was released, or this is a forked child: join the engine of now.
-    void arm_anew() noexcept {
-        leave_watch();
-        arm();
-        if (watch_) {
-            watch_->call_began(*slot_);
+    void arm_anew(Link& link) noexcept {
+        leave_watch(link);
+        arm(link);
+        slot_at_hand_ = link.slot.get();
+        if (link.watch) {
+            link.watch->call_began(*link.slot);
         }
     }
 
     // An ended watch is left, too: it would keep the slot, and with it the link's socket open.
-    void leave_watch() noexcept {
-        if (watch_ && !watch_->belongs_to_parent()) {
-            watch_->remove(*slot_);
+    void leave_watch(Link& link) noexcept {
+        if (link.watch && !link.watch->belongs_to_parent()) {
+            link.watch->remove(*link.slot);
         }
-        seeker_.abandon(std::move(watch_));
-        watch_.reset();
+        ClusterMembership::abandon(std::move(link.watch));
+        link.watch.reset();
     }
 
     Settings settings_;
     Endpoint endpoint_;
-    ClusterSeeker seeker_;
-    std::vector<std::unique_ptr<Plugin>> plugins_;
+    ClusterMembership membership_;
+    Chain chain_;
     WatchParams watch_params_;
+    bool meets_calls_{false};
     FailoverReport report_;
-    std::string host_id_;
-    std::string pending_host_;
-    std::shared_ptr<CallSlot> slot_;
-    std::shared_ptr<HostWatch> watch_;
+    std::array<std::optional<Link>, kMostLinks> links_{};
+    std::optional<LinkId> in_use_;
+    std::string last_host_;
+    CallSlot*& slot_at_hand_;
 };
 
 Session::Session(Settings settings, const std::string& host, std::shared_ptr<Driver> driver)
-    : state_{std::make_unique<State>(std::move(settings), host, std::move(driver))} {}
+    : state_{std::make_unique<State>(std::move(settings),
+                                     host,
+                                     std::move(driver),
+                                     builtin_plugins(),
+                                     slot_)} {}
 
 Session::~Session() { close(); }
 
@@ -364,30 +548,28 @@ bool Session::idle() const noexcept { return state_->idle(); }
 const Settings& Session::settings() const noexcept { return state_->settings(); }
 Operation Session::open() { return state_->open(); }
 Operation Session::recover(CallFailure failure) { return state_->recover(std::move(failure)); }
-
-void Session::link_adopted(const LinkFacts& facts) {
-    slot_ = nullptr;
-    state_->link_adopted(facts);
-    slot_ = state_->slot();
+Operation Session::attend(bool in_transaction) { return state_->attend(in_transaction); }
+Operation Session::set_read_only(bool value) {
+    return state_->set_property(SessionProperty::read_only, value);
 }
+bool Session::observes_properties() const noexcept { return state_->observes_properties(); }
+void Session::close() noexcept { state_->close(); }
 
-void Session::close() noexcept {
-    state_->close();
-    slot_ = nullptr;
-}
-
-[[gnu::hot]] const char* Session::begin_call() noexcept {
+[[gnu::hot]] bool Session::begin_call() noexcept {
     if (slot_ == nullptr || slot_->begin(Clock::now())) [[likely]] {
-        return nullptr;
+        return false;
     }
-    const auto aborted = state_->call_began();
-    slot_ = state_->slot();
-    return aborted == AbortReason::none ? nullptr : to_string(aborted);
+    return state_->call_began();
 }
 
-[[gnu::hot]] const char* Session::end_call() noexcept {
-    const auto reason = slot_ == nullptr ? AbortReason::none : slot_->end();
-    return reason == AbortReason::none ? nullptr : to_string(reason);
+[[gnu::hot]] void Session::end_call() noexcept {
+    if (slot_ == nullptr) {
+        return;
+    }
+    slot_->end();
+    if (slot_->params().tells_ends) [[unlikely]] {
+        state_->call_ended(Clock::now() - slot_->started());
+    }
 }
 
 bool Session::is_fresh() const noexcept {
@@ -400,11 +582,11 @@ std::vector<std::pair<std::string, std::string>> Session::monitor_options(
     return monitoring_options(of_link, state_->settings());
 }
 bool Session::is_refused_login(const Diagnostics& error) const noexcept {
-    return classify_connect(state_->seeker().dialect(), error) == FailureKind::login;
+    return classify_connect(state_->membership().dialect(), error) == FailureKind::login;
 }
 const std::string& Session::host_id() const noexcept { return state_->current_host(); }
-TopologyPtr Session::topology() const { return state_->topology(); }
-const std::string& Session::notice() const noexcept { return state_->seeker().notice(); }
-std::string Session::dialect_name() const { return state_->seeker().dialect_name(); }
+TopologyPtr Session::topology() const { return state_->membership().topology(); }
+const std::string& Session::notice() const noexcept { return state_->membership().notice(); }
+std::string Session::dialect_name() const { return state_->membership().dialect_name(); }
 
 }  // namespace aws_wrapper

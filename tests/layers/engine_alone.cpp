@@ -22,9 +22,9 @@ int main() {
     facts.port = 5432;
     operation.answer(Opened{facts});
     while (!operation.done()) {
-        operation.answer(Adopted{std::monostate{}});
+        operation.answer(Used{});
     }
-    const bool opened = operation.verdict() == Verdict::opened;
+    const bool opened = operation.outcome().link == LinkFate::replaced;
     release_resources();
     std::puts(opened ? "opened" : "not opened");
     return opened && engine_statistics().threads == 0 ? 0 : 1;

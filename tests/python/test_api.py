@@ -114,7 +114,10 @@ def test_target_of_an_unknown_driver_is_refused() -> None:
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({"plugins": "failover,nope"}, "there is no plugin 'nope'; there are: failover"),
+        (
+            {"plugins": "failover,nope"},
+            "there is no plugin 'nope'; there are: execute_time, failover",
+        ),
         ({"failover_mode": "sometimes"}, "failover_mode.*sometimes.*strict_writer"),
         ({"failover_timeout_sec": -1}, "failover_timeout_sec.*-1"),
         ({"enable_failover": "maybe"}, "enable_failover.*maybe"),

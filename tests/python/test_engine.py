@@ -43,15 +43,16 @@ def test_session_of_mysql_asks_in_statements_and_takes_errors_by_number() -> Non
     session = _engine.Session(settings, "127.0.0.1", _engine.mysql_driver())
     operation = session.open()
     operation.opened("127.0.0.1", "127.0.0.1", 3306, -1, None, {"user": "u"})
-    kind, statements, timeout = operation.request
+    kind, link, statements, timeout = operation.request
     assert kind == "ask"
     assert len(statements) == 1
     assert statements[0].startswith("SHOW VARIABLES")
     assert timeout == 5
     operation.asked([[("version_comment", b"Debian 12"), ["report_host", None]]])
-    assert operation.request == ("adopt",)
-    operation.adopted()
-    assert operation.verdict == "opened"
+    assert operation.request == ("use", link, False)
+    operation.used()
+    assert operation.outcome.code == "none"
+    assert operation.outcome.link == "replaced"
     assert session.dialect == "mysql"
     session.close()
     _engine.release_resources()

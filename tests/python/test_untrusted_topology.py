@@ -137,22 +137,21 @@ class Application:
     def lose(self) -> None:
         """Lose the link; nobody else is to be had."""
         code = 2013 if self._dialect.family == "mysql" else 0
-        self._run(self._session.recover("08006", code, "lost", True, False, ""))
+        self._run(self._session.recover("08006", code, "lost", True, False))
 
     def _run(self, operation: _engine.Operation) -> str:
         while (request := operation.request) is not None:
             if request[0] == "open":
-                self._open_link(operation, request[1], request[2])
+                self._open_link(operation, request[2], request[3])
             elif request[0] == "ask":
-                operation.asked(self._results[: len(request[1])], self._dialect.columns)
-            elif request[0] == "adopt":
-                self._session.link_adopted(ENDPOINT, "10.0.0.1", self._dialect.port, self._fd)
-                operation.adopted()
-            elif request[0] == "drop":
-                operation.dropped()
+                operation.asked(self._results[: len(request[2])], self._dialect.columns)
+            elif request[0] == "use":
+                operation.used()
+            elif request[0] == "close":
+                operation.closed()
             else:
                 operation.wait(0.01)
-        return operation.verdict
+        return operation.outcome.link
 
     def _open_link(self, operation: _engine.Operation, host: Any, address: str) -> None:
         if host is None:
@@ -202,7 +201,7 @@ def led_by(
     session = _engine.Session(chosen, ENDPOINT, driver)
     application = Application(session, dialect, results, link.fileno())
     try:
-        if application.open() == "opened":
+        if application.open() == "replaced":
             application.lose()
     finally:
         session.close()

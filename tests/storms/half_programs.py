@@ -98,6 +98,8 @@ class Run:
         self._countdown = lost_at
         self.told: list[str] = []
         """What each thing that could fail has told since the server was lost."""
+        self.told_by_its_end = 0
+        """How many of these by the end of the transaction that lost its server."""
         self.together: list[tuple[str, list[int]]] = []
         """For each transaction how it ended, and the rows that it holds."""
         self.undone: list[int] = []
@@ -119,6 +121,7 @@ class Run:
         for unit in units:
             rows: list[int] = []
             self._written = 0
+            lost_before = self._countdown <= 0
             try:
                 with self._frame.unit():
                     self._run(unit.steps, rows)
@@ -132,6 +135,8 @@ class Run:
                 self.together.append(("error", rows))
             else:
                 self.together.append(("committed", rows))
+            if not lost_before:
+                self.told_by_its_end = len(self.told)
 
     def _run(self, steps: list[Step], rows: list[int]) -> None:
         for step in steps:

@@ -52,6 +52,13 @@ public:
     int peer{-1};
 };
 
+// What was told of an operation, and what became of the link.
+using Told = std::pair<Errc, LinkFate>;
+constexpr Told kPassed{Errc::none, LinkFate::kept};
+constexpr Told kOpened{Errc::none, LinkFate::replaced};
+constexpr Told kMoved{Errc::failover_success, LinkFate::replaced};
+constexpr Told kMovedInTransaction{Errc::transaction_resolution_unknown, LinkFate::replaced};
+
 // A face of the application: a session, driven by the answers of the scripted servers.
 class Application {
 public:
@@ -69,18 +76,17 @@ public:
           session_{Settings::parse(with_defaults(std::move(given)), cluster.family()), endpoint_,
                    cluster.driver()} {
         auto operation = session_.open();
-        verdict = run(operation);
+        told = run(operation);
     }
 
-    Verdict recover(bool in_transaction = false) {
+    Told recover(bool in_transaction = false) {
         CallFailure failure;
         failure.message = "the link is lost";
         failure.link = LinkState::lost;
         failure.in_transaction = in_transaction;
         return recover(std::move(failure));
     }
-    Verdict recover(CallFailure failure) {
-        failure.at = Clock::now();
+    Told recover(CallFailure failure) {
         auto operation = session_.recover(std::move(failure));
         return run(operation);
     }
@@ -96,7 +102,8 @@ public:
     }
     Session& session() { return session_; }
 
-    Verdict verdict{Verdict::pass};
+    Told told{kPassed};
+    Outcome outcome;  // of the last operation
 
 private:
     Parameters with_defaults(Parameters given) const {
@@ -109,10 +116,10 @@ private:
         return given;
     }
 
-    Verdict run(Operation& operation) {
+    Told run(Operation& operation) {
         while (!operation.done()) {
             const auto& wanted = operation.request();
-            if (const auto* open = std::get_if<request::OpenLink>(&wanted)) {
+            if (const auto* open = std::get_if<request::Open>(&wanted)) {
                 candidate_ = open->host ? open->host->id : id_;
                 auto opened = facts();
                 if (!open->host) {
@@ -122,18 +129,18 @@ private:
                     opened.in_recovery = cluster_.in_recovery(candidate_);
                 }
                 operation.answer(Opened{std::move(opened)});
-            } else if (const auto* ask = std::get_if<request::AskLink>(&wanted)) {
+            } else if (const auto* ask = std::get_if<request::Ask>(&wanted)) {
                 operation.answer(cluster_.answer(candidate_, as_one_text(ask->statements)));
-            } else if (std::holds_alternative<request::DropLink>(wanted)) {
+            } else if (std::holds_alternative<request::Close>(wanted)) {
                 operation.answer(std::monostate{});
-            } else if (std::holds_alternative<request::AdoptLink>(wanted)) {
-                session_.link_adopted(facts());
-                operation.answer(Adopted{std::monostate{}});
+            } else if (std::holds_alternative<request::Use>(wanted)) {
+                operation.answer(Used{});
             } else {
                 operation.wait(50ms);
             }
         }
-        return operation.verdict();
+        outcome = operation.outcome();
+        return {outcome.code, outcome.link};
     }
 
     LinkFacts facts() const {
@@ -210,14 +217,14 @@ TEST_F(EngineThread, OfTwoThatClaimToBeTheWriterTheOneOfTheEndpointIsBelieved) {
     two.server("a").latency = 200ms;
     two.believes("b", "b", false);
     Application by_name{two, "a"};
-    ASSERT_EQ(by_name.verdict, Verdict::opened);
+    ASSERT_EQ(by_name.told, kOpened);
     const auto until = Clock::now() + 10s;
     while (by_name.session().topology()->writer_proved_at == TimePoint{} && Clock::now() < until) {
         std::this_thread::yield();
     }
     ASSERT_EQ(by_name.session().topology()->writer()->id, "a");
     Application by_endpoint{two, "b", "x.cluster-abc.eu-west-1.rds.amazonaws.com", {}};
-    EXPECT_EQ(by_endpoint.verdict, Verdict::opened);
+    EXPECT_EQ(by_endpoint.told, kOpened);
     EXPECT_EQ(by_endpoint.session().host_id(), "b");
     EXPECT_EQ(by_endpoint.session().topology()->writer()->id, "b");
 }
@@ -225,7 +232,7 @@ TEST_F(EngineThread, OfTwoThatClaimToBeTheWriterTheOneOfTheEndpointIsBelieved) {
 TEST_F(EngineThread, StartsWithTheFirstConnectionAndEndsWithRelease) {
     EXPECT_EQ(engine_statistics().threads, 0);
     Application application{cluster_, "a"};
-    EXPECT_EQ(application.verdict, Verdict::opened);
+    EXPECT_EQ(application.told, kOpened);
     EXPECT_EQ(application.session().host_id(), "a");
     EXPECT_EQ(engine_statistics().threads, 1);
     ASSERT_EQ(engine_statistics().clusters.size(), 1U);
@@ -267,9 +274,9 @@ TEST_F(EngineThread, AConnectionClosedAfterReleaseLeavesNoSocketBehind) {
 
 TEST_F(EngineThread, FailsOverToTheWriterThatIsProved) {
     Application application{cluster_, "a"};
-    EXPECT_EQ(application.recover(), Verdict::moved) << "the writer is back at once";
+    EXPECT_EQ(application.recover(), kMoved) << "the writer is back at once";
     EXPECT_EQ(application.session().host_id(), "a");
-    EXPECT_EQ(application.recover(true), Verdict::moved_in_transaction);
+    EXPECT_EQ(application.recover(true), kMovedInTransaction);
     EXPECT_EQ(application.session().report().to, "a");
 }
 
@@ -278,7 +285,7 @@ TEST_F(EngineThread, AMysqlClusterIsDetectedWatchedAndFailedOverLikewise) {
     // The monitors must not outlive the servers that they ask.
     const std::shared_ptr<void> released{nullptr, [](void*) { release_resources(); }};
     Application application{mysql, "a"};
-    ASSERT_EQ(application.verdict, Verdict::opened);
+    ASSERT_EQ(application.told, kOpened);
     EXPECT_EQ(application.session().dialect_name(), "aurora-mysql") << "the server has told";
     EXPECT_EQ(application.session().host_id(), "a");
     EXPECT_EQ(application.session().topology()->hosts.size(), 3U);
@@ -291,13 +298,13 @@ TEST_F(EngineThread, AMysqlClusterIsDetectedWatchedAndFailedOverLikewise) {
         "statement";
     release_resources();  // the script is changed while nobody reads it
     mysql.promote("b");
-    EXPECT_EQ(application.recover(failure), Verdict::moved) << "it needs the writer";
+    EXPECT_EQ(application.recover(failure), kMoved) << "it needs the writer";
     EXPECT_EQ(application.session().host_id(), "b");
     failure.vendor_code = 1064;
-    EXPECT_EQ(application.recover(failure), Verdict::pass);
+    EXPECT_EQ(application.recover(failure), kPassed);
     failure.vendor_code = 2013;
     failure.link = LinkState::lost;
-    EXPECT_EQ(application.recover(failure), Verdict::moved);
+    EXPECT_EQ(application.recover(failure), kMoved);
 }
 
 TEST_F(EngineThread, CallsFromSixteenThreadsWhileTheEngineIsReleasedAgainAndAgain) {
@@ -312,7 +319,7 @@ TEST_F(EngineThread, CallsFromSixteenThreadsWhileTheEngineIsReleasedAgainAndAgai
     in_threads(16, [&](int number) {
         for (int round = 0; round < 10; ++round) {
             Application application{cluster_, number % 2 == 0 ? "a" : "b"};
-            opened += application.verdict == Verdict::opened ? 1 : 0;
+            opened += application.told == kOpened ? 1 : 0;
             for (int call = 0; call < 50; ++call) {
                 application.call();
             }
@@ -327,7 +334,7 @@ TEST_F(EngineThread, RecoversInManyThreadsWhileTheEngineIsReleased) {
     in_threads(8, [&](int number) {
         Application application{cluster_, "a"};
         for (int round = 0; round < 3; ++round) {
-            moved += application.recover() == Verdict::moved ? 1 : 0;
+            moved += application.recover() == kMoved ? 1 : 0;
             if (number == 0) {
                 release_resources();
             }
@@ -366,8 +373,9 @@ TEST_F(EngineThread, ACallThatIsEndedByItsDeadlineLearnsOfItInManyThreads) {
         Application application{cluster_, "a", given};
         application.session().begin_call();
         application.wait_for_server();
-        const char* reason = application.session().end_call();
-        ended += reason != nullptr && std::string{reason} == "call_timed_out" ? 1 : 0;
+        application.session().end_call();
+        application.recover();
+        ended += application.outcome.limit.find("socket_timeout") != std::string::npos ? 1 : 0;
     });
     EXPECT_EQ(ended, 8);
 }
@@ -444,7 +452,7 @@ TEST_F(EngineThread, AConnectionThatNobodyCanWatchIsCountedAndToldOf) {
     const auto before = counter("calls_not_watched");
     cluster_.add("/tmp/socket");  // no name of a host
     Application application{cluster_, "/tmp/socket", "a.example", {}};
-    ASSERT_EQ(application.verdict, Verdict::opened);
+    ASSERT_EQ(application.told, kOpened);
     application.call();
     EXPECT_EQ(counter("calls_not_watched"), before + 1);
     const auto told = take_events();
@@ -481,7 +489,7 @@ TEST_F(EngineThread, AReleaseLeavesAThreadBehindWhoseCallDoesNotComeBack) {
     wait_until_shut_down(socket);  // somebody counts on it, and has another thread for it now
     EXPECT_TRUE(deadline.expired());
     Application application{cluster_, "b"};
-    EXPECT_EQ(application.recover(), Verdict::moved);
+    EXPECT_EQ(application.recover(), kMoved);
     stuck.driver->comes_back.count_down();
 }
 
@@ -526,7 +534,7 @@ TEST_F(EngineThread, TheChildOfAForkBeginsWithNothingAndTheParentGoesOn) {
         ASSERT_EQ(::waitpid(child, &status, 0), child);
         ASSERT_TRUE(WIFEXITED(status));
         ASSERT_EQ(WEXITSTATUS(status), 0);
-        ASSERT_EQ(application.recover(), Verdict::moved);
+        ASSERT_EQ(application.recover(), kMoved);
     }
     done = true;
 }
@@ -542,7 +550,7 @@ TEST_F(EngineThread, TheChildOfAForkCanUseItsConnectionsAndItsOwnEngine) {
         const bool armed = engine_statistics().threads == 1 &&
                            engine_statistics().clusters.size() == 1 &&
                            engine_statistics().clusters[0].connections == 1;
-        const bool moved = application.recover() == Verdict::moved;
+        const bool moved = application.recover() == kMoved;
         release_resources();
         ::_exit(armed && moved ? 0 : 1);
     }
@@ -550,7 +558,7 @@ TEST_F(EngineThread, TheChildOfAForkCanUseItsConnectionsAndItsOwnEngine) {
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     ASSERT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 0);
-    EXPECT_EQ(application.recover(), Verdict::moved);
+    EXPECT_EQ(application.recover(), kMoved);
 }
 #endif
 
@@ -558,7 +566,7 @@ TEST_F(EngineThread, TheChildOfAForkCanUseItsConnectionsAndItsOwnEngine) {
 TEST(EngineThreadAtExit, NothingStartsOnceTheEngineIsClosed) {
     ScriptedCluster cluster{{"a", "b"}};
     Application application{cluster, "a"};
-    ASSERT_EQ(application.verdict, Verdict::opened);
+    ASSERT_EQ(application.told, kOpened);
     const Socket socket;
     const SocketDeadline deadline{socket.own, 1h};
     close_engine();

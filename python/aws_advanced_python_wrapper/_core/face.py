@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import _engine
-from ..errors import AwsWrapperError, FailoverReport
+from ..errors import AwsWrapperError, FailoverError, FailoverReport
 from .connection import AwsWrapperConnection
+from .face_errors import CLASS_BY_CODE
 from .login_of_now import LoginSource
 from .waits import Steps
 
@@ -20,14 +22,6 @@ if TYPE_CHECKING:
     from .performer import Performer
 
 logger = logging.getLogger("aws_advanced_python_wrapper")
-
-# A monitor's reasons for ending a call, in words.
-_VERDICTS = {
-    "writer_moved": "its host is silent and the cluster names another writer",
-    "host_unhealthy": "its host did not answer the health monitor",
-    "call_timed_out": "socket_timeout passed",
-}
-
 
 _PREFIX = "_aws_"
 _PACKAGE = __name__.partition(".")[0]
@@ -60,7 +54,8 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
     """The part of a connection class that does not depend on its driver.
 
     A driver's face brackets each call that may wait for the server with the session's
-    ``begin_call()`` and ``end_call()``, and gives the driver's errors to ``_aws_recovery_steps()``.
+    ``begin_call()`` and ``end_call()``, carries out ``_aws_attend_steps()`` where the former says
+    so, and gives the driver's errors to ``_aws_recovery_steps()``.
     """
 
     _aws_face_errors: ClassVar[dict[str, type[Any]]]
@@ -162,16 +157,24 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
         lost.outcome_known = True  # type: ignore[attr-defined]
         return lost
 
-    def _aws_given_up_steps(self, verdict: str, in_transaction: bool) -> Steps[NoReturn]:
-        # A monitor gave the server up as the last call ended: nothing is sent to it.
-        if self._aws_session is not None:
-            self._aws_session.end_call()
+    def _aws_attend_steps(self, in_transaction: bool) -> Steps[None]:
+        """Do what a call has to wait for; returns if it may be sent, and has begun."""
+        session = self._aws_session
+        if session is None:
+            return
         lost = self._aws_lost_error("the connection was given up by a monitor")
-        yield from self._aws_recovery_steps(lost, in_transaction, verdict, sent=False)
-        raise lost
+        attend = partial(session.attend, in_transaction)
+        outcome = yield from self._aws_operation_steps(session, in_transaction, attend)
+        if outcome is None or not outcome.passed:
+            if outcome is None or outcome.link == "lost":
+                self._aws_finish_link()
+                self._aws_let_go()
+            if outcome is not None:
+                self._aws_raise_outcome(session, outcome, lost, sent=False)
+            raise lost
 
     def _aws_recovery_steps(
-        self, error: Exception, in_transaction: bool, aborted_by: str | None, *, sent: bool = True
+        self, error: Exception, in_transaction: bool, *, sent: bool = True
     ) -> Steps[None]:
         """Let the engine deal with a failed call; returns if the driver's error stands.
 
@@ -180,85 +183,88 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
         session = self._aws_session
         if session is None or self._aws_closed_by_user():
             return
+        sent = sent and self._aws_was_sent(error)
+        recover = partial(
+            session.recover,
+            *self._aws_numbers(error),
+            str(error),
+            self._aws_link_is_lost(error),
+            in_transaction,
+            sent,
+            *self._aws_given_up_by_driver(error),
+            *self._aws_told_of_role(error),
+        )
+        outcome = yield from self._aws_operation_steps(session, in_transaction, recover)
+        if outcome is None or outcome.passed:
+            return
+        if outcome.link == "lost":
+            self._aws_finish_link()
+            self._aws_let_go()
+        self._aws_raise_outcome(session, outcome, error, sent=sent)
+
+    def _aws_set_read_only_steps(self, value: bool) -> Steps[None]:
+        """Let the plugins know, before the driver sets it."""
+        session = self._aws_session
+        if session is None or not session.observes_properties:
+            return
+        set_read_only = partial(session.set_read_only, value)
+        outcome = yield from self._aws_operation_steps(session, False, set_read_only)
+        if outcome is not None and outcome.code != "none":
+            self._aws_raise_outcome(session, outcome, None, sent=False)
+
+    def _aws_operation_steps(
+        self,
+        session: _engine.Session,
+        in_transaction: bool,
+        start: Callable[[], _engine.Operation],
+    ) -> Steps[_engine.Outcome | None]:
+        """Carry out an operation; its outcome, or None if the engine could do nothing."""
         try:
-            operation = session.recover(
-                *self._aws_numbers(error),
-                str(error),
-                True if aborted_by is not None else self._aws_link_is_lost(error),
-                in_transaction,
-                aborted_by or "",
-                *self._aws_given_up_by_driver(error),
-                *self._aws_told_of_role(error),
-            )
+            operation = start()
             yield from self._aws_recovery(session, in_transaction).steps(operation)
-            verdict = operation.verdict
+            return operation.outcome
         except _engine.EngineError as refusal:
             level = logging.DEBUG if refusal.engine_stopped else logging.WARNING
             logger.log(level, "no failover: %s", refusal)
-            return
+            return None
         except (KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit):
             self._aws_finish_link()
             self._aws_let_go()
             raise
-        if verdict == "timed_out":
-            self._aws_finish_link()
-            self._aws_let_go()
-            raise self._aws_timed_out("the read_timeout or write_timeout of its driver", error)
-        if aborted_by == "call_timed_out":
-            error = self._aws_timed_out("socket_timeout", error)
-        if verdict == "pass":
-            if not sent:
-                # The driver has not noticed that its link is shut down.
-                self._aws_finish_link()
-                self._aws_let_go()
-            if aborted_by == "call_timed_out":
-                raise error
-            return
-        self._aws_report = FailoverReport.from_engine(session.report)
-        logger.info("failover %s: %s", verdict, self._aws_report)
-        if verdict in ("failed", "not_replaced"):
-            self._aws_finish_link()
-            self._aws_let_go()
-        if verdict in ("replaced", "not_replaced"):
-            error.failover_report = self._aws_report  # type: ignore[attr-defined]
-            for what in self._aws_take_gone():
+
+    def _aws_raise_outcome(
+        self,
+        session: _engine.Session,
+        outcome: _engine.Outcome,
+        cause: Exception | None,
+        *,
+        sent: bool,
+    ) -> None:
+        """Raise what the application is told; returns if the driver's error stands."""
+        if outcome.code == "timed_out":
+            raise self._aws_timed_out(outcome.message, cause)
+        if outcome.limit:
+            cause = self._aws_timed_out(outcome.limit, cause)
+        name = CLASS_BY_CODE.get(outcome.code)
+        raised = None if name is None else self._aws_face_errors[name](outcome.message)
+        if raised is None or isinstance(raised, FailoverError):
+            self._aws_report = FailoverReport.from_engine(session.report)
+            logger.info("failover, %s, link %s: %s", outcome.code, outcome.link, self._aws_report)
+        if raised is None:
+            assert cause is not None
+            cause.failover_report = self._aws_report  # type: ignore[attr-defined]
+            for what in outcome.gone:
                 logger.warning("the session is a new one: the %s is gone", what)
             return
-        self._aws_raise_outcome(verdict, error, sent and self._aws_was_sent(error))
+        if isinstance(raised, FailoverError):
+            # mysql-connector's errors set it anew on each object.
+            raised.sqlstate = type(raised).sqlstate
+            raised.failover_report = self._aws_report
+            raised.outcome_known = not sent
+            raised.gone = tuple(outcome.gone)
+        raise raised from cause
 
-    def _aws_timed_out(self, limit: str, cause: Exception) -> Exception:
-        error: Exception = self._aws_face_errors["QueryTimeoutError"](
-            f"the call took longer than {limit} and was given up", original_error=cause
-        )
+    def _aws_timed_out(self, message: str, cause: Exception | None) -> Exception:
+        error: Exception = self._aws_face_errors["QueryTimeoutError"](message, original_error=cause)
         error.__cause__ = cause
         return error
-
-    def _aws_raise_outcome(self, verdict: str, cause: Exception, sent: bool) -> NoReturn:
-        report = self._aws_report
-        assert report is not None
-        why = _VERDICTS.get(report.trigger, report.trigger)
-        told = self._aws_take_gone()
-        gone = "".join(f"; the {what} is gone" for what in told)
-        if verdict == "moved":
-            raised = self._aws_face_errors["FailoverSuccessError"](
-                f"the connection to {report.from_host} was lost ({why}) and is now "
-                f"to {report.to_host}; no transaction was open. Run the statement again{gone}"
-            )
-        elif verdict == "moved_in_transaction":
-            raised = self._aws_face_errors["TransactionResolutionUnknownError"](
-                f"the connection to {report.from_host} was lost ({why}) within a "
-                f"transaction and is now to {report.to_host}. Whether a COMMIT that was sent took "
-                f"effect is not known: look, roll back, and run the transaction again{gone}"
-            )
-        else:
-            raised = self._aws_face_errors["FailoverFailedError"](
-                f"the connection to {report.from_host} was lost ({why}) and no "
-                f"suitable host was reached: {report.failed_because}; "
-                f"tried: {report.tried()}. The connection is closed"
-            )
-        # mysql-connector's errors set it anew on each object.
-        raised.sqlstate = type(raised).sqlstate
-        raised.failover_report = report
-        raised.outcome_known = not sent
-        raised.gone = tuple(told)
-        raise raised from cause

@@ -8,6 +8,17 @@ from typing import Any
 
 from .. import errors
 
+CLASS_BY_CODE = {
+    "timed_out": "QueryTimeoutError",
+    "unsupported": "UnsupportedOperationError",
+    "failover_success": "FailoverSuccessError",
+    "transaction_resolution_unknown": "TransactionResolutionUnknownError",
+    "failover_failed": "FailoverFailedError",
+    "read_write_splitting": "ReadWriteSplittingError",
+    "connect_failed": "AwsConnectError",
+}
+"""The class that is raised for an outcome of the engine's, by the outcome's code."""
+
 # Public class -> the driver's PEP 249 class that the face's class derives from as well.
 _BASES = {
     "AwsWrapperError": "Error",

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, NoReturn
+from typing import Any, ClassVar
 
 from .. import _engine
-from ..errors import FailoverReport
+from ..errors import FailoverError, FailoverReport
+from .face_errors import CLASS_BY_CODE
 from .logging import log_events, warn_once
 from .waits import EngineWait, Steps
-
-logger = logging.getLogger("aws_advanced_python_wrapper")
 
 _SIMPLE = (str, int, float, bool)
 
@@ -26,30 +25,45 @@ def part_arguments(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str,
     return simple, {name: value for name, value in given.items() if name not in simple}
 
 
-def watch_link(
-    session: _engine.Session, name: str, address: str, port: int, descriptor: int
-) -> None:
-    """Tell the engine of the link that the connection has now.
-
-    A process without a free descriptor has its connection, but no monitor can end a call on it.
-    """
-    try:
-        session.link_adopted(name, address, port, descriptor)
-    except _engine.EngineError as refusal:
-        logger.warning("the connection to %s is not watched: %s", name, refusal)
-
-
-def warn_unprotected(logger: logging.Logger, notice: str) -> None:
-    """Tell, once, what keeps connections from being protected; if anything does."""
-    if notice:
-        warn_once(logger, f"no failover for this connection: {notice}")
-
-
 class Performer:
-    """Does what an operation of the engine asks for, until it is over."""
+    """Does what an operation of the engine asks for, until it is over.
+
+    ``links`` holds the links that it opened and that are not in use, by the engine's numbers.
+    """
+
+    logger: ClassVar[logging.Logger]
+    face_errors: ClassVar[dict[str, type[Any]]]
+    links: dict[int, Any]
+    error: Exception | None = None
+    """The last thing that went wrong."""
+
+    def first_link(self, session: _engine.Session) -> Steps[bool]:
+        """Open a session's first link; False if the driver's own error is what to raise."""
+        try:
+            operation = session.open()
+            yield from self.steps(operation)
+            outcome = operation.outcome
+        except _engine.EngineError as error:
+            raise self.face_errors["AwsWrapperError"](str(error)) from self.error
+        if outcome.link == "replaced":
+            self._warn_unprotected(session.notice)
+            return True
+        session.close()
+        if outcome.code != "none":
+            failed = self.face_errors[CLASS_BY_CODE[outcome.code]](outcome.message)
+            if isinstance(failed, FailoverError):
+                failed.failover_report = FailoverReport.from_engine(session.report)
+                failed.outcome_known = True
+            raise failed from self.error
+        return False
+
+    def _warn_unprotected(self, notice: str) -> None:
+        """Tell, once, what keeps connections from being protected; if anything does."""
+        if notice:
+            warn_once(self.logger, f"no failover for this connection: {notice}")
 
     def steps(self, operation: _engine.Operation) -> Steps[None]:
-        """Answer each request; on any exception the candidate is closed."""
+        """Answer each request; on any exception the links that are not in use are closed."""
         try:
             while (request := operation.request) is not None:
                 kind = request[0]
@@ -59,56 +73,51 @@ class Performer:
                     yield from self._open(operation, *request[1:])
                 elif kind == "ask":
                     yield from self._ask(operation, *request[1:])
-                elif kind == "ask_in_use":
-                    yield from self._ask_in_use(operation, *request[1:])
-                elif kind == "adopt":
-                    yield from self._adopt(operation)
+                elif kind == "use" and request[2]:
+                    self.close_link(request[1])
+                    operation.use_failed(None, 0, "the driver's face keeps no link aside yet")
+                elif kind == "use":
+                    yield from self._use(operation, request[1])
                 elif kind == "test":
                     yield from self._test(operation, *request[1:])
+                elif kind == "fetch":
+                    operation.fetch_failed(f"there is no source of documents named {request[1]!r}")
                 else:
-                    self.drop()
-                    operation.dropped()
+                    self.close_link(request[1])
+                    operation.closed()
         except BaseException:
-            self.drop()
+            self.close_links()
             raise
         finally:
             log_events()
 
-    def drop(self) -> None:
-        """Close the candidate, if there is one."""
+    def close_links(self) -> None:
+        """Close the links that are not in use."""
+        for link in list(self.links):
+            self.close_link(link)
+
+    def close_link(self, link: int) -> None:
+        """Close a link that is not in use."""
         raise NotImplementedError
 
     def _open(
-        self, operation: _engine.Operation, host: Any, address: str, timeout: float
+        self,
+        operation: _engine.Operation,
+        link: int,
+        host: Any,
+        address: str,
+        credentials: dict[str, str],
+        timeout: float,
     ) -> Steps[None]:
         raise NotImplementedError
 
     def _ask(
-        self, operation: _engine.Operation, statements: list[str], timeout: float
+        self, operation: _engine.Operation, link: int, statements: list[str], timeout: float
     ) -> Steps[None]:
         raise NotImplementedError
 
-    def _ask_in_use(
-        self, operation: _engine.Operation, statements: list[str], timeout: float
-    ) -> Steps[None]:
+    def _use(self, operation: _engine.Operation, link: int) -> Steps[None]:
         raise NotImplementedError
 
-    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
+    def _test(self, operation: _engine.Operation, link: int, timeout: float) -> Steps[None]:
         raise NotImplementedError
-
-    def _test(self, operation: _engine.Operation, timeout: float) -> Steps[None]:
-        raise NotImplementedError
-
-
-def raise_not_opened(
-    session: _engine.Session, face_errors: dict[str, type[Any]], cause: Exception | None
-) -> NoReturn:
-    """Say that a failover at the opening of a connection found no host."""
-    report = FailoverReport.from_engine(session.report)
-    failed = face_errors["FailoverFailedError"](
-        f"no suitable host was reached ({report.trigger}): {report.failed_because}; tried: "
-        f"{report.tried()}"
-    )
-    failed.failover_report = report
-    failed.outcome_known = True
-    raise failed from cause

@@ -7,7 +7,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
 import mysql.connector
 
@@ -270,6 +270,7 @@ class BlockingMySqlFace(MySqlFace):
 
     @read_only.setter
     def read_only(self, value: bool) -> None:
+        drive(self._aws_set_read_only_steps(value))
         self.cmd_query(f"SET SESSION TRANSACTION READ {'ONLY' if value else 'WRITE'}")
         self._read_only = value
 
@@ -292,15 +293,12 @@ class BlockingMySqlFace(MySqlFace):
         """True if the connection is closed. Asks no server."""
         return _CLOSED if is_closed(self) else _OPEN
 
-    def _aws_give_up(self, verdict: str, call: tuple[Any, ...]) -> NoReturn:
-        drive(self._aws_given_up_steps(verdict, self._aws_was_in_transaction(call)))
-        raise AssertionError  # it has raised what became of the link
+    def _aws_attend(self, call: tuple[Any, ...]) -> None:
+        drive(self._aws_attend_steps(self._aws_was_in_transaction(call)))
 
-    def _aws_call_failed(
-        self, error: BaseException, verdict: str | None, call: tuple[Any, ...]
-    ) -> None:
+    def _aws_call_failed(self, error: BaseException, call: tuple[Any, ...]) -> None:
         if isinstance(error, DRIVER_ERRORS) and not isinstance(error, FailoverError):
-            drive(self._aws_recovery_steps(error, self._aws_was_in_transaction(call), verdict))
+            drive(self._aws_recovery_steps(error, self._aws_was_in_transaction(call)))
 
     def _aws_call_looked_at(self, name: str, *args: Any, **kwargs: Any) -> Any:
         step = step_of_call(name, args, kwargs)

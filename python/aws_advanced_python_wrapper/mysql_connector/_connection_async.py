@@ -64,15 +64,15 @@ def _watched(
                 raise
         else:
             try:
-                verdict = session.begin_call()
-                if verdict is not None:
+                if session.begin_call():
                     in_transaction = self._aws_was_in_transaction((method, *args, *kwargs.values()))
-                    await drive_async(self._aws_given_up_steps(verdict, in_transaction))
+                    await drive_async(self._aws_attend_steps(in_transaction))
                 try:
                     result = await method(self, *args, **kwargs)
                 except BaseException as error:
+                    session.end_call()
                     call = (method, *args, *kwargs.values())
-                    await drive_async(self._aws_failure_steps(error, session.end_call(), call))
+                    await drive_async(self._aws_failure_steps(error, call))
                     raise
                 session.end_call()
             finally:
@@ -276,14 +276,11 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         """True if the connection is closed. Asks no server."""
         return is_closed(self)
 
-    def _aws_failure_steps(
-        self, error: BaseException, aborted_by: str | None, call: tuple[Any, ...]
-    ) -> Steps[None]:
+    def _aws_failure_steps(self, error: BaseException, call: tuple[Any, ...]) -> Steps[None]:
         if isinstance(error, FailoverError):
             return
         if isinstance(error, DRIVER_ERRORS):
-            in_transaction = self._aws_was_in_transaction(call)
-            yield from self._aws_recovery_steps(error, in_transaction, aborted_by)
+            yield from self._aws_recovery_steps(error, self._aws_was_in_transaction(call))
         elif not isinstance(error, Exception):
             # Cut off in the middle, by a cancellation: the driver does not know what the server
             # will answer next.

@@ -16,13 +16,7 @@ from mysql.connector.constants import DEFAULT_CONFIGURATION
 
 from .. import _engine
 from .._core.login_of_now import ask_for_login
-from .._core.performer import (
-    Performer,
-    part_arguments,
-    raise_not_opened,
-    warn_unprotected,
-    watch_link,
-)
+from .._core.performer import Performer, part_arguments
 from .._core.waits import DriverCall, LinkGivenUp, Steps
 from ._errors import FACE_ERRORS
 from ._link import (
@@ -50,6 +44,7 @@ _REFUSALS = frozenset((*range(1000, 2000), *range(3000, 6000))) - {1053, 1927}
 # The server answered, and refused the user: its numbers for that.
 _LOGIN_CODES = (1044, 1045, 1524, 1698, 1862)
 _LOGIN_NAMES = ("user", "username", "password", "passwd", "password1")
+_SAME_NAMES = (_LOGIN_NAMES[:2], _LOGIN_NAMES[2:])
 # How the driver says, without a number, that a ping failed (cursor() and ping()).
 _LOST_TEXTS = ("MySQL Connection not available", "Connection to MySQL is not available")
 _LOST = 2055  # CR_SERVER_LOST_EXTENDED, which the driver uses itself where it gives one
@@ -147,24 +142,26 @@ def parse_arguments(
     return settings, {**settings.driver_parameters, **odd}
 
 
+class Link:
+    """A link that is open, and not the connection's: a connection object of the driver's own."""
+
+    def __init__(self, driver_connection: Any, sock: LinkSocket | None) -> None:
+        self.driver_connection = driver_connection
+        self.sock = sock
+
+
 class MySqlPerformer(Performer):
     """Asks a link what the engine wants to know; the connection knows how that is done."""
 
+    logger = logger
+    face_errors = FACE_ERRORS
     _connection: MySqlFace
-    error: Exception | None = None
-    """The last thing that went wrong."""
-    candidate: Any = None
-    """The link that is not yet the connection's."""
-    sock: LinkSocket | None = None
-    """Its socket."""
-    facts: dict[str, Any]
-    """What was told of it."""
 
     def _ask(
-        self, operation: _engine.Operation, statements: list[str], timeout: float
+        self, operation: _engine.Operation, link: int, statements: list[str], timeout: float
     ) -> Steps[None]:
         try:
-            sets, columns = yield from self._answers(statements, timeout)
+            sets, columns = yield from self._answers(self.links[link], statements, timeout)
         except LinkGivenUp as error:
             self.error = error
             operation.ask_failed(None, 0, str(error))
@@ -174,44 +171,70 @@ class MySqlPerformer(Performer):
         else:
             operation.asked(sets, columns)
 
-    def _answers(self, statements: list[str], timeout: float) -> Steps[Any]:
+    def _answers(self, link: Link, statements: list[str], timeout: float) -> Steps[Any]:
         ask = self._connection._aws_ask_link
-        return (yield DriverCall(partial(ask, self.candidate, self.sock, statements, timeout)))
+        return (
+            yield DriverCall(partial(ask, link.driver_connection, link.sock, statements, timeout))
+        )
+
+    def _open(
+        self,
+        operation: _engine.Operation,
+        link: int,
+        host: Any,
+        address: str,  # noqa: ARG002  # the driver looks names up by itself
+        credentials: dict[str, str],
+        timeout: float,
+    ) -> Steps[None]:
+        error = yield from self._opening_steps(operation, link, host, credentials, timeout)
+        if error is not None:
+            self.error = error
+            state, number = numbers(error)
+            operation.open_failed(state, number, str(error), number in _LOGIN_CODES)
+
+    def _opening_steps(
+        self,
+        operation: _engine.Operation,
+        link: int,
+        host: Any,
+        credentials: dict[str, str],
+        timeout: float,
+    ) -> Steps[Exception | None]:
+        """Open a link and tell of it; or what came of trying."""
+        raise NotImplementedError
+
+    def _opened(
+        self,
+        operation: _engine.Operation,
+        link: int,
+        driver_connection: Any,
+        parameters: dict[str, Any],
+        search: SocketSearch,
+    ) -> None:
+        sock = search.socket_of(driver_connection)
+        self.links[link] = Link(driver_connection, sock)
+        told = facts(driver_connection, parameters, sock)
+        if sock is None:
+            logger.warning(
+                "the socket of the connection to %s can't be told for certain: no monitor can end "
+                "a call on it, and is_connected() waits as long as the server lets it",
+                told["name"],
+            )
+        operation.opened(**told)
 
     def _search(self) -> SocketSearch:
         return SocketSearch(hidden=self._connection._aws_hides_socket)
 
-    def _opened(
-        self, operation: _engine.Operation, parameters: dict[str, Any], search: SocketSearch
-    ) -> None:
-        self.sock = search.socket_of(self.candidate)
-        self.facts = facts(self.candidate, parameters, self.sock)
-        if self.sock is None:
-            logger.warning(
-                "the socket of the connection to %s can't be told for certain: no monitor can end "
-                "a call on it, and is_connected() waits as long as the server lets it",
-                self.facts["name"],
-            )
-        operation.opened(**self.facts)
-
-    def _link_adopted(self, session: _engine.Session) -> None:
+    def _in_use(self, session: _engine.Session, link: Link) -> None:
         connection = self._connection
-        where = {name: self.facts[name] for name in ("name", "address", "port", "descriptor")}
-        watch_link(session, **where)
-        connection._aws_link_socket = self.sock
+        connection._aws_link_socket = link.sock
         connection._aws_server_session = server_session(connection)
         connection._aws_watch(session)
-        self.candidate = None
 
-    def drop(self) -> None:
-        if self.candidate is not None:
-            cut_off(self.sock, partial(self._connection._aws_abandon, self.candidate))
-            self.candidate = self.sock = None
-
-    def _not_opened(self, operation: _engine.Operation, error: Exception) -> None:
-        self.error = error
-        state, number = numbers(error)
-        operation.open_failed(state, number, str(error), number in _LOGIN_CODES)
+    def close_link(self, link: int) -> None:
+        """Close a link that is not in use."""
+        closed = self.links.pop(link)
+        cut_off(closed.sock, partial(self._connection._aws_abandon, closed.driver_connection))
 
 
 class Opening(MySqlPerformer):
@@ -219,6 +242,7 @@ class Opening(MySqlPerformer):
 
     def __init__(self, conninfo: str, kwargs: dict[str, Any]) -> None:
         self.settings, self.parameters = parse_arguments(conninfo, kwargs)
+        self.links = {}
         try:
             # Where there is a socket, no host is looked at.
             by_socket = bool(self.parameters.get("unix_socket"))
@@ -234,42 +258,39 @@ class Opening(MySqlPerformer):
         if self.session.idle:
             yield DriverCall(partial(connection._aws_open_link, self.parameters))
             return
-        try:
-            operation = self.session.open()
-            yield from self.steps(operation)
-            verdict = operation.verdict
-        except _engine.EngineError as error:
-            self.drop()
-            raise FACE_ERRORS["AwsWrapperError"](str(error)) from self.error
-        if verdict == "opened":
-            warn_unprotected(logger, self.session.notice)
+        if (yield from self.first_link(self.session)):
             return
-        self.session.close()
-        if verdict == "failed":
-            raise_not_opened(self.session, FACE_ERRORS, self.error)
         if isinstance(self.error, OPENING_ERRORS):
             raise self.error
         raise mysql.connector.OperationalError(
             f"the server did not tell what it is: {self.error}"
         ) from self.error
 
-    def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> Steps[None]:
+    def _opening_steps(
+        self,
+        operation: _engine.Operation,
+        link: int,
+        host: Any,
+        credentials: dict[str, str],
+        timeout: float,
+    ) -> Steps[Exception | None]:
         connection = self._connection
-        parameters = self.parameters if host is None else to_host(self.parameters, host, timeout)
+        parameters = with_login(self.parameters, credentials)
+        if host is not None:
+            parameters = to_host(parameters, host, timeout)
         search = self._search()
         try:
             yield DriverCall(partial(connection._aws_open_link, parameters))
         except OPENING_ERRORS as error:
-            self._not_opened(operation, error)
-        else:
-            self.candidate = connection
-            self._opened(operation, parameters, search)
+            return error
+        self._opened(operation, link, connection, parameters, search)
+        return None
 
-    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
+    def _use(self, operation: _engine.Operation, link: int) -> Steps[None]:
         yield from ()
         self._connection._aws_moved = False
-        self._link_adopted(self.session)
-        operation.adopted()
+        self._in_use(self.session, self.links.pop(link))
+        operation.used()
 
 
 class Recovery(MySqlPerformer):
@@ -280,30 +301,43 @@ class Recovery(MySqlPerformer):
     def __init__(self, connection: MySqlFace, session: _engine.Session) -> None:
         self._connection = connection
         self._session = session
+        self.links = {}
 
-    def _open(self, operation: _engine.Operation, host: Any, _: str, timeout: float) -> Steps[None]:
+    def _opening_steps(
+        self,
+        operation: _engine.Operation,
+        link: int,
+        host: Any,
+        credentials: dict[str, str],
+        timeout: float,
+    ) -> Steps[Exception | None]:
         deadline = monotonic() + timeout
-        error = yield from self._try_open(operation, host, timeout)
-        if error is None:
-            return
-        refused = self._session.is_refused_login(*numbers(error), str(error))
-        if refused and (yield from self._renew_login()):
-            left = max(deadline - monotonic(), 0.001)
-            error = yield from self._try_open(operation, host, left)
-        if error is not None:
-            self._not_opened(operation, error)
+        error = yield from self._try_open(operation, link, host, credentials, timeout)
+        if error is None or not self._session.is_refused_login(*numbers(error), str(error)):
+            return error
+        if not (yield from self._renew_login()):
+            return error
+        left = max(deadline - monotonic(), 0.001)
+        return (yield from self._try_open(operation, link, host, credentials, left))
 
     def _try_open(
-        self, operation: _engine.Operation, host: Any, timeout: float
+        self,
+        operation: _engine.Operation,
+        link: int,
+        host: Any,
+        credentials: dict[str, str],
+        timeout: float,
     ) -> Steps[Exception | None]:
         connection = self._connection
-        parameters = to_host(connection._aws_parameters, host, timeout)
+        parameters = with_login(connection._aws_parameters, credentials)
+        if host is not None:
+            parameters = to_host(parameters, host, timeout)
         search = self._search()
         try:
-            self.candidate = yield DriverCall(partial(connection._aws_new_link, parameters))
+            opened = yield DriverCall(partial(connection._aws_new_link, parameters))
         except OPENING_ERRORS as error:
             return error
-        self._opened(operation, parameters, search)
+        self._opened(operation, link, opened, parameters, search)
         return None
 
     def _renew_login(self) -> Steps[bool]:
@@ -315,18 +349,17 @@ class Recovery(MySqlPerformer):
         had = connection._aws_parameters
         told = yield from ask_for_login(connection._aws_login_source, had, _LOGIN_NAMES)
         if told:
-            kept = {name: value for name, value in had.items() if name not in _LOGIN_NAMES}
-            connection._aws_parameters = {**kept, **told}
+            connection._aws_parameters = with_login(had, told)
         return bool(told)
 
-    def _test(self, operation: _engine.Operation, timeout: float) -> Steps[None]:
+    def _test(self, operation: _engine.Operation, link: int, timeout: float) -> Steps[None]:  # noqa: ARG002
         answers = yield DriverCall(partial(self._connection._aws_ping_link, timeout))
         operation.tested(answers)
 
-    def _replay(self, statements: list[str]) -> Steps[None]:
+    def _replay(self, link: Link, statements: list[str]) -> Steps[None]:
         for statement in statements:
             try:
-                yield from self._answers([statement], _REPLAY_TIMEOUT)
+                yield from self._answers(link, [statement], _REPLAY_TIMEOUT)
             except DRIVER_ERRORS as error:
                 if getattr(error, "errno", None) not in _REFUSALS:
                     raise
@@ -334,23 +367,30 @@ class Recovery(MySqlPerformer):
                 what = statement.partition("=")[0]
                 logger.warning("not set again after a failover: %s (%s)", what, error)
 
-    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
+    def _use(self, operation: _engine.Operation, link: int) -> Steps[None]:
         connection = self._connection
+        new = self.links[link]
         if connection._aws_session is not self._session:
             raise mysql.connector.OperationalError("the connection was closed by another thread")
         try:
             if connection._aws_transfers_session_state:
-                yield from self._replay(connection._aws_record.statements())
+                yield from self._replay(new, connection._aws_record.statements())
             if reopens := connection._aws_to_reopen():
-                yield from self._answers(reopens, _REPLAY_TIMEOUT)
+                yield from self._answers(new, reopens, _REPLAY_TIMEOUT)
         except _REPLAY_ERRORS as error:
-            self.drop()
-            operation.adopt_failed(*numbers(error), str(error))
+            self.close_link(link)
+            operation.use_failed(*numbers(error), str(error))
             return
         connection._aws_finish_link()
-        move_link(self.candidate, connection)
+        move_link(self.links.pop(link).driver_connection, connection)
         connection._aws_has_moved()
         connection._aws_transaction_has_moved()
         reset_prepared(connection._aws_prepared_cursors)
-        self._link_adopted(self._session)
-        operation.adopted()
+        self._in_use(self._session, new)
+        operation.used(connection._aws_take_gone())
+
+
+def with_login(parameters: dict[str, Any], login: dict[str, str]) -> dict[str, Any]:
+    """The parameters with another login, whatever the names that the given one came by."""
+    old = {name for same in _SAME_NAMES if login.keys() & set(same) for name in same}
+    return {**{name: value for name, value in parameters.items() if name not in old}, **login}

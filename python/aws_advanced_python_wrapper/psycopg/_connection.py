@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import pq
@@ -68,9 +68,7 @@ class PsycopgFace(Transactions):
             return (yield from connect(conninfo, **kwargs))
         return cls((yield from learning))  # type: ignore[call-arg]
 
-    def _aws_failure_steps(
-        self, error: BaseException, aborted_by: str | None, gen: Any, status: int
-    ) -> Steps[None]:
+    def _aws_failure_steps(self, error: BaseException, gen: Any, status: int) -> Steps[None]:
         if isinstance(error, FailoverError) or not isinstance(error, Exception):
             self._aws_let_go_if_closed()
             return
@@ -80,7 +78,7 @@ class PsycopgFace(Transactions):
         if not isinstance(error, psycopg.Error):
             # In a pipeline psycopg may stumble over a server's last words, which answer nothing.
             error = self._aws_lost_error(f"the connection was lost: {error!r}")
-        yield from self._aws_recovery_steps(error, in_transaction, aborted_by)
+        yield from self._aws_recovery_steps(error, in_transaction)
 
     def _aws_let_go_if_closed(self) -> None:
         if self.pgconn.status == _BAD:
@@ -157,17 +155,12 @@ class BlockingPsycopgFace(PsycopgFace):
         """
         return drive(Opening(cls, conninfo or "", kwargs).open())
 
-    def _aws_give_up(self, verdict: str, call: tuple[Any, ...]) -> NoReturn:
+    def _aws_attend(self, call: tuple[Any, ...]) -> None:
         status = self.pgconn.transaction_status
-        drive(
-            self._aws_given_up_steps(verdict, self._aws_was_in_transaction(status, call[1], None))
-        )
-        raise AssertionError  # it has raised what became of the link
+        drive(self._aws_attend_steps(self._aws_was_in_transaction(status, call[1], None)))
 
-    def _aws_call_failed(
-        self, error: BaseException, verdict: str | None, call: tuple[Any, ...], status: int
-    ) -> None:
-        drive(self._aws_failure_steps(error, verdict, call[1], status))
+    def _aws_call_failed(self, error: BaseException, call: tuple[Any, ...], status: int) -> None:
+        drive(self._aws_failure_steps(error, call[1], status))
 
     @contextmanager
     def transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -209,6 +202,12 @@ class BlockingPsycopgFace(PsycopgFace):
             if not getattr(self, "_pool", None):
                 self.close()
             raise
+
+    def set_read_only(self, value: bool | None) -> None:
+        """Set :attr:`read_only`; see ``psycopg.Connection.set_read_only``."""
+        with self.lock:
+            drive(self._aws_set_read_only_steps(bool(value)))
+        super().set_read_only(value)  # type: ignore[misc]
 
     def close(self) -> None:
         """Close the connection; see ``psycopg.Connection.close``."""

@@ -31,8 +31,8 @@ _WAIT_INTERVAL: float = (
 class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
     """Makes a subclass of ``psycopg.AsyncConnection`` survive its server."""
 
-    _aws_begin_call: Callable[[], str | None] | None = None
-    _aws_end_call: Callable[[], str | None]
+    _aws_begin_call: Callable[[], bool] | None = None
+    _aws_end_call: Callable[[], None]
     _aws_driver_wait: Callable[..., Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -73,10 +73,9 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
             status = self.pgconn.transaction_status
             if status != BUSY:
                 self._aws_state = status
-            verdict = begin_call()
-            if verdict is not None:
+            if begin_call():
                 in_transaction = self._aws_was_in_transaction(status, gen, None)
-                await drive_async(self._aws_given_up_steps(verdict, in_transaction))
+                await drive_async(self._aws_attend_steps(in_transaction))
         try:
             if timeout is None:
                 result = await self._aws_driver_wait(gen, interval)
@@ -84,7 +83,8 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
                 result = await self._aws_driver_wait(gen, interval, timeout)
         except BaseException as error:
             if begin_call is not None:
-                await drive_async(self._aws_failure_steps(error, self._aws_end_call(), gen, status))
+                self._aws_end_call()
+                await drive_async(self._aws_failure_steps(error, gen, status))
             raise
         if begin_call is not None:
             self._aws_end_call()
@@ -130,6 +130,12 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
             if not getattr(self, "_pool", None):
                 await self.close()
             raise
+
+    async def set_read_only(self, value: bool | None) -> None:
+        """Set :attr:`read_only`; see ``psycopg.AsyncConnection.set_read_only``."""
+        async with self.lock:
+            await drive_async(self._aws_set_read_only_steps(bool(value)))
+        await super().set_read_only(value)  # type: ignore[misc]
 
     async def close(self) -> None:
         """Close the connection; see ``psycopg.AsyncConnection.close``."""

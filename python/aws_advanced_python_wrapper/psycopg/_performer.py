@@ -17,13 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from .. import _engine
 from .._core.connection import AwsWrapperConnection
 from .._core.login_of_now import ask_for_login, pool_source
-from .._core.performer import (
-    Performer,
-    part_arguments,
-    raise_not_opened,
-    warn_unprotected,
-    watch_link,
-)
+from .._core.performer import Performer, part_arguments
 from .._core.waits import DriverCall, LinkGivenUp, Steps
 from ._errors import FACE_ERRORS
 from ._link import Notices, ask, facts, link_options, monitor_driver, open_pgconn
@@ -48,23 +42,14 @@ _LOGIN_NAMES = ("user", "password")
 class PsycopgPerformer(Performer):
     """Asks a ``PGconn`` what the engine wants to know."""
 
-    error: psycopg.Error | LinkGivenUp | None = None
-    """The last thing that went wrong."""
+    logger = logger
+    face_errors = FACE_ERRORS
 
     def _ask(
-        self, operation: _engine.Operation, statements: list[str], timeout: float
-    ) -> Steps[None]:
-        yield from self._ask_link(self.candidate, operation, statements, timeout)
-
-    def _ask_link(
-        self,
-        pgconn: pq.abc.PGconn,
-        operation: _engine.Operation,
-        statements: list[str],
-        timeout: float,
+        self, operation: _engine.Operation, link: int, statements: list[str], timeout: float
     ) -> Steps[None]:
         try:
-            sets = yield from ask(pgconn, "; ".join(statements), timeout)
+            sets = yield from ask(self.pgconn_of(link), "; ".join(statements), timeout)
         except LinkGivenUp as error:
             self.error = error
             operation.ask_failed(None, 0, str(error))
@@ -74,9 +59,8 @@ class PsycopgPerformer(Performer):
         else:
             operation.asked(sets)
 
-    @property
-    def candidate(self) -> pq.abc.PGconn:
-        """The link that is not yet the connection's."""
+    def pgconn_of(self, link: int) -> pq.abc.PGconn:
+        """The driver's part of a link."""
         raise NotImplementedError
 
 
@@ -104,25 +88,14 @@ class Opening(PsycopgPerformer):
             self.session = _engine.Session(self._settings, host, monitor_driver())
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
-        self._connection: Any = None
+        self.links = {}
 
     def open(self) -> Steps[Any]:
         """Open the connection, and return it."""
         if self.session.idle:
             return (yield from self._connect(self._parameters))
-        try:
-            operation = self.session.open()
-            yield from self.steps(operation)
-            verdict = operation.verdict
-        except _engine.EngineError as error:
-            self.drop()
-            raise FACE_ERRORS["AwsWrapperError"](str(error)) from self.error
-        if verdict == "opened":
-            warn_unprotected(logger, self.session.notice)
+        if (yield from self.first_link(self.session)):
             return self._connection
-        self.session.close()
-        if verdict == "failed":
-            raise_not_opened(self.session, FACE_ERRORS, self.error)
         if isinstance(self.error, psycopg.Error):
             raise self.error
         raise psycopg.OperationalError(
@@ -140,51 +113,53 @@ class Opening(PsycopgPerformer):
             _complete_refusal(error)
             raise
 
-    @property
-    def candidate(self) -> pq.abc.PGconn:
-        pgconn: pq.abc.PGconn = self._connection.pgconn
+    def pgconn_of(self, link: int) -> pq.abc.PGconn:
+        pgconn: pq.abc.PGconn = self.links[link].pgconn
         return pgconn
 
-    def drop(self) -> None:
-        if self._connection is not None:
-            self._connection._aws_finish_link()
-            self._connection = None
+    def close_link(self, link: int) -> None:
+        self.links.pop(link)._aws_finish_link()
 
     def _open(
-        self, operation: _engine.Operation, host: Any, address: str, timeout: float
+        self,
+        operation: _engine.Operation,
+        link: int,
+        host: Any,
+        address: str,
+        credentials: dict[str, str],
+        timeout: float,
     ) -> Steps[None]:
-        parameters = dict(self._parameters)
+        parameters = {**self._parameters, **credentials}
         if host is not None:
             parameters = _to_host(parameters, host, address)
             parameters["connect_timeout"] = max(2, math.ceil(timeout))
         try:
-            self._connection = yield from self._connect(parameters)
+            self.links[link] = yield from self._connect(parameters)
         except psycopg.OperationalError as error:
             self.error = error
             login = "authentication failed" in str(error)
             operation.open_failed(error.sqlstate, 0, str(error), login)
         else:
-            operation.opened(**facts(self.candidate))
+            operation.opened(**facts(self.pgconn_of(link)))
 
     def _ask(
-        self, operation: _engine.Operation, statements: list[str], timeout: float
+        self, operation: _engine.Operation, link: int, statements: list[str], timeout: float
     ) -> Steps[None]:
         started = monotonic()
-        yield from super()._ask(operation, statements, timeout)
+        yield from super()._ask(operation, link, statements, timeout)
         logger.debug("asked the server who it is, in %.1f ms", (monotonic() - started) * 1000)
 
-    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
+    def _use(self, operation: _engine.Operation, link: int) -> Steps[None]:
         yield from ()
-        connection = self._connection
+        connection = self._connection = self.links.pop(link)
         connection._aws_settings = self._settings
         connection._aws_parameters = self._parameters
         connection._aws_commits_after_loss = self._settings.commits_after_loss
         if self._settings.transfers_session_state:
             connection._aws_remember()
-        pgconn = connection.pgconn
-        _watch_link(self.session, pgconn)
+        _count_notices(connection.pgconn)
         connection._aws_watch(self.session)
-        operation.adopted()
+        operation.used()
 
 
 class Recovery(PsycopgPerformer):
@@ -198,7 +173,7 @@ class Recovery(PsycopgPerformer):
         self._connection = connection
         self._session = session
         self._in_transaction = in_transaction
-        self._pgconn: pq.abc.PGconn | None = None
+        self.links = {}
         given = dict(connection._aws_parameters)
         password = connection.pgconn.password
         if password:
@@ -211,31 +186,37 @@ class Recovery(PsycopgPerformer):
         for name in ("service", "servicefile"):  # what they said stands there already
             self._parameters.pop(name, None)
 
-    @property
-    def candidate(self) -> pq.abc.PGconn:
-        assert self._pgconn is not None
-        return self._pgconn
+    def pgconn_of(self, link: int) -> pq.abc.PGconn:
+        pgconn: pq.abc.PGconn = self.links.get(link, self._connection.pgconn)
+        return pgconn
 
-    def drop(self) -> None:
-        if self._pgconn is not None:
-            self._pgconn.finish()
-            self._pgconn = None
+    def close_link(self, link: int) -> None:
+        self.links.pop(link).finish()
 
     def _open(
-        self, operation: _engine.Operation, host: Any, address: str, timeout: float
+        self,
+        operation: _engine.Operation,
+        link: int,
+        host: Any,
+        address: str,
+        credentials: dict[str, str],
+        timeout: float,
     ) -> Steps[None]:
         deadline = monotonic() + timeout
-        error = yield from self._try_open(host, address, timeout)
-        if error and self._session.is_refused_login(*error) and (yield from self._renew_login()):
-            error = yield from self._try_open(host, address, max(deadline - monotonic(), 0.001))
-        if error:
-            operation.open_failed(*error, False)
+        opened = yield from self._try_open(host, address, credentials, timeout)
+        if isinstance(opened, tuple) and self._session.is_refused_login(*opened):
+            if (yield from self._renew_login()):
+                left = max(deadline - monotonic(), 0.001)
+                opened = yield from self._try_open(host, address, credentials, left)
+        if isinstance(opened, tuple):
+            operation.open_failed(*opened, False)
         else:
-            operation.opened(**facts(self.candidate))
+            self.links[link] = opened
+            operation.opened(**facts(opened))
 
     def _try_open(
-        self, host: Any, address: str, timeout: float
-    ) -> Steps[tuple[str | None, int, str] | None]:
+        self, host: Any, address: str, credentials: dict[str, str], timeout: float
+    ) -> Steps[pq.abc.PGconn | tuple[str | None, int, str]]:
         """Log in; if that fails, the SQLSTATE, no number, and the text of the error."""
         parameters = (
             _same_way(self._parameters, self._connection.pgconn)
@@ -243,12 +224,11 @@ class Recovery(PsycopgPerformer):
             else _to_host(self._parameters, host, address)
         )
         try:
-            self._pgconn = yield from self._log_in(parameters, timeout)
+            return (yield from self._log_in({**parameters, **credentials}, timeout))
         except LinkGivenUp as error:
             return None, 0, str(error)
         except psycopg.OperationalError as error:
             return error.sqlstate, 0, str(error)
-        return None
 
     def _renew_login(self) -> Steps[bool]:
         """Ask, once, whoever opened the connection for a login that differs from the refused."""
@@ -265,11 +245,6 @@ class Recovery(PsycopgPerformer):
         self._keys = LoginKeys(self._given)
         connection._aws_parameters = {**connection._aws_parameters, **told}
         return bool(told)
-
-    def _ask_in_use(
-        self, operation: _engine.Operation, statements: list[str], timeout: float
-    ) -> Steps[None]:
-        yield from self._ask_link(self._connection.pgconn, operation, statements, timeout)
 
     def _log_in(self, parameters: dict[str, Any], timeout: float) -> Steps[pq.abc.PGconn]:
         keys = self._keys.known()
@@ -288,25 +263,23 @@ class Recovery(PsycopgPerformer):
         self._keys.failed(reason)
         return pgconn
 
-    def _adopt(self, operation: _engine.Operation) -> Steps[None]:
-        pgconn = self.candidate
+    def _use(self, operation: _engine.Operation, link: int) -> Steps[None]:
+        pgconn = self.links[link]
         if self._connection._aws_session is not self._session:
             raise psycopg.OperationalError("the connection was closed by another thread")
         try:
             yield from self._connection._aws_adopt(pgconn, self._in_transaction)
         except (LinkGivenUp, psycopg.Error) as error:
-            self.drop()
-            operation.adopt_failed(getattr(error, "sqlstate", None), 0, str(error))
+            self.close_link(link)
+            operation.use_failed(getattr(error, "sqlstate", None), 0, str(error))
             return
-        self._pgconn = None
-        _watch_link(self._session, pgconn)
-        operation.adopted()
+        del self.links[link]
+        _count_notices(pgconn)
+        operation.used(self._connection._aws_take_gone())
 
 
-def _watch_link(session: _engine.Session, pgconn: pq.abc.PGconn) -> None:
+def _count_notices(pgconn: pq.abc.PGconn) -> None:
     pgconn.notice_handler = Notices(pgconn.notice_handler)
-    address = pgconn.hostaddr.decode()
-    watch_link(session, pgconn.host.decode(), address, int(pgconn.port), pgconn.socket)
 
 
 def _to_host(parameters: dict[str, Any], host: Any, address: str) -> dict[str, Any]:

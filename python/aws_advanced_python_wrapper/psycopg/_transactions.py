@@ -144,7 +144,7 @@ class Transactions(Memory):
             "the connection was lost in the rollback of a transaction block"
         )
         try:
-            yield from self._aws_recovery_steps(lost, True, None)
+            yield from self._aws_recovery_steps(lost, True)
         except FailoverFailedError as error:
             logger.warning("the connection is closed after a rollback: %s", error)
         except psycopg.OperationalError as error:

@@ -125,8 +125,13 @@ asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> NullDriver::connec
     if (auto failure = co_await served(scripted, deadline)) {
         co_return tl::unexpected{std::move(*failure)};
     }
-    const auto user = std::ranges::find(target.options, "user", &DriverOptions::value_type::first);
-    scripted.user = user == target.options.end() ? "" : user->second;
+    const auto option = [&](const char* name) {
+        const auto found =
+            std::ranges::find(target.options, name, &DriverOptions::value_type::first);
+        return found == target.options.end() ? "" : found->second;
+    };
+    scripted.user = option("user");
+    scripted.password = option("password");
     if (refused_users_.contains(scripted.user)) {
         co_return tl::unexpected{
             Failure{Errc::login, SqlState{"28P01"}, "password authentication failed"}};

@@ -34,7 +34,8 @@ public:
         Answer answer{};     ///< empty: one row with "1"
         int connects{0};     ///< attempts so far
         int open_links{0};
-        std::string user{};  ///< of the link that was opened last
+        std::string user{};      ///< of the link that was opened last
+        std::string password{};  ///< of that link
         std::vector<std::string> queries{};
     };
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "plugins/failover/info.hpp"
+#include "plugins/failover/outcomes.hpp"
 #include "plugins/failover/reaction.hpp"
 #include "plugins/failover/target_search.hpp"
 
@@ -24,12 +28,13 @@ public:
 
     bool active() const override { return services_.settings().boolean(Property::enable_failover); }
 
-    Task<OpenResult> open(Face& face, OpenRequest request, OpenNext next) override {
+    Task<OpenResult> open(Io& io, OpenRequest request, OpenNext next) override {
+        const bool is_first = request.purpose == Purpose::first;
         auto opened = co_await next(std::move(request));
-        if (!enabled()) {
+        if (!is_first || !enabled()) {
             co_return opened;
         }
-        const auto deadline = face.now() + budget();
+        const auto deadline = io.now() + budget();
         if (!opened) {
             const bool elsewhere =
                 services_.settings().boolean(Property::enable_connect_failover) &&
@@ -39,55 +44,56 @@ public:
             }
             begin_report(opened.error().message, opened.error().sqlstate,
                          opened.error().vendor_code);
-            co_return noted(co_await search_.find(face, {}, deadline));
+            co_return noted_first(co_await search_.find(io, {}, deadline));
         }
         if (!leads_astray(*opened)) {
             co_return opened;
         }
         if (opened->role == HostRole::writer &&
-            !co_await search_.is_proved_elsewhere(face, opened->host_id)) {
+            !co_await search_.is_proved_elsewhere(io, opened->host_id)) {
             // What is old is our view: nobody looks while the application rests.
             co_return opened;
         }
         // The endpoint's name lags behind the cluster, as it does after each failover.
         begin_report("the writer endpoint led to a host that is not the writer", {}, 0);
         const std::string avoid = opened->host_id;
-        co_await face.drop();
-        co_return noted(co_await search_.find_writer(face, avoid, deadline));
+        co_await services_.close(io, opened->link);
+        co_return noted_first(co_await search_.find_writer(io, avoid, deadline));
     }
 
-    Task<Verdict> call_failed(Face& face, const CallFailure& failure) override {
+    Task<Outcome> call_failed(Io& io, const CallFailure& failure, OutcomeNext next) override {
         if (!enabled()) {
-            co_return Verdict::pass;
+            co_return co_await next();
         }
         auto reaction = react(failure);
         if (reaction == Reaction::ask_link) {
-            const auto tested = co_await face.test(kLinkTimeout);
+            const auto tested = co_await io.test(services_.link_in_use(), kLinkTimeout);
             auto known = failure;
             known.link = tested.answers ? LinkState::lives : LinkState::lost;
             reaction = react(known);
         }
         if (reaction == Reaction::ask_host) {
-            const bool answers = co_await host_answers(face, failure.cancel_sql);
-            if (answers) {
-                co_return Verdict::timed_out;
-            }
+            const bool answers = co_await host_answers(io, failure.cancel_sql);
+            reaction = answers ? Reaction::none : Reaction::move;
         }
         if (reaction == Reaction::ask_role) {
-            const bool demoted = co_await leads_to_a_standby(face, failure);
+            const bool demoted = co_await leads_to_a_standby(io, failure);
             reaction = demoted ? Reaction::move : Reaction::none;
         }
         if (reaction == Reaction::none) {
-            co_return Verdict::pass;
+            co_return co_await next();
         }
-        const bool moved = co_await move(face, failure);
+        auto gone = co_await move(io, failure);
         if (reaction == Reaction::replace) {
-            co_return moved ? Verdict::replaced : Verdict::not_replaced;
+            Outcome replaced;
+            replaced.link = gone ? LinkFate::replaced : LinkFate::lost;
+            replaced.gone = gone ? std::move(*gone) : std::vector<std::string>{};
+            co_return replaced;
         }
-        if (!moved) {
-            co_return Verdict::failed;
+        if (!gone) {
+            co_return failed(services_.report(), failure);
         }
-        co_return failure.in_transaction ? Verdict::moved_in_transaction : Verdict::moved;
+        co_return moved(services_.report(), failure, std::move(*gone));
     }
 
     void watch(WatchParams& params) const override {
@@ -95,87 +101,99 @@ public:
     }
 
 private:
-    // Finds a link and has it adopted; false if there is none to be had in time.
-    Task<bool> move(Face& face, const CallFailure& failure) {
-        const auto started = face.now();
+    // Finds a link and puts it in use; tells what the session has lost by that. Nothing if there is
+    // no link to be had in time.
+    Task<std::optional<std::vector<std::string>>> move(Io& io, const CallFailure& failure) {
+        const auto started = io.now();
         const auto deadline = started + budget();
         const std::string from = services_.current_host();
-        begin_report(failure.aborted_by.empty() ? failure.message : failure.aborted_by,
-                     failure.sqlstate, failure.vendor_code);
+        const bool given_up = failure.aborted_by != AbortReason::none;
+        begin_report(given_up ? to_string(failure.aborted_by) : failure.message, failure.sqlstate,
+                     failure.vendor_code);
         services_.report().from = from;
         for (;;) {
-            auto opened = noted(co_await search_.find(face, from, deadline));
+            auto opened = noted(co_await search_.find(io, from, deadline));
             if (!opened) {
-                services_.report().total = face.now() - started;
-                co_return false;
+                services_.report().total = io.now() - started;
+                co_return std::nullopt;
             }
-            const auto adopting = face.now();
-            const auto adopted = co_await face.adopt();
-            services_.report().adopted += face.now() - adopting;
-            if (adopted) {
+            const auto adopting = io.now();
+            auto used = co_await services_.use(io, opened->link, /*keep_old=*/false);
+            services_.report().adopted += io.now() - adopting;
+            if (used) {
                 services_.report().to = opened->host_id;
-                services_.report().total = face.now() - started;
-                co_return true;
+                services_.report().total = io.now() - started;
+                co_return std::move(used->gone);
             }
             services_.report().attempts.push_back(
-                {opened->host_id, "lost again: " + adopted.error().message, {}});
-            const auto again_at = std::min<TimePoint>(deadline, face.now() + kPauseAfterLoss);
-            co_await face.pause(again_at);
+                {opened->host_id, "lost again: " + used.error().message, {}});
+            const auto again_at = std::min<TimePoint>(deadline, io.now() + kPauseAfterLoss);
+            co_await io.pause(again_at);
         }
     }
 
     // Whether the host of a link that was too slow for its driver is well, on a link of its own;
     // there, what was left running is ended.
-    Task<bool> host_answers(Face& face, std::string cancel_sql) {
+    Task<bool> host_answers(Io& io, std::string cancel_sql) {
         const auto topology = services_.topology();
         const auto host = std::ranges::find(topology->hosts, services_.current_host(), &Host::id);
         if (host == topology->hosts.end()) {
             co_return true;  // nothing speaks against it
         }
         OpenRequest request;
+        request.purpose = Purpose::probe;
         request.host = *host;
         request.timeout = kHostTimeout;
-        const auto opened = co_await services_.open_directly(face, std::move(request));
+        const auto opened = co_await services_.open(io, std::move(request));
         if (!opened) {
             co_return is_answer(opened.error());
         }
         if (!cancel_sql.empty()) {
             Statements statements;
             statements.push_back(std::move(cancel_sql));
-            co_await face.query(std::move(statements), kCancelTimeout);
+            co_await io.ask(opened->link, std::move(statements), kCancelTimeout);
         }
-        co_await face.drop();
+        co_await services_.close(io, opened->link);
         co_return true;
     }
 
     // What a server reports is its own word only where no pooler stands between.
-    Task<bool> leads_to_a_standby(Face& face, CallFailure failure) {
+    Task<bool> leads_to_a_standby(Io& io, CallFailure failure) {
         if (failure.in_recovery && services_.comes_directly()) {
             co_return *failure.in_recovery;
         }
         if (failure.between_transactions) {
-            const auto told = co_await services_.ask_role_in_use(face, kLinkTimeout);
+            const auto told =
+                co_await services_.ask_role(io, services_.link_in_use(), kLinkTimeout);
             // A link that gives no answer is of no more use.
             co_return told ? *told : told.error().code != Errc::server;
         }
         // In a failed transaction nothing can be asked on the link.
-        OpenRequest request;
-        request.timeout = kLinkTimeout;
         const auto topology = services_.topology();
         const auto host = std::ranges::find(topology->hosts, services_.current_host(), &Host::id);
         if (host != topology->hosts.end()) {
-            request.host = *host;
-            const auto told = co_await services_.ask_role_of(face, request);
-            if (told && *told) {
+            const bool demoted = co_await probe_finds_a_reader(io, *host);
+            if (demoted) {
                 co_return true;
             }
         }
         if (services_.comes_directly()) {
             co_return false;
         }
-        request.host.reset();
-        const auto told = co_await services_.ask_role_of(face, request);
-        co_return told && *told;
+        co_return co_await probe_finds_a_reader(io, std::nullopt);
+    }
+
+    Task<bool> probe_finds_a_reader(Io& io, std::optional<Host> host) {
+        OpenRequest request;
+        request.purpose = Purpose::probe;
+        request.host = std::move(host);
+        request.timeout = kLinkTimeout;
+        const auto opened = co_await services_.open(io, std::move(request));
+        if (!opened) {
+            co_return false;
+        }
+        co_await services_.close(io, opened->link);
+        co_return opened->role == HostRole::reader;
     }
 
     // A server's refusal, unlike a link that could not be opened.
@@ -242,6 +260,15 @@ private:
         if (!opened) {
             services_.report().failed_because = opened.error().message;
             services_.report().refusals = services_.refusals();
+        }
+        return opened;
+    }
+
+    // That of an opening tells the application all, since there is no connection to ask.
+    OpenResult noted_first(OpenResult opened) {
+        opened = noted(std::move(opened));
+        if (!opened && opened.error().code == Errc::failover_failed) {
+            opened.error().message = not_opened(services_.report());
         }
         return opened;
     }

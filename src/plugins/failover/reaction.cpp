@@ -14,7 +14,7 @@ constexpr std::string_view kReadOnlyTransaction = "25006";
 }  // namespace
 
 Reaction reaction_to(const CallFailure& failure, FailureKind kind, FailoverMode mode) noexcept {
-    if (!failure.aborted_by.empty()) {
+    if (failure.aborted_by != AbortReason::none) {
         return Reaction::move;
     }
     if (failure.timed_out) {

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include <aws_wrapper/dialect.hpp>
-#include <aws_wrapper/face.hpp>
+#include <aws_wrapper/io.hpp>
 
 #include "plugins/failover/target_search.hpp"
 

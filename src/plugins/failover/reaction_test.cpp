@@ -73,7 +73,7 @@ TEST(Reaction, WhatTheDriverGaveUpForItsTimeIsAQuestionToTheHost) {
 
 TEST(Reaction, WhatAMonitorEndedMovesWhateverTheErrorSays) {
     auto failure = on(LinkState::lost);
-    failure.aborted_by = "host_unhealthy";
+    failure.aborted_by = AbortReason::host_unhealthy;
     failure.timed_out = true;
     for (const auto kind : {FailureKind::network, FailureKind::own_limit, FailureKind::other}) {
         EXPECT_EQ(reaction(failure, kind), Reaction::move);

@@ -40,15 +40,15 @@ Duration pause_after(int misses) {
 
 }  // namespace
 
-Task<OpenResult> TargetSearch::find(Face& face, std::string avoid, TimePoint deadline) {
+Task<OpenResult> TargetSearch::find(Io& io, std::string avoid, TimePoint deadline) {
     if (mode_ == FailoverMode::strict_writer) {
-        co_return co_await find_writer(face, std::move(avoid), deadline);
+        co_return co_await find_writer(io, std::move(avoid), deadline);
     }
-    co_return co_await find_reader(face, std::move(avoid), deadline);
+    co_return co_await find_reader(io, std::move(avoid), deadline);
 }
 
-Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePoint deadline) {
-    auto since = face.now();
+Task<OpenResult> TargetSearch::find_writer(Io& io, std::string avoid, TimePoint deadline) {
+    auto since = io.now();
     const auto unreached_at = give_up_unreached_at(since, deadline);
     auto topology = services_.topology();
     bool known = topology->writer() != nullptr && topology->writer()->id != avoid &&
@@ -58,27 +58,27 @@ Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePo
     std::string last = "no writer was proved by any host of the cluster";
     for (;;) {
         if (!known) {
-            const auto until = std::min<TimePoint>(deadline, face.now() + kDemandEvery);
-            topology = co_await await_proof(face, since, until, deadline);
+            const auto until = std::min<TimePoint>(deadline, io.now() + kDemandEvery);
+            topology = co_await await_proof(io, since, until, deadline);
         }
-        if (face.now() >= deadline) {
+        if (io.now() >= deadline) {
             co_return out_of_time(last);
         }
         if (!known && !is_proved(*topology, since)) {
-            if (auto told = co_await try_locked_out(face, *topology, deadline)) {
+            if (auto told = co_await try_locked_out(io, *topology, deadline)) {
                 co_return std::move(*told);
             }
-            if (face.now() >= unreached_at) {
-                if (auto told = co_await try_unreached(face, HostRole::writer, deadline)) {
+            if (io.now() >= unreached_at) {
+                if (auto told = co_await try_unreached(io, HostRole::writer, deadline)) {
                     co_return std::move(*told);
                 }
             }
             continue;
         }
 
-        const Duration remaining = deadline - face.now();
+        const Duration remaining = deadline - io.now();
         const Host writer = *topology->writer();
-        auto opened = co_await attempt(face, writer, HostRole::writer,
+        auto opened = co_await attempt(io, writer, HostRole::writer,
                                        std::min<Duration>(kWriterTimeout, remaining));
         if (opened || is_refused(opened)) {
             co_return opened;
@@ -86,22 +86,22 @@ Task<OpenResult> TargetSearch::find_writer(Face& face, std::string avoid, TimePo
         last = "the writer could not be reached: " + opened.error().message;
         misses = writer.id == missed ? misses + 1 : 1;
         missed = writer.id;
-        since = face.now();
+        since = io.now();
         known = false;
-        const auto pause_until = std::min<TimePoint>(deadline, face.now() + pause_after(misses));
-        co_await face.pause(pause_until);
+        const auto pause_until = std::min<TimePoint>(deadline, io.now() + pause_after(misses));
+        co_await io.pause(pause_until);
     }
 }
 
-Task<std::optional<OpenResult>> TargetSearch::try_locked_out(Face& face,
+Task<std::optional<OpenResult>> TargetSearch::try_locked_out(Io& io,
                                                              const Topology& topology,
                                                              TimePoint deadline) {
     for (const auto& host : topology.hosts) {
-        const Duration remaining = deadline - face.now();
+        const Duration remaining = deadline - io.now();
         if (remaining <= Duration{0} || !services_.is_locked_out_of(host)) {
             continue;
         }
-        auto opened = co_await attempt(face, host, HostRole::writer,
+        auto opened = co_await attempt(io, host, HostRole::writer,
                                        std::min<Duration>(kWriterTimeout, remaining));
         if (opened || is_refused(opened)) {
             co_return std::move(opened);
@@ -110,21 +110,21 @@ Task<std::optional<OpenResult>> TargetSearch::try_locked_out(Face& face,
     co_return std::nullopt;
 }
 
-Task<std::optional<OpenResult>> TargetSearch::try_unreached(Face& face,
+Task<std::optional<OpenResult>> TargetSearch::try_unreached(Io& io,
                                                             HostRole wanted,
                                                             TimePoint deadline) {
     if (services_.has_reached_hosts()) {
         co_return std::nullopt;
     }
-    const auto until = std::min<TimePoint>(deadline, face.now() + kUnreachedTrials);
+    const auto until = std::min<TimePoint>(deadline, io.now() + kUnreachedTrials);
     const auto topology = services_.topology();
     for (const auto& host : topology->hosts) {
-        const Duration remaining = until - face.now();
+        const Duration remaining = until - io.now();
         if (remaining <= Duration{0}) {
             break;
         }
-        auto opened = co_await attempt(face, host, wanted,
-                                       std::min<Duration>(kFirstReaderTimeout, remaining));
+        auto opened =
+            co_await attempt(io, host, wanted, std::min<Duration>(kFirstReaderTimeout, remaining));
         if (opened || is_refused(opened)) {
             co_return std::move(opened);
         }
@@ -137,31 +137,31 @@ Task<std::optional<OpenResult>> TargetSearch::try_unreached(Face& face,
         "instances are thought to have (see cluster_instance_host_pattern)");
 }
 
-Task<TopologyPtr> TargetSearch::await_proof(Face& face,
+Task<TopologyPtr> TargetSearch::await_proof(Io& io,
                                             TimePoint since,
                                             TimePoint until,
                                             TimePoint deadline) {
-    const auto started = face.now();
+    const auto started = io.now();
     auto topology = services_.topology();
-    while (!is_proved(*topology, since) && face.now() < until) {
+    while (!is_proved(*topology, since) && io.now() < until) {
         services_.demand_proof(since, deadline);
-        const auto again_at = std::min<TimePoint>(until, face.now() + kDemandEvery);
-        topology = co_await face.await_topology(topology->version, again_at);
+        const auto again_at = std::min<TimePoint>(until, io.now() + kDemandEvery);
+        topology = co_await services_.await_topology(io, topology->version, again_at);
     }
-    services_.report().found_target += face.now() - started;
+    services_.report().found_target += io.now() - started;
     co_return topology;
 }
 
-Task<bool> TargetSearch::is_proved_elsewhere(Face& face, std::string host_id) {
-    const auto since = face.now();
+Task<bool> TargetSearch::is_proved_elsewhere(Io& io, std::string host_id) {
+    const auto since = io.now();
     const auto until = since + kWriterTimeout;
-    const auto topology = co_await await_proof(face, since, until, until);
+    const auto topology = co_await await_proof(io, since, until, until);
     co_return is_proved(*topology, since) && topology->writer()->id != host_id;
 }
 
-Task<OpenResult> TargetSearch::find_reader(Face& face, std::string avoid, TimePoint deadline) {
-    const auto unreached_at = give_up_unreached_at(face.now(), deadline);
-    services_.demand_proof(face.now(), deadline);
+Task<OpenResult> TargetSearch::find_reader(Io& io, std::string avoid, TimePoint deadline) {
+    const auto unreached_at = give_up_unreached_at(io.now(), deadline);
+    services_.demand_proof(io.now(), deadline);
     const auto full_timeout =
         services_.settings().milliseconds(Property::failover_reader_connect_timeout_sec);
     auto timeout = std::min(kFirstReaderTimeout, full_timeout);
@@ -171,28 +171,28 @@ Task<OpenResult> TargetSearch::find_reader(Face& face, std::string avoid, TimePo
         const auto topology = services_.topology();
         const auto candidates = round(*topology, avoid);
         for (const auto& host : candidates) {
-            const Duration remaining = deadline - face.now();
+            const Duration remaining = deadline - io.now();
             if (remaining <= Duration{0}) {
                 break;
             }
             auto opened =
-                co_await attempt(face, host, wanted, std::min<Duration>(timeout, remaining));
+                co_await attempt(io, host, wanted, std::min<Duration>(timeout, remaining));
             if (opened || is_refused(opened)) {
                 co_return opened;
             }
             last = opened.error().message;
         }
-        if (face.now() >= deadline) {
+        if (io.now() >= deadline) {
             co_return out_of_time("no reader could be reached: " + last);
         }
-        if (face.now() >= unreached_at) {
-            if (auto told = co_await try_unreached(face, wanted, deadline)) {
+        if (io.now() >= unreached_at) {
+            if (auto told = co_await try_unreached(io, wanted, deadline)) {
                 co_return std::move(*told);
             }
         }
         timeout = services_.has_reached_hosts() ? full_timeout : timeout;
-        const auto until = std::min<TimePoint>(deadline, face.now() + pause_after(rounds));
-        co_await face.pause(until);
+        const auto until = std::min<TimePoint>(deadline, io.now() + pause_after(rounds));
+        co_await io.pause(until);
     }
 }
 
@@ -218,21 +218,22 @@ std::vector<Host> TargetSearch::round(const Topology& topology, const std::strin
     return readers;
 }
 
-Task<OpenResult> TargetSearch::attempt(Face& face, Host host, HostRole wanted, Duration timeout) {
-    const auto started = face.now();
+Task<OpenResult> TargetSearch::attempt(Io& io, Host host, HostRole wanted, Duration timeout) {
+    const auto started = io.now();
     const std::string name = host_and_port(host);
     OpenRequest request;
+    request.purpose = Purpose::move;
     request.host = std::move(host);
     request.timeout = timeout;
-    auto opened = co_await services_.open_directly(face, std::move(request));
+    auto opened = co_await services_.open(io, std::move(request));
     if (opened && wanted != HostRole::unknown && opened->role != wanted) {
-        co_await face.drop();
+        co_await services_.close(io, opened->link);
         opened = tl::unexpected{Failure{
             Errc::failover_failed,
             {},
             name + " is a " + to_string(opened->role) + ", wanted is a " + to_string(wanted)}};
     }
-    const auto took = face.now() - started;
+    const auto took = io.now() - started;
     services_.report().connected += took;
     services_.report().attempts.push_back(
         {name, opened ? "connected" : opened.error().message, took});

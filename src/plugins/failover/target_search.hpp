@@ -11,7 +11,7 @@ namespace aws_wrapper {
 
 enum class FailoverMode { strict_writer, strict_reader, reader_or_writer };
 
-/// Finds and opens the link that a failover moves to. Pure: all it does goes through its Face.
+/// Finds and opens the link that a failover moves to. Pure: all it does goes through its Io.
 ///
 /// The writer's way: wait until the cluster has proved a writer by a question asked after the
 /// trouble began, open it, check its role, again until the deadline. A writer that is known and is
@@ -25,26 +25,26 @@ public:
     TargetSearch(Services& services, FailoverMode mode) : services_{services}, mode_{mode} {}
 
     /// By the connection's mode. `avoid` is the id of the host that failed, or empty.
-    Task<OpenResult> find(Face& face, std::string avoid, TimePoint deadline);
+    Task<OpenResult> find(Io& io, std::string avoid, TimePoint deadline);
 
-    Task<OpenResult> find_writer(Face& face, std::string avoid, TimePoint deadline);
-    Task<OpenResult> find_reader(Face& face, std::string avoid, TimePoint deadline);
+    Task<OpenResult> find_writer(Io& io, std::string avoid, TimePoint deadline);
+    Task<OpenResult> find_reader(Io& io, std::string avoid, TimePoint deadline);
 
     /// Whether the cluster proves within 5 s that its writer is another host than this one.
-    Task<bool> is_proved_elsewhere(Face& face, std::string host_id);
+    Task<bool> is_proved_elsewhere(Io& io, std::string host_id);
 
 private:
     /// Waits until `until` at most for a proof that is demanded until `deadline`.
-    Task<TopologyPtr> await_proof(Face& face, TimePoint since, TimePoint until, TimePoint deadline);
+    Task<TopologyPtr> await_proof(Io& io, TimePoint since, TimePoint until, TimePoint deadline);
     /// Asks the hosts that no monitor can ask by the connection's own login: nothing if none of
     /// them is the writer, or refuses that one, too.
-    Task<std::optional<OpenResult>> try_locked_out(Face& face,
+    Task<std::optional<OpenResult>> try_locked_out(Io& io,
                                                    const Topology& topology,
                                                    TimePoint deadline);
     /// For a cluster of which no host was ever reached: tries each by the connection's own login,
     /// so that its reason is told. Nothing if one was reached.
-    Task<std::optional<OpenResult>> try_unreached(Face& face, HostRole wanted, TimePoint deadline);
-    Task<OpenResult> attempt(Face& face, Host host, HostRole wanted, Duration timeout);
+    Task<std::optional<OpenResult>> try_unreached(Io& io, HostRole wanted, TimePoint deadline);
+    Task<OpenResult> attempt(Io& io, Host host, HostRole wanted, Duration timeout);
     std::vector<Host> round(const Topology& topology, const std::string& avoid);
 
     Services& services_;

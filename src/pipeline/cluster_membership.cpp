@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pipeline/cluster_seeker.hpp"
+#include "pipeline/cluster_membership.hpp"
 
 #include <algorithm>
 #include <array>
@@ -53,9 +53,9 @@ void leak(std::shared_ptr<T> pointer) noexcept {
 
 }  // namespace
 
-ClusterSeeker::ClusterSeeker(const Settings& settings,
-                             const std::string& host,
-                             std::shared_ptr<Driver> driver)
+ClusterMembership::ClusterMembership(const Settings& settings,
+                                     const std::string& host,
+                                     std::shared_ptr<Driver> driver)
     : settings_{settings},
       driver_{std::move(driver)},
       host_{host},
@@ -70,19 +70,19 @@ ClusterSeeker::ClusterSeeker(const Settings& settings,
     static_cast<void>(instances(host, 0));  // throws for a pattern that is none
 }
 
-ClusterSeeker::~ClusterSeeker() { let_go(); }
+ClusterMembership::~ClusterMembership() { let_go(); }
 
-std::string ClusterSeeker::key(const std::string& name, std::uint16_t port) const {
+std::string ClusterMembership::key(const std::string& name, std::uint16_t port) const {
     return fmt::format("{}:{} {} {} {}", name, port_or_default(port), to_string(settings_.family()),
                        settings_.text(Property::wrapper_dialect),
                        settings_.text(Property::cluster_instance_host_pattern));
 }
 
-std::uint16_t ClusterSeeker::port_or_default(std::uint16_t port) const {
+std::uint16_t ClusterMembership::port_or_default(std::uint16_t port) const {
     return port == 0 ? plain_dialect(settings_.family()).default_port : port;
 }
 
-void ClusterSeeker::recall() {
+void ClusterMembership::recall() {
     if (joined() || host_.empty()) {
         return;
     }
@@ -93,7 +93,7 @@ void ClusterSeeker::recall() {
 }
 
 // By the endpoint, or as a host of a cluster that another endpoint led to.
-std::shared_ptr<ClusterMonitor> ClusterSeeker::known_cluster(
+std::shared_ptr<ClusterMonitor> ClusterMembership::known_cluster(
     const std::string& endpoint,
     const std::string& name,
     std::uint16_t port,
@@ -111,19 +111,19 @@ std::shared_ptr<ClusterMonitor> ClusterSeeker::known_cluster(
 
 // An endpoint of RDS leads to an instance itself; an address, a proxy or a name of the
 // application's own leads to whatever listens there.
-bool ClusterSeeker::is_instances_own(const std::string& name) const {
+bool ClusterMembership::is_instances_own(const std::string& name) const {
     const auto endpoint = classify_endpoint(name);
     return (endpoint.is_cluster() || endpoint.type == EndpointType::rds_instance) &&
            !goes_elsewhere();
 }
 
 // The name is only what a certificate is checked against.
-bool ClusterSeeker::goes_elsewhere() const {
+bool ClusterMembership::goes_elsewhere() const {
     return find_parameter(settings_.driver_parameters(), "hostaddr") != nullptr;
 }
 
 // What else than an instance listens on says nothing of the instances' port.
-InstanceTemplate ClusterSeeker::instances(const std::string& name, std::uint16_t port) const {
+InstanceTemplate ClusterMembership::instances(const std::string& name, std::uint16_t port) const {
     if (!settings_.is_given(Property::cluster_instance_host_pattern)) {
         return InstanceTemplate::derive(name, port);
     }
@@ -131,7 +131,7 @@ InstanceTemplate ClusterSeeker::instances(const std::string& name, std::uint16_t
                                    is_instances_own(name) ? port : port_or_default(0));
 }
 
-void ClusterSeeker::join(std::shared_ptr<ClusterMonitor> cluster) {
+void ClusterMembership::join(std::shared_ptr<ClusterMonitor> cluster) {
     let_go();
     params_ = cluster->params();
     hosts_ = cluster->topology().current()->hosts;
@@ -139,7 +139,7 @@ void ClusterSeeker::join(std::shared_ptr<ClusterMonitor> cluster) {
     cluster_ = std::move(cluster);
 }
 
-void ClusterSeeker::leave_login() noexcept {
+void ClusterMembership::leave_login() noexcept {
     const auto held = std::exchange(login_, std::nullopt);
     if (!held || !cluster_ || generation_ != fork_generation()) {
         return;
@@ -151,19 +151,19 @@ void ClusterSeeker::leave_login() noexcept {
     }
 }
 
-void ClusterSeeker::take_login() {
-    const auto held = cluster_->hold_login(options_);
+void ClusterMembership::take_login() {
+    const auto held = cluster_->hold_login(options_, source_);
     leave_login();
     login_ = held;
 }
 
-void ClusterSeeker::hold_login(const LinkFacts& facts) {
+void ClusterMembership::hold_login(const LinkFacts& facts) {
     options_ = monitoring_options(facts.options, settings_);
     static_cast<void>(cluster());
     take_login();
 }
 
-void ClusterSeeker::let_go() noexcept {
+void ClusterMembership::let_go() noexcept {
     leave_login();
     if (cluster_ && generation_ != fork_generation()) {
         leak(std::move(cluster_));
@@ -171,13 +171,13 @@ void ClusterSeeker::let_go() noexcept {
     cluster_.reset();
 }
 
-void ClusterSeeker::abandon(std::shared_ptr<HostWatch> watch) noexcept {
+void ClusterMembership::abandon(std::shared_ptr<HostWatch> watch) noexcept {
     if (watch && watch->belongs_to_parent()) {
         leak(std::move(watch));
     }
 }
 
-const std::shared_ptr<ClusterMonitor>& ClusterSeeker::cluster() {
+const std::shared_ptr<ClusterMonitor>& ClusterMembership::cluster() {
     const bool alive = cluster_ && generation_ == fork_generation() && !cluster_->stopped();
     if (!alive) {
         const bool reached = has_reached_hosts();
@@ -193,7 +193,7 @@ const std::shared_ptr<ClusterMonitor>& ClusterSeeker::cluster() {
     return cluster_;
 }
 
-TopologyPtr ClusterSeeker::topology() const {
+TopologyPtr ClusterMembership::topology() const {
     if (cluster_ && generation_ == fork_generation()) {
         return cluster_->topology().current();
     }
@@ -202,29 +202,29 @@ TopologyPtr ClusterSeeker::topology() const {
     return remembered;
 }
 
-bool ClusterSeeker::is_locked_out_of(const Host& host) const {
+bool ClusterMembership::is_locked_out_of(const Host& host) const {
     return cluster_ && generation_ == fork_generation() && cluster_->is_locked_out_of(host);
 }
 
-std::vector<std::pair<std::string, std::string>> ClusterSeeker::refusals() const {
+std::vector<std::pair<std::string, std::string>> ClusterMembership::refusals() const {
     const bool alive = cluster_ && generation_ == fork_generation();
     return alive ? cluster_->refusals() : std::vector<std::pair<std::string, std::string>>{};
 }
 
-TopologyPtr ClusterSeeker::wait_topology(std::uint64_t newer_than, TimePoint until) {
+TopologyPtr ClusterMembership::wait_topology(std::uint64_t newer_than, TimePoint until) {
     const auto& alive = cluster();
     return alive->topology().wait_newer(newer_than, until);
 }
 
-std::shared_ptr<HostWatch> ClusterSeeker::watch(const std::string& host_id,
-                                                std::shared_ptr<CallSlot> slot) {
+std::shared_ptr<HostWatch> ClusterMembership::watch(const std::string& host_id,
+                                                    std::shared_ptr<CallSlot> slot) {
     if (!joined() || host_id.empty()) {
         return nullptr;
     }
     return cluster()->watch(host_id, std::move(slot));
 }
 
-void ClusterSeeker::prepare(const LinkFacts& facts) {
+void ClusterMembership::prepare(const LinkFacts& facts) {
     key_ = key(host_.empty() ? facts.name : host_, facts.port);
     options_ = monitoring_options(facts.options, settings_);
     params_.instances = instances(facts.name, port_or_default(facts.port));
@@ -236,7 +236,7 @@ void ClusterSeeker::prepare(const LinkFacts& facts) {
 }
 
 // Without a thread there is no monitor; the connection works, and says what it lacks.
-bool ClusterSeeker::join_new(std::vector<Host> hosts) {
+bool ClusterMembership::join_new(std::vector<Host> hosts) {
     hosts_ = std::move(hosts);
     try {
         join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
@@ -252,7 +252,7 @@ bool ClusterSeeker::join_new(std::vector<Host> hosts) {
 }
 
 // A cluster's endpoint, but nothing of a cluster can be seen behind it.
-void ClusterSeeker::note_hidden_cluster(const LinkFacts& facts) {
+void ClusterMembership::note_hidden_cluster(const LinkFacts& facts) {
     const auto type = classify_endpoint(facts.name).type;
     const bool of_cluster = type == EndpointType::rds_writer_cluster ||
                             type == EndpointType::rds_reader_cluster ||
@@ -267,13 +267,13 @@ void ClusterSeeker::note_hidden_cluster(const LinkFacts& facts) {
 }
 
 // A server without a topology is a cluster of one host, named by where it was reached.
-std::string ClusterSeeker::join_plain_server(const LinkFacts& facts) {
+std::string ClusterMembership::join_plain_server(const LinkFacts& facts) {
     prepare(facts);
     return join_single_host(facts);
 }
 
 // The server is well, but our question is not to its liking.
-std::string ClusterSeeker::join_unanswered(const LinkFacts& facts, const Failure& failure) {
+std::string ClusterMembership::join_unanswered(const LinkFacts& facts, const Failure& failure) {
     const auto& of = dialect();
     const auto grant = is_denied(failure) && !of.grants.empty() ? "; " + grant_of(of) : "";
     notice_ = fmt::format(
@@ -285,7 +285,7 @@ std::string ClusterSeeker::join_unanswered(const LinkFacts& facts, const Failure
     return join_single_host(facts);
 }
 
-std::string ClusterSeeker::join_single_host(const LinkFacts& facts) {
+std::string ClusterMembership::join_single_host(const LinkFacts& facts) {
     params_.dialect = plain_dialect(settings_.family()).code;
     Host host;
     host.id = fmt::format("{}:{}", facts.address.empty() ? facts.name : facts.address, facts.port);
@@ -297,17 +297,21 @@ std::string ClusterSeeker::join_single_host(const LinkFacts& facts) {
     return host.id;
 }
 
-Task<tl::expected<std::string, Failure>> ClusterSeeker::identify(Face& face, LinkFacts facts) {
+Task<tl::expected<std::string, Failure>> ClusterMembership::identify(Io& io,
+                                                                     LinkId link,
+                                                                     LinkFacts facts) {
     const bool by_writer_endpoint =
         classify_endpoint(facts.name).type == EndpointType::rds_writer_cluster;
-    auto found = co_await find_out(face, std::move(facts));
+    auto found = co_await find_out(io, link, std::move(facts));
     if (found && by_writer_endpoint && has_topology()) {
         cluster_->endpoint_led_to(*found);
     }
     co_return found;
 }
 
-Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, LinkFacts facts) {
+Task<tl::expected<std::string, Failure>> ClusterMembership::find_out(Io& io,
+                                                                     LinkId link,
+                                                                     LinkFacts facts) {
     prepare(facts);
     if (!joined()) {
         if (auto known = known_cluster(key_, facts.name, facts.port, params_.demands)) {
@@ -322,13 +326,13 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
                 co_return id;
             }
         } else {
-            auto id = co_await ask_id(face);
+            auto id = co_await ask_id(io, link);
             if (!id || !id->empty()) {
                 co_return id;
             }
         }
         if (has_topology()) {
-            auto asked = co_await survey(face);
+            auto asked = co_await survey(io, link);
             if (!asked) {
                 if (is_refusal(dialect(), asked.error())) {
                     co_return join_unanswered(facts, asked.error());
@@ -341,7 +345,7 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
         }
         // Another server answers at the endpoint now: what was known of it is void.
     }
-    auto detected = co_await detect(face, facts);
+    auto detected = co_await detect(io, link, facts);
     if (!detected) {
         const bool wrong_dialect = dialect_by_name(settings_.text(Property::wrapper_dialect)) &&
                                    names_nothing(detected.error());
@@ -369,14 +373,14 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::find_out(Face& face, Lin
 
 // Of a server that doesn't tell its id nothing can be learned, and a balancer's address is no
 // host's.
-void ClusterSeeker::learn_address(const std::string& host_id, const LinkFacts& facts) {
+void ClusterMembership::learn_address(const std::string& host_id, const LinkFacts& facts) {
     if (!host_id.empty() && leads_to_one_server(facts)) {
         cluster_->learn_address(host_id, facts.address);
     }
 }
 
 // An address tells the server, unless it is a balancer's, which has several behind it.
-bool ClusterSeeker::leads_to_one_server(const LinkFacts& facts) const {
+bool ClusterMembership::leads_to_one_server(const LinkFacts& facts) const {
     if (is_instances_own(facts.name)) {
         return true;
     }
@@ -386,9 +390,9 @@ bool ClusterSeeker::leads_to_one_server(const LinkFacts& facts) const {
 }
 
 // Of a host that the view lists; empty if it is another one, or didn't tell.
-Task<tl::expected<std::string, Failure>> ClusterSeeker::ask_id(Face& face) {
+Task<tl::expected<std::string, Failure>> ClusterMembership::ask_id(Io& io, LinkId link) {
     Statements question{std::string{dialect().self_id_sql}};
-    auto sets = co_await face.query(std::move(question), query_timeout_);
+    auto sets = co_await io.ask(link, std::move(question), query_timeout_);
     if (!sets && sets.error().code != Errc::server) {
         co_return tl::unexpected{std::move(sets.error())};
     }
@@ -401,9 +405,9 @@ Task<tl::expected<std::string, Failure>> ClusterSeeker::ask_id(Face& face) {
     co_return topology->find_by_id(id) == nullptr ? std::string{} : id;
 }
 
-Task<tl::expected<Survey, Failure>> ClusterSeeker::survey(Face& face) {
+Task<tl::expected<Survey, Failure>> ClusterMembership::survey(Io& io, LinkId link) {
     auto statements = survey_statements(dialect());
-    auto sets = co_await face.query(std::move(statements), query_timeout_);
+    auto sets = co_await io.ask(link, std::move(statements), query_timeout_);
     if (!sets) {
         co_return tl::unexpected{std::move(sets.error())};
     }
@@ -411,7 +415,9 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::survey(Face& face) {
 }
 
 // Returns the survey of a server with a topology, or an empty one of a plain server.
-Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const LinkFacts& facts) {
+Task<tl::expected<Survey, Failure>> ClusterMembership::detect(Io& io,
+                                                              LinkId link,
+                                                              const LinkFacts& facts) {
     const auto given = dialect_by_name(settings_.text(Property::wrapper_dialect));
     auto guess = first_guess(classify_endpoint(facts.name).type, settings_.family());
     if (given) {
@@ -425,7 +431,7 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
             co_return Survey{};
         }
         if (detection.confirmed() || detection.confirmed_by_survey()) {
-            auto asked = co_await survey(face);
+            auto asked = co_await survey(io, link);
             if (asked) {
                 if (asked->hosts.empty() && asked->left_out_count > 0) {
                     notice_ = fmt::format(
@@ -452,7 +458,7 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
                 Failure{Errc::network, {}, "the link was lost while the server was identified"}};
         }
         Statements question{std::move(*sql)};
-        auto sets = co_await face.query(std::move(question), query_timeout_);
+        auto sets = co_await io.ask(link, std::move(question), query_timeout_);
         if (sets && !sets->empty()) {
             detection.on_result(sets->front());
         } else {
@@ -461,22 +467,20 @@ Task<tl::expected<Survey, Failure>> ClusterSeeker::detect(Face& face, const Link
     }
 }
 
-Task<tl::expected<bool, Failure>> ClusterSeeker::ask_role(Face& face,
-                                                          std::optional<Duration> at_most) {
+Task<tl::expected<bool, Failure>> ClusterMembership::ask_role(Io& io,
+                                                              LinkId link,
+                                                              std::optional<Duration> at_most) {
     const auto timeout = std::min(query_timeout_, at_most.value_or(query_timeout_));
-    auto sets = co_await face.query(role_question(), timeout);
-    co_return role_of(std::move(sets));
-}
-
-tl::expected<bool, Failure> ClusterSeeker::role_of(Asked answer) {
-    if (!answer) {
-        return tl::unexpected{std::move(answer.error())};
+    Statements question{std::string{dialect().role_sql}};
+    auto sets = co_await io.ask(link, std::move(question), timeout);
+    if (!sets) {
+        co_return tl::unexpected{std::move(sets.error())};
     }
-    const auto is_reader = read_role(*answer);
+    const auto is_reader = read_role(*sets);
     if (!is_reader) {
-        return tl::unexpected{Failure{Errc::server, {}, "the role query gave no single value"}};
+        co_return tl::unexpected{Failure{Errc::server, {}, "the role query gave no single value"}};
     }
-    return *is_reader;
+    co_return *is_reader;
 }
 
 }  // namespace aws_wrapper

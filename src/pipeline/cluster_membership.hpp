@@ -9,7 +9,7 @@
 #include <tl/expected.hpp>
 
 #include <aws_wrapper/dialect.hpp>
-#include <aws_wrapper/face.hpp>
+#include <aws_wrapper/io.hpp>
 #include <aws_wrapper/properties.hpp>
 #include <aws_wrapper/task.hpp>
 
@@ -25,30 +25,33 @@ namespace aws_wrapper {
 /// Cold, the server tells its dialect, its instances and its own id; that is the cluster's
 /// identity, so that two clusters can't share a monitor by accident. When the engine was released
 /// or the process forked, the cluster is joined again from what the connection remembers.
-class ClusterSeeker {
+class ClusterMembership {
 public:
-    ClusterSeeker(const Settings& settings,
-                  const std::string& host,
-                  std::shared_ptr<Driver> driver);
-    ~ClusterSeeker();
-    ClusterSeeker(const ClusterSeeker&) = delete;
-    ClusterSeeker& operator=(const ClusterSeeker&) = delete;
+    ClusterMembership(const Settings& settings,
+                      const std::string& host,
+                      std::shared_ptr<Driver> driver);
+    ~ClusterMembership();
+    ClusterMembership(const ClusterMembership&) = delete;
+    ClusterMembership& operator=(const ClusterMembership&) = delete;
+
+    /// What the monitors log in by from now on, in the place of the connection's own credentials.
+    void set_credentials_source(std::shared_ptr<CredentialsSource> source) noexcept {
+        source_ = std::move(source);
+    }
 
     /// Joins the cluster that the application's endpoint led to before, if it is being watched.
     void recall();
 
-    /// The id of the server at the other end of the candidate link; joins its cluster.
-    Task<tl::expected<std::string, Failure>> identify(Face& face, LinkFacts facts);
+    /// The id of the server at the other end of a new link; joins its cluster.
+    Task<tl::expected<std::string, Failure>> identify(Io& io, LinkId link, LinkFacts facts);
 
     /// Takes the server for one without a cluster, unasked; gives it an id.
     std::string join_plain_server(const LinkFacts& facts);
 
-    /// What tells whether a server is in recovery, and what it said.
-    Statements role_question() const { return Statements{std::string{dialect().role_sql}}; }
-    static tl::expected<bool, Failure> role_of(Asked answer);
-
-    /// Asks the candidate whether it is in recovery, in less than the usual time if wanted.
-    Task<tl::expected<bool, Failure>> ask_role(Face& face, std::optional<Duration> at_most);
+    /// Asks the server of a link whether it is in recovery, in less than the usual time if wanted.
+    Task<tl::expected<bool, Failure>> ask_role(Io& io,
+                                               LinkId link,
+                                               std::optional<Duration> at_most);
 
     /// True for a name, given by the application, that leads to an instance itself.
     bool is_instances_own(const std::string& name) const;
@@ -103,14 +106,14 @@ private:
     void learn_address(const std::string& host_id, const LinkFacts& facts);
     bool goes_elsewhere() const;
     bool leads_to_one_server(const LinkFacts& facts) const;
-    Task<tl::expected<std::string, Failure>> find_out(Face& face, LinkFacts facts);
+    Task<tl::expected<std::string, Failure>> find_out(Io& io, LinkId link, LinkFacts facts);
     bool join_new(std::vector<Host> hosts);
     void note_hidden_cluster(const LinkFacts& facts);
     std::string join_single_host(const LinkFacts& facts);
     std::string join_unanswered(const LinkFacts& facts, const Failure& failure);
-    Task<tl::expected<std::string, Failure>> ask_id(Face& face);
-    Task<tl::expected<Survey, Failure>> survey(Face& face);
-    Task<tl::expected<Survey, Failure>> detect(Face& face, const LinkFacts& facts);
+    Task<tl::expected<std::string, Failure>> ask_id(Io& io, LinkId link);
+    Task<tl::expected<Survey, Failure>> survey(Io& io, LinkId link);
+    Task<tl::expected<Survey, Failure>> detect(Io& io, LinkId link, const LinkFacts& facts);
 
     const Settings& settings_;
     const std::shared_ptr<Driver> driver_;
@@ -122,6 +125,7 @@ private:
     DriverOptions options_;
     std::vector<Host> hosts_;
     std::shared_ptr<ClusterMonitor> cluster_;
+    std::shared_ptr<CredentialsSource> source_;
     std::optional<LoginChoice::Id> login_;  // held of cluster_
     std::uint64_t generation_;
 };
