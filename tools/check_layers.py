@@ -25,6 +25,7 @@ IMPORT = re.compile(r"^\s*(?:from|import)\s+([\w.]+)")
 MODEL_HEADERS = {
     "clock",
     "conninfo",
+    "core_properties",
     "database_family",
     "endpoint",
     "error",
@@ -33,6 +34,7 @@ MODEL_HEADERS = {
     "instance_template",
     "parameters",
     "properties",
+    "property",
     "result_set",
     "sql_state",
     "sql_text",

@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include <aws_wrapper/conninfo.hpp>
+#include <aws_wrapper/core_properties.hpp>
 #include <aws_wrapper/dialect.hpp>
 #include <aws_wrapper/endpoint.hpp>
 
@@ -27,7 +28,7 @@ namespace {
 // the time between two uses of a busy pool's connection.
 constexpr auto kFreshFor = Milliseconds{5000};
 
-const PluginInfo& find_plugin(const std::string& name) {
+const PluginInfo& find_plugin(std::string_view name) {
     const auto all = builtin_plugins();
     const auto found = std::ranges::find_if(
         all, [&](const PluginInfo& info) { return info.name == name || info.alias == name; });
@@ -46,7 +47,7 @@ const PluginInfo& find_plugin(const std::string& name) {
 
 std::vector<const PluginInfo*> chosen_plugins(const Settings& settings) {
     std::vector<const PluginInfo*> chosen;
-    for (const auto& name : settings.list(Property::plugins)) {
+    for (const auto name : settings.get(property::plugins)) {
         const auto* info = &find_plugin(name);
         if (std::ranges::find(chosen, info) == chosen.end()) {
             chosen.push_back(info);
@@ -73,7 +74,7 @@ public:
         for (const auto& plugin : plugins_) {
             plugin->watch(watch_params_);
         }
-        watch_params_.call_timeout = settings_.milliseconds(Property::socket_timeout);
+        watch_params_.call_timeout = settings_.get(property::socket_timeout);
     }
 
     // Services
