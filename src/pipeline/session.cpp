@@ -19,6 +19,7 @@
 #include "pipeline/cluster_seeker.hpp"
 #include "pipeline/monitoring_options.hpp"
 #include "pipeline/plugin.hpp"
+#include "pipeline/plugin_combinations.hpp"
 
 namespace aws_wrapper {
 
@@ -65,7 +66,9 @@ public:
         : settings_{std::move(settings)},
           endpoint_{classify_endpoint(host)},
           seeker_{settings_, host, std::move(driver)} {
-        for (const auto* info : chosen_plugins(settings_)) {
+        const auto chosen = chosen_plugins(settings_);
+        check_combination(chosen, endpoint_.type, settings_);
+        for (const auto* info : chosen) {
             auto plugin = info->make(*this);
             if (plugin->active()) {
                 plugins_.push_back(std::move(plugin));
