@@ -13,7 +13,6 @@ from aurora_lab import Cluster
 from async_help import off_loop, run
 from aws_advanced_python_wrapper import _engine, errors
 from aws_advanced_python_wrapper import mysql_connector as face
-from aws_advanced_python_wrapper._mysql_socket import socket_of
 from aws_advanced_python_wrapper.aio import mysql_connector as aio_face
 
 _WANTED = {"tcp_keepalive_time": 31, "tcp_keepalive_interval": 7, "tcp_keepalive_probes": 4}
@@ -38,11 +37,13 @@ def default_numbers() -> tuple[int, int, int]:
 
 def of_link(connection: Any) -> tuple[bool, int, int, int]:
     """The options of a connection's socket, as the driver has it."""
-    if hasattr(connection, "_socket"):
-        return options(socket_of(connection).fileno())
-    number = _engine.connector_socket(connection._cmysql, int(connection.server_port))
-    assert number is not None
-    return options(number)
+    if hasattr(connection, "_cmysql"):
+        number = _engine.connector_socket(connection._cmysql, int(connection.server_port))
+        assert number is not None
+        return options(number)
+    writer = getattr(connection._socket, "_writer", None)  # of asyncio
+    sock = writer.get_extra_info("socket") if writer else connection._socket.sock
+    return options(sock.fileno())
 
 
 def ask(connection: Any, sql: str) -> list[Any]:
