@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <aws_wrapper/conninfo.hpp>
+#include <aws_wrapper/core_properties.hpp>
 #include <aws_wrapper/error.hpp>
 #include <aws_wrapper/properties.hpp>
 
@@ -67,18 +68,19 @@ DatabaseFamily family_of(std::string_view name) {
 
 namespace {
 
-// The properties of this prefix that were given, as they were understood.
+template <typename T>
+void add_if_given(nb::dict& to, const Settings& settings, const Property<T>& property) {
+    if (settings.is_given(property)) {
+        to[property.info.name.data()] = settings.get(property);
+    }
+}
+
 nb::dict keepalives_of(const Settings& settings) {
     nb::dict result;
-    for (const auto property : {Property::tcp_keepalive, Property::tcp_keepalive_time,
-                                Property::tcp_keepalive_interval, Property::tcp_keepalive_probes}) {
-        if (settings.is_given(property)) {
-            const auto& info = property_info(property);
-            result[info.name.data()] = info.type == PropertyType::boolean
-                                           ? nb::cast(settings.boolean(property))
-                                           : nb::cast(settings.integer(property));
-        }
-    }
+    add_if_given(result, settings, property::tcp_keepalive);
+    add_if_given(result, settings, property::tcp_keepalive_time);
+    add_if_given(result, settings, property::tcp_keepalive_interval);
+    add_if_given(result, settings, property::tcp_keepalive_probes);
     return result;
 }
 
@@ -95,8 +97,7 @@ void bind_settings(nb::module_& module) {
         .def_prop_ro(
             "socket_timeout",
             [](const Settings& self) {
-                return std::chrono::duration<double>(self.milliseconds(Property::socket_timeout))
-                    .count();
+                return std::chrono::duration<double>(self.get(property::socket_timeout)).count();
             },
             "The value of socket_timeout in seconds; 0 = none.")
         .def_prop_ro(
@@ -106,14 +107,12 @@ void bind_settings(nb::module_& module) {
         .def_prop_ro(
             "transfers_session_state",
             [](const Settings& self) {
-                return self.boolean(Property::transfer_session_state_on_switch);
+                return self.get(property::transfer_session_state_on_switch);
             },
             "The value of transfer_session_state_on_switch.")
         .def_prop_ro(
             "commits_after_loss",
-            [](const Settings& self) {
-                return self.boolean(Property::commit_after_lost_transaction);
-            },
+            [](const Settings& self) { return self.get(property::commit_after_lost_transaction); },
             "The value of commit_after_lost_transaction.");
 
     module.def(
@@ -149,11 +148,13 @@ void bind_settings(nb::module_& module) {
                 nb::dict row;
                 row["name"] = info.name;
                 row["type"] = to_string(info.type);
-                row["default"] = info.default_value;
+                row["default"] = default_text(info);
                 row["min"] = info.min;
                 row["max"] = info.max;
                 row["choices"] = choices;
-                row["owner"] = to_string(info.owner);
+                row["owner"] = info.owner;
+                row["alias"] = info.alias;
+                row["secret"] = info.secret;
                 row["effect"] = to_string(info.effect);
                 row["doc"] = info.doc;
                 rows.append(row);

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <aws_wrapper/properties.hpp>
 
+#include <array>
+#include <cmath>
 #include <limits>
-#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <aws_wrapper/core_properties.hpp>
 #include <aws_wrapper/error.hpp>
+
+#include "plugins/failover/properties.hpp"
+#include "plugins/host_monitoring/properties.hpp"
 
 namespace aws_wrapper {
 namespace {
@@ -32,54 +37,271 @@ std::string refusal_of(const Parameters& given) {
     return {};
 }
 
-TEST(PropertyTable, EveryRowIsCompleteAndItsNameUnique) {
-    std::set<std::string_view> names;
+// What upstream's 3.1.0 takes, without what goes to the driver as it is: user, password, database,
+// connect_timeout. And its documentation's own names for some.
+constexpr auto kUpstreams =
+    std::to_array<const char*>({"profile_name",
+                                "plugins",
+                                "auto_sort_wrapper_plugin_order",
+                                "wrapper_dialect",
+                                "wrapper_driver_dialect",
+                                "socket_timeout",
+                                "tcp_keepalive",
+                                "tcp_keepalive_time",
+                                "tcp_keepalive_interval",
+                                "tcp_keepalive_probes",
+                                "transfer_session_state_on_switch",
+                                "reset_session_state_on_close",
+                                "rollback_on_switch",
+                                "auxiliary_query_timeout_sec",
+                                "aws_profile",
+                                "topology_refresh_ms",
+                                "cluster_id",
+                                "cluster_instance_host_pattern",
+                                "global_cluster_instance_host_patterns",
+                                "cluster_topology_high_refresh_rate_ms",
+                                "default_host_availability_strategy",
+                                "host_availability_strategy_max_retries",
+                                "host_availability_strategy_initial_backoff_time",
+                                "round_robin_default_weight",
+                                "round_robin_host_weight_pairs",
+                                "weighted_random_default_weight",
+                                "weighted_random_host_weight_pairs",
+                                "reader_initial_connection_host_selector_strategy",
+                                "open_connection_retry_timeout_ms",
+                                "open_connection_retry_interval_ms",
+                                "enable_failover",
+                                "failover_mode",
+                                "failover_timeout_sec",
+                                "failover_cluster_topology_refresh_rate_sec",
+                                "failover_writer_reconnect_interval_sec",
+                                "failover_reader_connect_timeout_sec",
+                                "failover_reader_host_selector_strategy",
+                                "enable_connect_failover",
+                                "telemetry_failover_additional_top_trace",
+                                "failover_home_region",
+                                "active_home_failover_mode",
+                                "inactive_home_failover_mode",
+                                "failure_detection_enabled",
+                                "failure_detection_time_ms",
+                                "failure_detection_interval_ms",
+                                "failure_detection_count",
+                                "monitor_disposal_time_ms",
+                                "reader_host_selector_strategy",
+                                "srw_read_endpoint",
+                                "srw_write_endpoint",
+                                "srw_verify_new_connections",
+                                "srw_verify_initial_connection_type",
+                                "srw_connect_retry_timeout_ms",
+                                "srw_connect_retry_interval_ms",
+                                "gdb_rw_home_region",
+                                "gdb_rw_restrict_writer_to_home_region",
+                                "gdb_rw_restrict_reader_to_home_region",
+                                "gdb_enable_global_write_forwarding",
+                                "custom_endpoint_info_refresh_rate_ms",
+                                "custom_endpoint_idle_monitor_expiration_ms",
+                                "wait_for_custom_endpoint_info",
+                                "wait_for_custom_endpoint_info_timeout_ms",
+                                "response_measurement_interval_ms",
+                                "limitless_transaction_router_monitor_disposal_time_ms",
+                                "limitless_transaction_router_monitor_interval_ms",
+                                "limitless_wait_for_transaction_router_info",
+                                "limitless_get_transaction_router_retry_interval_ms",
+                                "limitless_get_transaction_router_max_retries",
+                                "limitless_max_retries_ms",
+                                "bg_id",
+                                "bg_connect_timeout_ms",
+                                "bg_interval_baseline_ms",
+                                "bg_interval_increased_ms",
+                                "bg_interval_high_ms",
+                                "bg_switchover_timeout_ms",
+                                "bg_suspend_new_blue_connections",
+                                "iam_host",
+                                "iam_default_port",
+                                "iam_region",
+                                "iam_expiration",
+                                "secrets_manager_secret_id",
+                                "secrets_manager_region",
+                                "secrets_manager_endpoint",
+                                "secrets_manager_secret_username_key",
+                                "secrets_manager_secret_password_key",
+                                "secrets_manager_expiration",
+                                "db_user",
+                                "idp_endpoint",
+                                "idp_port",
+                                "rp_identifier",
+                                "iam_role_arn",
+                                "iam_idp_arn",
+                                "iam_token_expiration",
+                                "idp_username",
+                                "idp_password",
+                                "idp_name",
+                                "http_request_connect_timeout",
+                                "ssl_secure",
+                                "app_id",
+                                "enable_telemetry",
+                                "telemetry_submit_toplevel",
+                                "telemetry_traces_backend",
+                                "telemetry_metrics_backend",
+                                "endpoint_substitution_role",
+                                "inactive_cluster_writer_endpoint_substitution_role",
+                                "verify_opened_connection_type",
+                                "verify_inactive_cluster_writer_endpoint_connection_type",
+                                "initial_connection_host_selector_strategy",
+                                "wait_for_initial_topology_ms",
+                                "gdb_accessible_regions",
+                                "monitoring_connection_priority",
+                                "gdb_monitoring_connection_priority"});
+static_assert(kUpstreams.size() == 116 - 4);
+constexpr auto kAliases = std::to_array<std::pair<const char*, const char*>>(
+    {{"secrets_manager_secret_username", "secrets_manager_secret_username_key"},
+     {"secrets_manager_secret_password", "secrets_manager_secret_password_key"},
+     {"reader_response_strategy", "reader_host_selector_strategy"},
+     {"telemetry_submit_top_level", "telemetry_submit_toplevel"},
+     {"limitless_max_retries_ms", "limitless_connect_max_retries"}});
+constexpr auto kPrefixes =
+    std::to_array<const char*>({"monitoring-", "topology-monitoring-", "blue-green-monitoring-",
+                                "frt-", "limitless-router-monitor-"});
+
+// A value that a property takes.
+ParameterValue possible(const PropertyInfo& info) {
+    switch (info.type) {
+        case PropertyType::boolean: return "True"s;
+        case PropertyType::integer:
+        case PropertyType::seconds:
+        case PropertyType::milliseconds:
+            return std::to_string(static_cast<std::int64_t>(std::ceil(info.min)));
+        case PropertyType::choice: return std::string{info.choices.front().name};
+        case PropertyType::list:
+            return info.choices.empty() ? "failover"s : std::string{info.choices.front().name};
+        case PropertyType::text: break;
+    }
+    return info.name == "cluster_instance_host_pattern" ? "?.example.com"s : "any text"s;
+}
+
+// A value that it does not take.
+ParameterValue impossible(const PropertyInfo& info) {
+    switch (info.type) {
+        case PropertyType::text: return true;
+        case PropertyType::list: return std::int64_t{7};
+        default: return "nonsense"s;
+    }
+}
+
+TEST(PropertyTable, EveryRowIsComplete) {
     for (const PropertyInfo& info : property_table()) {
-        EXPECT_TRUE(names.insert(info.name).second) << info.name;
         EXPECT_EQ(find_property(info.name), &info);
-        EXPECT_EQ(&property_info(info.id), &info);
+        EXPECT_FALSE(info.owner.empty()) << info.name;
         EXPECT_TRUE(info.doc.ends_with('.')) << info.name;
-        EXPECT_EQ(info.choices.empty(), info.type != PropertyType::choice) << info.name;
+        if (info.type == PropertyType::choice) {
+            EXPECT_FALSE(info.choices.empty()) << info.name;
+        }
         EXPECT_LE(info.min, info.max) << info.name;
         EXPECT_EQ(info.doc.starts_with("Changes nothing: "),
                   info.effect == PropertyEffect::accepted)
             << info.name;
     }
-    EXPECT_EQ(names.size(), kPropertyCount);
     EXPECT_EQ(find_property("connect_timeout"), nullptr);
     EXPECT_EQ(find_property("Plugins"), nullptr);
+    EXPECT_EQ(find_property(""), nullptr);
 }
 
 TEST(PropertyTable, EveryDefaultIsAValueThatAUserCouldWrite) {
     for (const PropertyInfo& info : property_table()) {
-        if (!info.default_value.empty()) {
-            EXPECT_EQ(refusal_of({{std::string{info.name}, std::string{info.default_value}}}), "");
+        if (const auto text = default_text(info); !text.empty()) {
+            EXPECT_EQ(refusal_of({{std::string{info.name}, text}}), "");
         }
     }
+    EXPECT_EQ(default_text(property::failover_timeout_sec.info), "300");
+    EXPECT_EQ(default_text(property::topology_refresh_ms.info), "30000");
+    EXPECT_EQ(default_text(property::enable_failover.info), "true");
+    EXPECT_EQ(default_text(property::tcp_keepalive.info), "");
+}
+
+TEST(PropertyTable, EveryPropertyOfUpstreamIsTakenCheckedAndStripped) {
+    Parameters all{{"host", "h"}};
+    for (const char* name : kUpstreams) {
+        const PropertyInfo* info = find_property(name);
+        ASSERT_NE(info, nullptr) << name;
+        all.emplace_back(name, possible(*info));
+        EXPECT_THAT(refusal_of({{name, impossible(*info)}}),
+                    AllOf(HasSubstr("\""s + name + "\""), HasSubstr("expected")));
+        EXPECT_THAT(masked({{name, "shown"}}),
+                    HasSubstr(name == "idp_password"s ? "***" : "shown"));
+    }
+    EXPECT_EQ(Settings::parse(all, DatabaseFamily::mysql).driver_parameters(),
+              (Parameters{{"host", "h"}}));
+}
+
+TEST(PropertyTable, AnAliasIsASecondNameOfItsProperty) {
+    for (const auto& [alias, name] : kAliases) {
+        const PropertyInfo* info = find_property(name);
+        ASSERT_NE(info, nullptr) << name;
+        EXPECT_EQ(find_property(alias), info);
+        EXPECT_THAT(refusal_of({{alias, impossible(*info)}}), HasSubstr("\""s + alias + "\""));
+        EXPECT_THAT(refusal_of({{alias, possible(*info)}, {name, possible(*info)}}),
+                    AllOf(HasSubstr("\""s + name + "\" is given twice"), HasSubstr(alias)));
+        EXPECT_EQ(refusal_of({{alias, possible(*info)}, {name, std::monostate{}}}), "");
+        EXPECT_THAT(Settings::parse({{alias, possible(*info)}}).driver_parameters(), IsEmpty());
+    }
+}
+
+TEST(PropertyTable, WhatHasAPrefixIsCheckedAsItIsWithoutAndReachesNoDriver) {
+    for (const auto prefix : kPrefixes) {
+        const std::string name = prefix + "socket_timeout"s;
+        EXPECT_THAT(refusal_of({{name, "soon"}}),
+                    AllOf(HasSubstr("\"" + name + "\""), HasSubstr("\"soon\"")));
+        const auto settings =
+            Settings::parse({{name, "3"}, {prefix + "connect_timeout"s, std::int64_t{3}}});
+        EXPECT_THAT(settings.driver_parameters(), IsEmpty());
+        EXPECT_FALSE(settings.is_given(property::socket_timeout));
+        EXPECT_THAT(refusal_of({{prefix, "a"}}), HasSubstr("needs a name"));
+        EXPECT_EQ(masked({{prefix + "connect_timeout"s, "3"}, {prefix + "password"s, "hunter"}}),
+                  prefix + "connect_timeout=3, "s + prefix + "password=***");
+        EXPECT_THAT(nearest_property_name(prefix + "socket_timout"s), Optional(name));
+    }
+}
+
+TEST(PropertyTable, ASecretIsNeverShown) {
+    EXPECT_EQ(refusal_of({{"idp_password", true}}),
+              "property \"idp_password\": the value *** is not allowed; expected a text");
+    EXPECT_EQ(masked({{"idp_password", "hunter"}, {"frt-idp_password", "hunter"}}),
+              "idp_password=***, frt-idp_password=***");
+    EXPECT_EQ(masked({{"iam_token_expiration", "870"}, {"secrets_manager_secrt_id", "hunter"}}),
+              "iam_token_expiration=870, secrets_manager_secrt_id=***");
+}
+
+TEST(Settings, CheckEachItemOfALimitedList) {
+    EXPECT_EQ(refusal_of({{"monitoring_connection_priority", "strict_reader, Strict-Writer,"}}),
+              "");
+    EXPECT_EQ(refusal_of({{"monitoring_connection_priority", "strict-reader,writer"}}),
+              "property \"monitoring_connection_priority\": the value \"strict-reader,writer\" is "
+              "not allowed; expected items, separated by commas, each one of strict-writer, "
+              "strict-reader, writer-or-reader");
 }
 
 TEST(Settings, AnswerTheDefaultsOfWhatIsNotGiven) {
     const auto settings = Settings::parse({{"failover_mode", std::monostate{}}});
-    EXPECT_THAT(settings.list(Property::plugins), ElementsAre("failover", "host_monitoring"));
-    EXPECT_EQ(settings.text(Property::wrapper_dialect), "auto");
-    EXPECT_EQ(settings.text(Property::failover_mode), "");
-    EXPECT_FALSE(settings.is_given(Property::failover_mode));
-    EXPECT_EQ(settings.text(Property::failover_reader_host_selector_strategy), "random");
-    EXPECT_EQ(settings.text(Property::cluster_instance_host_pattern), "");
-    EXPECT_TRUE(settings.boolean(Property::enable_failover));
-    EXPECT_FALSE(settings.boolean(Property::enable_connect_failover));
-    EXPECT_FALSE(settings.boolean(Property::tcp_keepalive));
-    EXPECT_EQ(settings.integer(Property::tcp_keepalive_time), 0);
-    EXPECT_EQ(settings.integer(Property::failure_detection_count), 3);
-    EXPECT_EQ(settings.milliseconds(Property::socket_timeout), 0ms);
-    EXPECT_EQ(settings.milliseconds(Property::failover_timeout_sec), 300s);
-    EXPECT_EQ(settings.milliseconds(Property::auxiliary_query_timeout_sec), 5s);
-    EXPECT_EQ(settings.milliseconds(Property::topology_refresh_ms), 30s);
-    EXPECT_EQ(settings.milliseconds(Property::cluster_topology_high_refresh_rate_ms), 100ms);
-    EXPECT_EQ(settings.milliseconds(Property::failure_detection_time_ms), 30s);
-    EXPECT_EQ(settings.milliseconds(Property::failure_detection_interval_ms), 5s);
-    EXPECT_EQ(settings.milliseconds(Property::monitor_disposal_time_ms), 600s);
-    EXPECT_EQ(settings.milliseconds(Property::suspect_after_ms), 1s);
+    EXPECT_THAT(settings.get(property::plugins), ElementsAre("failover", "host_monitoring"));
+    EXPECT_EQ(settings.get(property::wrapper_dialect), "auto");
+    EXPECT_EQ(settings.get(property::failover_mode), "");
+    EXPECT_FALSE(settings.is_given(property::failover_mode));
+    EXPECT_EQ(settings.get(property::failover_reader_host_selector_strategy), "random");
+    EXPECT_EQ(settings.get(property::cluster_instance_host_pattern), "");
+    EXPECT_TRUE(settings.get(property::enable_failover));
+    EXPECT_FALSE(settings.get(property::enable_connect_failover));
+    EXPECT_FALSE(settings.get(property::tcp_keepalive));
+    EXPECT_EQ(settings.get(property::tcp_keepalive_time), 0);
+    EXPECT_EQ(settings.get(property::failure_detection_count), 3);
+    EXPECT_EQ(settings.get(property::socket_timeout), 0ms);
+    EXPECT_EQ(settings.get(property::failover_timeout_sec), 300s);
+    EXPECT_EQ(settings.get(property::auxiliary_query_timeout_sec), 5s);
+    EXPECT_EQ(settings.get(property::topology_refresh_ms), 30s);
+    EXPECT_EQ(settings.get(property::cluster_topology_high_refresh_rate_ms), 100ms);
+    EXPECT_EQ(settings.get(property::failure_detection_time_ms), 30s);
+    EXPECT_EQ(settings.get(property::failure_detection_interval_ms), 5s);
+    EXPECT_EQ(settings.get(property::monitor_disposal_time_ms), 600s);
+    EXPECT_EQ(settings.get(property::suspect_after_ms), 1s);
     EXPECT_THAT(settings.driver_parameters(), IsEmpty());
     EXPECT_THAT(settings.monitoring_overrides(), IsEmpty());
 }
@@ -88,13 +310,12 @@ TEST(Settings, TakeBooleansInAllUsualSpellings) {
     for (const ParameterValue& value : std::vector<ParameterValue>{
              true, std::int64_t{1}, "true"s, "True"s, "1"s, "YES"s, "on"s, " on "s}) {
         const auto settings = Settings::parse({{"enable_connect_failover", value}});
-        EXPECT_TRUE(settings.boolean(Property::enable_connect_failover)) << to_text(value);
-        EXPECT_TRUE(settings.is_given(Property::enable_connect_failover));
+        EXPECT_TRUE(settings.get(property::enable_connect_failover)) << to_text(value);
+        EXPECT_TRUE(settings.is_given(property::enable_connect_failover));
     }
     for (const ParameterValue& value : std::vector<ParameterValue>{false, std::int64_t{0}, "false"s,
                                                                    "FALSE"s, "0"s, "no"s, "Off"s}) {
-        EXPECT_FALSE(
-            Settings::parse({{"enable_failover", value}}).boolean(Property::enable_failover))
+        EXPECT_FALSE(Settings::parse({{"enable_failover", value}}).get(property::enable_failover))
             << to_text(value);
     }
     for (const ParameterValue& value : std::vector<ParameterValue>{
@@ -111,16 +332,16 @@ TEST(Settings, TakeNumbersAsNumbersOrText) {
         const auto settings = Settings::parse({{"failure_detection_count", value},
                                                {"failover_timeout_sec", value},
                                                {"topology_refresh_ms", value}});
-        EXPECT_EQ(settings.integer(Property::failure_detection_count), 10);
-        EXPECT_EQ(settings.milliseconds(Property::failover_timeout_sec), 10s);
-        EXPECT_EQ(settings.milliseconds(Property::topology_refresh_ms), 10ms);
+        EXPECT_EQ(settings.get(property::failure_detection_count), 10);
+        EXPECT_EQ(settings.get(property::failover_timeout_sec), 10s);
+        EXPECT_EQ(settings.get(property::topology_refresh_ms), 10ms);
     }
 }
 
 TEST(Settings, KeepSecondsToTheMillisecondAndNeverRoundThemToNothing) {
     const auto parsed = [](ParameterValue value) {
         return Settings::parse({{"socket_timeout", std::move(value)}})
-            .milliseconds(Property::socket_timeout);
+            .get(property::socket_timeout);
     };
     EXPECT_EQ(parsed(0.25), 250ms);
     EXPECT_EQ(parsed("1.1"s), 1100ms);
@@ -156,11 +377,11 @@ TEST(Settings, RefuseNumbersThatMakeNoSense) {
 TEST(Settings, TakeChoicesInAnyCaseAndWithEitherHyphen) {
     for (const char* mode :
          {"strict_reader", "STRICT-READER", "Strict_Reader", " strict-reader "}) {
-        EXPECT_EQ(Settings::parse({{"failover_mode", mode}}).text(Property::failover_mode),
+        EXPECT_EQ(Settings::parse({{"failover_mode", mode}}).get(property::failover_mode),
                   "strict_reader");
     }
     EXPECT_EQ(Settings::parse({{"wrapper_dialect", "rds-multi-az-pg-cluster"}})
-                  .text(Property::wrapper_dialect),
+                  .get(property::wrapper_dialect),
               "multi-az-pg");
     EXPECT_EQ(refusal_of({{"failover_mode", "fastest"}}),
               "property \"failover_mode\": the value \"fastest\" is not allowed; expected one of "
@@ -172,8 +393,8 @@ TEST(Settings, TakeChoicesInAnyCaseAndWithEitherHyphen) {
 
 TEST(Settings, ADialectBelongsToTheFamilyOfTheDriver) {
     const auto of_mysql = [](const char* name) {
-        return Settings::parse({{"wrapper_dialect", name}}, DatabaseFamily::mysql)
-            .text(Property::wrapper_dialect);
+        const auto settings = Settings::parse({{"wrapper_dialect", name}}, DatabaseFamily::mysql);
+        return std::string{settings.get(property::wrapper_dialect)};
     };
     EXPECT_EQ(of_mysql("mariadb"), "mysql");
     EXPECT_EQ(of_mysql("aurora-mysql"), "aurora-mysql");
@@ -183,8 +404,7 @@ TEST(Settings, ADialectBelongsToTheFamilyOfTheDriver) {
               "property \"wrapper_dialect\": the value \"aurora-mysql\" is not allowed; expected "
               "one of auto, pg, rds-pg, aurora-pg, multi-az-pg, rds-multi-az-pg-cluster");
     EXPECT_EQ(Settings::parse({}).family(), DatabaseFamily::postgresql);
-    EXPECT_EQ(Settings::parse({}, DatabaseFamily::mysql).for_monitoring().family(),
-              DatabaseFamily::mysql);
+    EXPECT_EQ(Settings::parse({}, DatabaseFamily::mysql).family(), DatabaseFamily::mysql);
 }
 
 TEST(Settings, LeaveMysqlsParametersAsTheyAre) {
@@ -195,15 +415,17 @@ TEST(Settings, LeaveMysqlsParametersAsTheyAre) {
                            {"monitoring-connection_timeout", std::int64_t{3}}};
     const auto settings = Settings::parse(given, DatabaseFamily::mysql);
     EXPECT_EQ(settings.driver_parameters(), (Parameters{{"database", "a"}, {"ssl_ca", "ca.pem"}}));
-    EXPECT_TRUE(settings.boolean(Property::tcp_keepalive));
-    EXPECT_EQ(settings.integer(Property::tcp_keepalive_time), 30);
+    EXPECT_TRUE(settings.get(property::tcp_keepalive));
+    EXPECT_EQ(settings.get(property::tcp_keepalive_time), 30);
     EXPECT_EQ(settings.monitoring_overrides(),
               (Parameters{{"connection_timeout", std::int64_t{3}}}));
 }
 
 TEST(Settings, SplitListsAndKeepTheirOrderAndDuplicates) {
     const auto plugins = [](const char* text) {
-        return Settings::parse({{"plugins", text}}).list(Property::plugins);
+        const auto settings = Settings::parse({{"plugins", text}});
+        const auto items = settings.get(property::plugins);
+        return std::vector<std::string>{items.begin(), items.end()};
     };
     EXPECT_THAT(plugins(" b, a ,,b,"), ElementsAre("b", "a", "b"));
     EXPECT_THAT(plugins(""), IsEmpty());
@@ -211,13 +433,8 @@ TEST(Settings, SplitListsAndKeepTheirOrderAndDuplicates) {
 }
 
 TEST(Settings, TakeANumberForAText) {
-    EXPECT_EQ(Settings::parse({{"cluster_id", std::int64_t{7}}}).text(Property::cluster_id), "7");
+    EXPECT_EQ(Settings::parse({{"cluster_id", std::int64_t{7}}}).get(property::cluster_id), "7");
     EXPECT_THAT(refusal_of({{"cluster_id", true}}), HasSubstr("a text"));
-}
-
-TEST(Settings, ThrowWhenAskedForAnotherType) {
-    const auto settings = Settings::parse({});
-    EXPECT_THROW(settings.boolean(Property::plugins), std::bad_variant_access);
 }
 
 TEST(Settings, PassEverythingElseToTheDriverInOrderAndUnchanged) {
@@ -250,7 +467,7 @@ TEST(Settings, TurnTheKeepalivePropertiesIntoLibpqs) {
                                                         {"keepalives_idle", std::int64_t{30}},
                                                         {"keepalives_interval", std::int64_t{5}},
                                                         {"keepalives_count", std::int64_t{3}}}));
-    EXPECT_TRUE(settings.boolean(Property::tcp_keepalive));
+    EXPECT_TRUE(settings.get(property::tcp_keepalive));
     EXPECT_EQ(Settings::parse({{"tcp_keepalive", false}}).driver_parameters(),
               (Parameters{{"keepalives", std::int64_t{0}}}));
 }
@@ -279,26 +496,11 @@ TEST(Settings, CollectWhatMonitoringConnectionsOverride) {
                            {"monitoring-tcp_keepalive_time", "1"},
                            {"monitoring-database", "b"}};
     const auto settings = Settings::parse(given);
-    EXPECT_EQ(settings.monitoring_overrides(), (Parameters{{"socket_timeout", "0.5"},
-                                                           {"connect_timeout", std::int64_t{3}},
+    EXPECT_EQ(settings.monitoring_overrides(), (Parameters{{"connect_timeout", std::int64_t{3}},
                                                            {"user", "watcher"},
                                                            {"keepalives_idle", std::int64_t{1}},
                                                            {"dbname", "b"}}));
-
-    const auto monitoring = settings.for_monitoring();
-    EXPECT_EQ(monitoring.milliseconds(Property::socket_timeout), 500ms);
-    EXPECT_EQ(settings.milliseconds(Property::socket_timeout), 0ms);
-    EXPECT_EQ(monitoring.driver_parameters(), (Parameters{{"host", "h"},
-                                                          {"connect_timeout", std::int64_t{3}},
-                                                          {"user", "watcher"},
-                                                          {"keepalives_idle", std::int64_t{1}},
-                                                          {"dbname", "b"}}));
-    EXPECT_THAT(monitoring.monitoring_overrides(), IsEmpty());
-}
-
-TEST(Settings, CheckOurPropertiesUnderAPrefixToo) {
-    EXPECT_THAT(refusal_of({{"monitoring-socket_timeout", "soon"}}),
-                AllOf(HasSubstr("\"monitoring-socket_timeout\""), HasSubstr("\"soon\"")));
+    EXPECT_EQ(settings.get(property::socket_timeout), 0ms);
 }
 
 TEST(Settings, RefuseNamesThatAreEmptyOrGivenTwice) {

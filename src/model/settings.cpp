@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <aws_wrapper/core_properties.hpp>
 #include <aws_wrapper/error.hpp>
 #include <aws_wrapper/properties.hpp>
 #include <model/property_prefixes.hpp>
@@ -17,15 +18,15 @@ namespace aws_wrapper {
 namespace {
 
 struct Rename {
-    Property property;
+    std::string_view name;
     std::string_view driver_name;
 };
 
 constexpr std::array kKeepalives{
-    Rename{Property::tcp_keepalive, "keepalives"},
-    Rename{Property::tcp_keepalive_time, "keepalives_idle"},
-    Rename{Property::tcp_keepalive_interval, "keepalives_interval"},
-    Rename{Property::tcp_keepalive_probes, "keepalives_count"},
+    Rename{property::tcp_keepalive.info.name, "keepalives"},
+    Rename{property::tcp_keepalive_time.info.name, "keepalives_idle"},
+    Rename{property::tcp_keepalive_interval.info.name, "keepalives_interval"},
+    Rename{property::tcp_keepalive_probes.info.name, "keepalives_count"},
 };
 
 bool is_none(const ParameterValue& value) noexcept {
@@ -41,6 +42,17 @@ bool is_possible(const PropertyChoice& choice, DatabaseFamily family) noexcept {
     return !choice.family || *choice.family == family;
 }
 
+std::string names_of(const PropertyInfo& info, DatabaseFamily family) {
+    std::string names;
+    for (const PropertyChoice& choice : info.choices) {
+        if (is_possible(choice, family)) {
+            names += fmt::format("{}{}", names.empty() ? "one of " : ", ",
+                                 choice.name.empty() ? "\"\"" : choice.name);
+        }
+    }
+    return names;
+}
+
 std::string allowed(const PropertyInfo& info, DatabaseFamily family) {
     switch (info.type) {
         case PropertyType::boolean: return "true, 1, yes, on, false, 0, no or off";
@@ -52,16 +64,13 @@ std::string allowed(const PropertyInfo& info, DatabaseFamily family) {
             return fmt::format("a whole number of milliseconds from {:.0f} to {:.0f}", info.min,
                                info.max);
         case PropertyType::text: return "a text";
-        case PropertyType::list: return "a text with items separated by commas";
+        case PropertyType::list:
+            return info.choices.empty()
+                       ? "a text with items separated by commas"
+                       : "items, separated by commas, each " + names_of(info, family);
         case PropertyType::choice: break;
     }
-    std::string names;
-    for (const PropertyChoice& choice : info.choices) {
-        if (is_possible(choice, family)) {
-            names += fmt::format("{}{}", names.empty() ? "one of " : ", ", choice.name);
-        }
-    }
-    return names;
+    return names_of(info, family);
 }
 
 std::string shown(const PropertyInfo& info, const ParameterValue& value) {
@@ -148,36 +157,40 @@ bool same_word(std::string_view a, std::string_view b) noexcept {
     return std::ranges::equal(a, b, {}, folded, folded);
 }
 
+const PropertyChoice* find_choice(const PropertyInfo& info,
+                                  std::string_view given,
+                                  DatabaseFamily family) {
+    const auto found = std::ranges::find_if(info.choices, [&](const PropertyChoice& choice) {
+        return is_possible(choice, family) && same_word(choice.name, text::trimmed(given));
+    });
+    return found == info.choices.end() ? nullptr : &*found;
+}
+
 std::optional<std::string> to_choice(const PropertyInfo& info,
                                      const ParameterValue& value,
                                      DatabaseFamily family) {
     const auto* given = std::get_if<std::string>(&value);
-    if (given == nullptr) {
-        return std::nullopt;
-    }
-    for (const PropertyChoice& choice : info.choices) {
-        if (is_possible(choice, family) && same_word(choice.name, text::trimmed(*given))) {
-            return std::string{choice.meaning};
-        }
-    }
-    return std::nullopt;
+    const auto* choice = given == nullptr ? nullptr : find_choice(info, *given, family);
+    return choice == nullptr ? std::nullopt : std::optional{std::string{choice->meaning}};
 }
 
-std::optional<std::vector<std::string>> to_list(const ParameterValue& value) {
+std::optional<std::string> to_list(const PropertyInfo& info,
+                                   const ParameterValue& value,
+                                   DatabaseFamily family) {
     const auto* given = std::get_if<std::string>(&value);
     if (given == nullptr) {
         return std::nullopt;
     }
-    std::vector<std::string> items;
-    for (const std::string_view part : text::split(*given, ',')) {
-        if (const std::string_view item = text::trimmed(part); !item.empty()) {
-            items.emplace_back(item);
-        }
+    const auto is_allowed = [&](std::string_view item) {
+        return find_choice(info, item, family) != nullptr;
+    };
+    if (!info.choices.empty() && !std::ranges::all_of(split_list(*given), is_allowed)) {
+        return std::nullopt;
     }
-    return items;
+    return *given;
 }
 
-using Value = std::variant<bool, std::int64_t, Milliseconds, std::string, std::vector<std::string>>;
+using Value = std::variant<bool, std::int64_t, Milliseconds, std::string>;
 
 template <typename T>
 std::optional<Value> as_value(std::optional<T> parsed) {
@@ -195,7 +208,7 @@ std::optional<Value> convert(const PropertyInfo& info,
             const auto whole = to_whole_number(info, value);
             return whole ? std::optional<Value>{Milliseconds{*whole}} : std::nullopt;
         }
-        case PropertyType::list: return as_value(to_list(value));
+        case PropertyType::list: return as_value(to_list(info, value, family));
         case PropertyType::choice: return as_value(to_choice(info, value, family));
         case PropertyType::text: break;
     }
@@ -203,20 +216,7 @@ std::optional<Value> convert(const PropertyInfo& info,
                                                : std::optional<Value>{to_text(value)};
 }
 
-Value nothing(PropertyType type) {
-    switch (type) {
-        case PropertyType::boolean: return false;
-        case PropertyType::integer: return std::int64_t{0};
-        case PropertyType::seconds:
-        case PropertyType::milliseconds: return Milliseconds{0};
-        case PropertyType::list: return std::vector<std::string>{};
-        case PropertyType::text:
-        case PropertyType::choice: break;
-    }
-    return std::string{};
-}
-
-// `name` may carry a prefix that the property's own name has not.
+// `name` is the one that was given, with a prefix or an alias.
 Value parse_value(const PropertyInfo& info,
                   std::string_view name,
                   const ParameterValue& value,
@@ -228,25 +228,10 @@ Value parse_value(const PropertyInfo& info,
     return *std::move(parsed);
 }
 
-Value default_value(const PropertyInfo& info, DatabaseFamily family) {
-    return info.default_value.empty()
-               ? nothing(info.type)
-               : parse_value(info, info.name, std::string{info.default_value}, family);
-}
-
-std::string_view monitoring_prefix(std::string_view name) noexcept {
-    for (const std::string_view prefix : kMonitoringPrefixes) {
-        if (name.starts_with(prefix)) {
-            return prefix;
-        }
-    }
-    return {};
-}
-
 void check_names(const Parameters& given) {
     for (auto at = given.begin(); at != given.end(); ++at) {
         const std::string_view name = at->first;
-        if (name.size() == monitoring_prefix(name).size()) {
+        if (without_prefix(name).empty()) {
             throw Error{Errc::invalid_property,
                         fmt::format("property \"{}\": a parameter needs a name", name)};
         }
@@ -258,24 +243,17 @@ void check_names(const Parameters& given) {
     }
 }
 
-Parameters find_overrides(const Parameters& given, DatabaseFamily family) {
+Parameters find_overrides(const Parameters& given) {
     Parameters result;
     for (const std::string_view prefix : kMonitoringPrefixes) {
         for (const auto& [name, value] : given) {
-            if (is_none(value) || monitoring_prefix(name) != prefix) {
-                continue;
+            if (!is_none(value) && parameter_prefix(name) == prefix) {
+                set_parameter(result, without_prefix(name), value);
             }
-            const std::string_view bare = std::string_view{name}.substr(prefix.size());
-            if (const PropertyInfo* info = find_property(bare)) {
-                parse_value(*info, name, value, family);
-            }
-            set_parameter(result, bare, value);
         }
     }
     return result;
 }
-
-enum class Own { keep, drop };
 
 std::int64_t keepalive_value(const PropertyInfo& info, const ParameterValue& value) {
     const Value parsed = parse_value(info, info.name, value, DatabaseFamily::postgresql);
@@ -284,11 +262,11 @@ std::int64_t keepalive_value(const PropertyInfo& info, const ParameterValue& val
 }
 
 // mysql-connector has no names for keep-alive settings: its face sets them on the socket.
-Parameters in_driver_form(const Parameters& given, Own own, DatabaseFamily family) {
+Parameters in_driver_form(const Parameters& given, DatabaseFamily family) {
     const bool for_libpq = family == DatabaseFamily::postgresql;
     Parameters result;
     for (const auto& [name, value] : given) {
-        if (is_none(value)) {
+        if (is_none(value) || !parameter_prefix(name).empty()) {
             continue;
         }
         if (for_libpq && name == "database") {
@@ -302,13 +280,9 @@ Parameters in_driver_form(const Parameters& given, Own own, DatabaseFamily famil
             result.emplace_back(name, value);
             continue;
         }
-        const auto rename = std::ranges::find(kKeepalives, info->id, &Rename::property);
-        if (rename != kKeepalives.end() && for_libpq) {
-            if (!has(given, rename->driver_name)) {
-                result.emplace_back(rename->driver_name, keepalive_value(*info, value));
-            }
-        } else if (own == Own::keep) {
-            result.emplace_back(name, value);
+        const auto* const rename = std::ranges::find(kKeepalives, info->name, &Rename::name);
+        if (for_libpq && rename != kKeepalives.end() && !has(given, rename->driver_name)) {
+            result.emplace_back(rename->driver_name, keepalive_value(*info, value));
         }
     }
     return result;
@@ -319,46 +293,38 @@ Parameters in_driver_form(const Parameters& given, Own own, DatabaseFamily famil
 Settings Settings::parse(const Parameters& given, DatabaseFamily family) {
     check_names(given);
     Settings result{family};
-    result.values_.reserve(kPropertyCount);
-    for (const PropertyInfo& info : property_table()) {
-        const bool is_given = has(given, info.name);
-        result.given_.set(static_cast<std::size_t>(info.id), is_given);
-        result.values_.push_back(
-            is_given ? parse_value(info, info.name, *find_parameter(given, info.name), family)
-                     : default_value(info, family));
+    for (const auto& [name, value] : given) {
+        const PropertyInfo* info = is_none(value) ? nullptr : find_property(without_prefix(name));
+        if (info == nullptr) {
+            continue;
+        }
+        auto parsed = parse_value(*info, name, value, family);
+        if (!parameter_prefix(name).empty()) {
+            continue;
+        }
+        if (result.find(info->name) != nullptr) {
+            throw Error{Errc::invalid_property,
+                        fmt::format("property \"{}\" is given twice, also as \"{}\"", info->name,
+                                    info->alias)};
+        }
+        result.given_.emplace_back(info->name, std::move(parsed));
     }
-    std::ranges::copy_if(given, std::back_inserter(result.all_), [](const auto& parameter) {
-        return monitoring_prefix(parameter.first).empty();
-    });
-    result.driver_parameters_ = in_driver_form(result.all_, Own::drop, family);
-    result.monitoring_overrides_ = in_driver_form(find_overrides(given, family), Own::keep, family);
+    result.driver_parameters_ = in_driver_form(given, family);
+    result.monitoring_overrides_ = in_driver_form(find_overrides(given), family);
     return result;
 }
 
-Settings Settings::for_monitoring() const {
-    Parameters merged = all_;
-    for (const auto& [name, value] : monitoring_overrides_) {
-        set_parameter(merged, name, value);
+const Settings::Value* Settings::find(std::string_view name) const noexcept {
+    const auto found = std::ranges::find(given_, name, &std::pair<std::string_view, Value>::first);
+    return found == given_.end() ? nullptr : &found->second;
+}
+
+std::string_view Settings::text_or_default(const Value* given, const PropertyInfo& info) {
+    if (given != nullptr) {
+        return std::get<std::string>(*given);
     }
-    return parse(merged, family_);
-}
-
-bool Settings::boolean(Property property) const { return std::get<bool>(at(property)); }
-
-std::int64_t Settings::integer(Property property) const {
-    return std::get<std::int64_t>(at(property));
-}
-
-Milliseconds Settings::milliseconds(Property property) const {
-    return std::get<Milliseconds>(at(property));
-}
-
-const std::string& Settings::text(Property property) const {
-    return std::get<std::string>(at(property));
-}
-
-const std::vector<std::string>& Settings::list(Property property) const {
-    return std::get<std::vector<std::string>>(at(property));
+    const auto* fallback = std::get_if<std::string_view>(&info.fallback);
+    return fallback != nullptr ? *fallback : std::string_view{};
 }
 
 }  // namespace aws_wrapper

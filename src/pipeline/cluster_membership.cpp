@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <aws_wrapper/core_properties.hpp>
 #include <aws_wrapper/endpoint.hpp>
 
 #include "driver/process.hpp"
@@ -59,13 +60,12 @@ ClusterMembership::ClusterMembership(const Settings& settings,
     : settings_{settings},
       driver_{std::move(driver)},
       host_{host},
-      query_timeout_{settings.milliseconds(Property::auxiliary_query_timeout_sec)},
+      query_timeout_{settings.get(property::auxiliary_query_timeout_sec)},
       generation_{fork_generation()} {
     params_.dialect = plain_dialect(settings.family()).code;
-    params_.topology.refresh = settings.milliseconds(Property::topology_refresh_ms);
-    params_.topology.high_refresh =
-        settings.milliseconds(Property::cluster_topology_high_refresh_rate_ms);
-    params_.dispose_after = settings.milliseconds(Property::monitor_disposal_time_ms);
+    params_.topology.refresh = settings.get(property::topology_refresh_ms);
+    params_.topology.high_refresh = settings.get(property::cluster_topology_high_refresh_rate_ms);
+    params_.dispose_after = settings.get(property::monitor_disposal_time_ms);
     params_.connect_timeout = monitoring_connect_timeout(settings);
     static_cast<void>(instances(host, 0));  // throws for a pattern that is none
 }
@@ -74,8 +74,8 @@ ClusterMembership::~ClusterMembership() { let_go(); }
 
 std::string ClusterMembership::key(const std::string& name, std::uint16_t port) const {
     return fmt::format("{}:{} {} {} {}", name, port_or_default(port), to_string(settings_.family()),
-                       settings_.text(Property::wrapper_dialect),
-                       settings_.text(Property::cluster_instance_host_pattern));
+                       settings_.get(property::wrapper_dialect),
+                       settings_.get(property::cluster_instance_host_pattern));
 }
 
 std::uint16_t ClusterMembership::port_or_default(std::uint16_t port) const {
@@ -105,7 +105,7 @@ std::shared_ptr<ClusterMonitor> ClusterMembership::known_cluster(
     if (!known || known->dialect().family != settings_.family()) {
         return nullptr;
     }
-    const auto wanted = dialect_by_name(settings_.text(Property::wrapper_dialect));
+    const auto wanted = dialect_by_name(settings_.get(property::wrapper_dialect));
     return wanted && *wanted != known->params().dialect ? nullptr : known;
 }
 
@@ -124,10 +124,10 @@ bool ClusterMembership::goes_elsewhere() const {
 
 // What else than an instance listens on says nothing of the instances' port.
 InstanceTemplate ClusterMembership::instances(const std::string& name, std::uint16_t port) const {
-    if (!settings_.is_given(Property::cluster_instance_host_pattern)) {
+    if (!settings_.is_given(property::cluster_instance_host_pattern)) {
         return InstanceTemplate::derive(name, port);
     }
-    return InstanceTemplate::parse(settings_.text(Property::cluster_instance_host_pattern),
+    return InstanceTemplate::parse(settings_.get(property::cluster_instance_host_pattern),
                                    is_instances_own(name) ? port : port_or_default(0));
 }
 
@@ -347,7 +347,7 @@ Task<tl::expected<std::string, Failure>> ClusterMembership::find_out(Io& io,
     }
     auto detected = co_await detect(io, link, facts);
     if (!detected) {
-        const bool wrong_dialect = dialect_by_name(settings_.text(Property::wrapper_dialect)) &&
+        const bool wrong_dialect = dialect_by_name(settings_.get(property::wrapper_dialect)) &&
                                    names_nothing(detected.error());
         if (!wrong_dialect && is_refusal(dialect(), detected.error())) {
             co_return join_unanswered(facts, detected.error());
@@ -418,7 +418,7 @@ Task<tl::expected<Survey, Failure>> ClusterMembership::survey(Io& io, LinkId lin
 Task<tl::expected<Survey, Failure>> ClusterMembership::detect(Io& io,
                                                               LinkId link,
                                                               const LinkFacts& facts) {
-    const auto given = dialect_by_name(settings_.text(Property::wrapper_dialect));
+    const auto given = dialect_by_name(settings_.get(property::wrapper_dialect));
     auto guess = first_guess(classify_endpoint(facts.name).type, settings_.family());
     if (given) {
         guess.code = *given;

@@ -138,7 +138,7 @@ DriverOptions monitoring_options(const std::vector<std::pair<std::string, std::s
     };
     std::ranges::copy_if(of_link, std::back_inserter(options), wanted);
     for (const auto& [name, value] : settings.monitoring_overrides()) {
-        if (contains(timeout_names(settings.family()), name) || find_property(name) != nullptr) {
+        if (contains(timeout_names(settings.family()), name)) {
             continue;
         }
         std::erase_if(options, [&](const auto& option) {

@@ -17,7 +17,7 @@ bool has_name(const PluginInfo& info, std::string_view name) {
            std::ranges::find(info.aliases, name) != std::ranges::end(info.aliases);
 }
 
-const PluginInfo& find_plugin(std::span<const PluginInfo> all, const std::string& name) {
+const PluginInfo& find_plugin(std::span<const PluginInfo> all, std::string_view name) {
     const auto found =
         std::ranges::find_if(all, [&](const PluginInfo& info) { return has_name(info, name); });
     if (found != all.end()) {
@@ -36,9 +36,9 @@ const PluginInfo& find_plugin(std::span<const PluginInfo> all, const std::string
 }  // namespace
 
 std::vector<const PluginInfo*> find_plugins(std::span<const PluginInfo> all,
-                                            const std::vector<std::string>& names) {
+                                            std::span<const std::string_view> names) {
     std::vector<const PluginInfo*> chosen;
-    for (const auto& name : names) {
+    for (const auto name : names) {
         const auto* info = &find_plugin(all, name);
         if (std::ranges::find(chosen, info) == chosen.end()) {
             chosen.push_back(info);

@@ -36,7 +36,7 @@ std::vector<std::string_view> names(const std::vector<const PluginInfo*>& plugin
     return told;
 }
 
-std::vector<std::string_view> ordered(const std::vector<std::string>& chosen) {
+std::vector<std::string_view> ordered(const std::vector<std::string_view>& chosen) {
     return names(in_order(kAll, find_plugins(kAll, chosen)));
 }
 
@@ -48,12 +48,13 @@ TEST(PluginOrder, EachComesAfterThoseThatItSaysAndElseAsInTheList) {
 }
 
 TEST(PluginOrder, FindsByEachNameAndTakesEachOnce) {
-    EXPECT_THAT(names(find_plugins(kAll, {"bee", "a", "b", "b2"})), ElementsAre("b", "a"));
+    EXPECT_THAT(names(find_plugins(kAll, std::vector<std::string_view>{"bee", "a", "b", "b2"})),
+                ElementsAre("b", "a"));
 }
 
 TEST(PluginOrder, AnUnknownNameIsAnErrorThatListsThem) {
     try {
-        find_plugins(kAll, {"a", "x"});
+        find_plugins(kAll, std::vector<std::string_view>{"a", "x"});
         FAIL();
     } catch (const Error& error) {
         EXPECT_EQ(error.code(), Errc::invalid_property);
@@ -62,7 +63,7 @@ TEST(PluginOrder, AnUnknownNameIsAnErrorThatListsThem) {
 }
 
 TEST(PluginOrder, TheBuiltInOnesHaveOneAndNameOnlyOthers) {
-    std::vector<std::string> all;
+    std::vector<std::string_view> all;
     for (const auto& info : builtin_plugins()) {
         all.emplace_back(info.name);
     }

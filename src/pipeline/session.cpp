@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <aws_wrapper/conninfo.hpp>
+#include <aws_wrapper/core_properties.hpp>
 #include <aws_wrapper/dialect.hpp>
 #include <aws_wrapper/endpoint.hpp>
 
@@ -21,6 +22,7 @@
 #include "pipeline/documents.hpp"
 #include "pipeline/monitoring_options.hpp"
 #include "pipeline/plugin.hpp"
+#include "pipeline/plugin_combinations.hpp"
 #include "pipeline/plugin_order.hpp"
 
 namespace aws_wrapper {
@@ -51,12 +53,14 @@ public:
           membership_{settings_, host, std::move(driver)},
           chain_{[this](Io& io, OpenRequest request) { return open_link(io, std::move(request)); }},
           slot_at_hand_{at_hand} {
-        for (const auto* info : chosen_plugins(plugins)) {
+        const auto chosen = chosen_plugins(plugins);
+        check_combination(chosen, endpoint_.type, settings_);
+        for (const auto* info : chosen) {
             chain_.add(*info, std::make_unique<PluginServices>(*this, chain_.size() + 1));
         }
         membership_.set_credentials_source(chain_.credentials_source());
         chain_.watch(watch_params_);
-        watch_params_.call_timeout = settings_.milliseconds(Property::socket_timeout);
+        watch_params_.call_timeout = settings_.get(property::socket_timeout);
         watch_params_.tells_ends = chain_.has(Hook::call_ended);
         meets_calls_ = watch_params_.tells_ends || chain_.has(Hook::before_call) ||
                        chain_.has(Hook::link_changed);
@@ -224,8 +228,8 @@ private:
     };
 
     std::vector<const PluginInfo*> chosen_plugins(std::span<const PluginInfo> all) const {
-        auto chosen = find_plugins(all, settings_.list(Property::plugins));
-        return settings_.boolean(Property::auto_sort_wrapper_plugin_order)
+        auto chosen = find_plugins(all, settings_.get(property::plugins));
+        return settings_.get(property::auto_sort_wrapper_plugin_order)
                    ? in_order(all, std::move(chosen))
                    : chosen;
     }

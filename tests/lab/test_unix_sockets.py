@@ -121,6 +121,13 @@ def test_slow_query_over_postgres_socket_runs_to_its_end(postgres: LocalServer, 
     was_asked_where_it_is()
 
 
+@MYSQL
+def test_tcp_keepalive_is_nothing_for_a_mysql_socket(mariadb: LocalServer, run: Run) -> None:
+    for plugins in ("", "host_monitoring"):
+        wanted = {"plugins": plugins, "tcp_keepalive": True, "tcp_keepalive_time": 30}
+        assert run(mariadb, wanted, "SELECT 1") == [(1,)]
+
+
 def test_socket_goes_before_a_host_that_is_given_as_well(mariadb: LocalServer) -> None:
     """As in the driver; a name of RDS would be taken for a cluster's otherwise."""
     host = "database.cluster-sock.us-east-1.rds.amazonaws.com"

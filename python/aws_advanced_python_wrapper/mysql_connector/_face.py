@@ -70,6 +70,8 @@ class MySqlFace(Transactions):
     _write_timeout: int | None
     _unread_result: bool
     _aws_answer_within: float
+    _aws_keepalives: dict[str, Any]
+    """The tcp_keepalive properties that were given, by name."""
 
     def _aws_prepare(self, conninfo: str, given: dict[str, Any]) -> None:
         self._aws_record = SessionRecord()
@@ -81,6 +83,7 @@ class MySqlFace(Transactions):
         opening = Opening(self._aws_conninfo, self._aws_given)
         self._aws_transfers_session_state = opening.settings.transfers_session_state
         self._aws_commits_after_loss = opening.settings.commits_after_loss
+        self._aws_keepalives = opening.settings.keepalives
         self._aws_answer_within = opening.settings.socket_timeout or _IS_CONNECTED_WITHIN
         return opening
 

@@ -217,9 +217,12 @@ class MySqlPerformer(Performer):
         if sock is None:
             logger.warning(
                 "the socket of the connection to %s can't be told for certain: no monitor can end "
-                "a call on it, and is_connected() waits as long as the server lets it",
+                "a call on it, no tcp_keepalive property is obeyed, and is_connected() waits as "
+                "long as the server lets it",
                 told["name"],
             )
+        else:
+            sock.keep_alive(self._connection._aws_keepalives)
         operation.opened(**told)
 
     def _search(self) -> SocketSearch:
@@ -256,7 +259,7 @@ class Opening(MySqlPerformer):
         connection._aws_parameters = self.parameters
         self._connection = connection
         if self.session.idle:
-            yield DriverCall(partial(connection._aws_open_link, self.parameters))
+            yield from self._open_unwatched()
             return
         if (yield from self.first_link(self.session)):
             return
@@ -265,6 +268,19 @@ class Opening(MySqlPerformer):
         raise mysql.connector.OperationalError(
             f"the server did not tell what it is: {self.error}"
         ) from self.error
+
+    def _open_unwatched(self) -> Steps[None]:
+        connection = self._connection
+        search = self._search() if connection._aws_keepalives else None
+        yield DriverCall(partial(connection._aws_open_link, self.parameters))
+        if search is None:
+            return
+        sock = search.socket_of(connection)
+        if sock is None:
+            logger.warning("the connection's socket can't be told: tcp_keepalive is not obeyed")
+            return
+        sock.keep_alive(connection._aws_keepalives)
+        sock.close()
 
     def _opening_steps(
         self,

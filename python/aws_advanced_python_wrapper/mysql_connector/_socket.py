@@ -17,6 +17,12 @@ _WE_WERE_FIRST = (4, 5, 6, 11)
 
 _AT_ONCE = 65536
 
+_KEEP_ALIVE_NUMBERS = {
+    "tcp_keepalive_time": socket.TCP_KEEPIDLE,
+    "tcp_keepalive_interval": socket.TCP_KEEPINTVL,
+    "tcp_keepalive_probes": socket.TCP_KEEPCNT,
+}
+
 
 class LinkSocket:
     """A duplicate of a link's socket, which the driver may close at any failure of its own.
@@ -36,6 +42,23 @@ class LinkSocket:
         with socket.socket(fileno=os.dup(self._number)) as sock, suppress(OSError):
             return "" if sock.family == socket.AF_UNIX else str(sock.getpeername()[0])
         return ""
+
+    def keep_alive(self, wanted: dict[str, Any]) -> None:
+        """Set TCP keep-alive as the ``tcp_keepalive`` properties that were given, by name, say.
+
+        As libpq does: probes are sent unless they are switched off, and 0 is the system's default.
+        Without any of them, and for a Unix socket, nothing is set.
+        """
+        if not wanted:
+            return
+        with socket.socket(fileno=os.dup(self._number)) as sock:
+            if sock.family == socket.AF_UNIX:
+                return
+            on = bool(wanted.get("tcp_keepalive", True))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, on)
+            for name, option in _KEEP_ALIVE_NUMBERS.items():
+                if on and wanted.get(name):
+                    sock.setsockopt(socket.IPPROTO_TCP, option, wanted[name])
 
     def shut_down(self) -> None:
         """End both directions: whoever is blocked on the link wakes."""

@@ -6,6 +6,7 @@
 
 #include "plugins/failover/info.hpp"
 #include "plugins/failover/outcomes.hpp"
+#include "plugins/failover/properties.hpp"
 #include "plugins/failover/reaction.hpp"
 #include "plugins/failover/target_search.hpp"
 
@@ -26,7 +27,7 @@ public:
     explicit Failover(Services& services)
         : services_{services}, mode_{chosen_mode(services)}, search_{services, mode_} {}
 
-    bool active() const override { return services_.settings().boolean(Property::enable_failover); }
+    bool active() const override { return services_.settings().get(property::enable_failover); }
 
     Task<OpenResult> open(Io& io, OpenRequest request, OpenNext next) override {
         const bool is_first = request.purpose == Purpose::first;
@@ -36,9 +37,8 @@ public:
         }
         const auto deadline = io.now() + budget();
         if (!opened) {
-            const bool elsewhere =
-                services_.settings().boolean(Property::enable_connect_failover) &&
-                opened.error().code != Errc::login;
+            const bool elsewhere = services_.settings().get(property::enable_connect_failover) &&
+                                   opened.error().code != Errc::login;
             if (!elsewhere) {
                 co_return opened;
             }
@@ -208,8 +208,8 @@ private:
 
     static FailoverMode chosen_mode(const Services& services) {
         const auto& settings = services.settings();
-        if (settings.is_given(Property::failover_mode)) {
-            const auto& text = settings.text(Property::failover_mode);
+        if (settings.is_given(property::failover_mode)) {
+            const auto text = settings.get(property::failover_mode);
             if (text == "strict_reader") {
                 return FailoverMode::strict_reader;
             }
@@ -228,9 +228,7 @@ private:
         return services_.has_topology() && !proxy;
     }
 
-    Duration budget() const {
-        return services_.settings().milliseconds(Property::failover_timeout_sec);
-    }
+    Duration budget() const { return services_.settings().get(property::failover_timeout_sec); }
 
     bool leads_astray(const OpenedLink& opened) const {
         const auto type = services_.endpoint_type();

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "plugins/failover/properties.hpp"
+
 namespace aws_wrapper {
 
 namespace {
@@ -163,7 +165,7 @@ Task<OpenResult> TargetSearch::find_reader(Io& io, std::string avoid, TimePoint 
     const auto unreached_at = give_up_unreached_at(io.now(), deadline);
     services_.demand_proof(io.now(), deadline);
     const auto full_timeout =
-        services_.settings().milliseconds(Property::failover_reader_connect_timeout_sec);
+        services_.settings().get(property::failover_reader_connect_timeout_sec);
     auto timeout = std::min(kFirstReaderTimeout, full_timeout);
     const auto wanted = mode_ == FailoverMode::strict_reader ? HostRole::reader : HostRole::unknown;
     std::string last = "the topology lists no suitable host";
@@ -204,8 +206,8 @@ std::vector<Host> TargetSearch::round(const Topology& topology, const std::strin
     for (const auto& host : topology.hosts) {
         (host.role == HostRole::writer ? last : readers).push_back(host);
     }
-    const auto& strategy =
-        services_.settings().text(Property::failover_reader_host_selector_strategy);
+    const auto strategy =
+        services_.settings().get(property::failover_reader_host_selector_strategy);
     if (strategy == "highest_weight") {
         std::ranges::stable_sort(readers, std::ranges::greater{}, &Host::weight);
     } else {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugins/host_monitoring/info.hpp"
+#include "plugins/host_monitoring/properties.hpp"
 
 namespace aws_wrapper {
 
@@ -10,16 +11,15 @@ public:
     explicit HostMonitoring(Services& services) : services_{services} {}
 
     bool active() const override {
-        return services_.settings().boolean(Property::failure_detection_enabled);
+        return services_.settings().get(property::failure_detection_enabled);
     }
 
     void watch(WatchParams& params) const override {
         const auto& settings = services_.settings();
-        params.detection_time = settings.milliseconds(Property::failure_detection_time_ms);
-        params.detection_interval = settings.milliseconds(Property::failure_detection_interval_ms);
-        params.detection_count =
-            static_cast<int>(settings.integer(Property::failure_detection_count));
-        params.suspect_after = settings.milliseconds(Property::suspect_after_ms);
+        params.detection_time = settings.get(property::failure_detection_time_ms);
+        params.detection_interval = settings.get(property::failure_detection_interval_ms);
+        params.detection_count = static_cast<int>(settings.get(property::failure_detection_count));
+        params.suspect_after = settings.get(property::suspect_after_ms);
     }
 
 private:
