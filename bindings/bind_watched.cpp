@@ -248,7 +248,7 @@ bool attends(PyObject* connection,
              Py_ssize_t given) {
     const auto call = nb::steal(called(watched, args, given));
     return call.is_valid() &&
-           nb::steal(PyObject_CallMethod(connection, "_aws_attend", "O", call.ptr())).is_valid();
+           nb::steal(PyObject_CallMethod(connection, "_aws_attend", "(O)", call.ptr())).is_valid();
 }
 
 // A call within a watched one failed; what calls it may keep that to itself.

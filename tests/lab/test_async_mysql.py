@@ -97,7 +97,7 @@ def test_what_is_not_possible_is_refused_before_anything_is_sent() -> None:
     async def body() -> None:
         for arguments, text in (
             ({"failover_timeout_sec": "soon"}, "failover_timeout_sec"),
-            ({"plugins": "failover,iam"}, "there are: failover"),
+            ({"plugins": "failover,iam"}, "there are: execute_time"),
             ({"pool_name": "pool"}, "pool_name is not supported"),
             ({"dns_srv": True}, "dns_srv is not supported"),
         ):

@@ -509,7 +509,7 @@ def test_socket_timeout_ends_a_call(connect: Connect) -> None:
 def test_settings_that_are_not_possible_are_refused_before_anything_is_sent() -> None:
     for arguments, text in (
         ({"failover_timeout_sec": "soon"}, "failover_timeout_sec"),
-        ({"plugins": "failover,iam"}, "there are: failover"),
+        ({"plugins": "failover,iam"}, "there are: execute_time"),
         ({"wrapper_dialect": "aurora-pg"}, "aurora-mysql"),
         ({"use_pure": "perhaps"}, "use_pure"),
         ({"dns_srv": True}, "dns_srv"),
