@@ -199,8 +199,8 @@ def of_the_failover(connection: Any, target: Target) -> str | None:
     recovery._parameters["dbname"] = target.dbname
     host = type("Host", (), {"name": target.name, "port": target.port})
     answers: Any = Answers()
-    drive(recovery._open(answers, host, target.address, WITHIN))
-    recovery.drop()
+    drive(recovery._open(answers, 1, host, target.address, {}, WITHIN))
+    recovery.close_links()
     failure: str | None = answers.failure
     return failure
 
