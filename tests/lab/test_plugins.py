@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 from aurora_lab import Cluster
 
@@ -91,12 +90,3 @@ def test_plugins_stand_in_the_order_given_if_they_are_not_to_be_sorted(
     # The innermost one tells first that the link is open.
     assert first_told().startswith("null")
     assert first_told(auto_sort_wrapper_plugin_order=False).startswith("Connected")
-
-
-def test_plugin_that_is_not_there_is_an_error_that_lists_those_there_are() -> None:
-    with pytest.raises(errors.AwsWrapperError) as raised:
-        PsycopgConnection.connect(host="nowhere.invalid", plugins="iam")
-    assert "there is no plugin 'iam'; there are: execute_time, failover, failover_v2" in str(
-        raised.value
-    )
-    assert isinstance(raised.value, psycopg.Error)

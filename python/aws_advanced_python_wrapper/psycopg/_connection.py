@@ -80,11 +80,6 @@ class PsycopgFace(Transactions):
             error = self._aws_lost_error(f"the connection was lost: {error!r}")
         yield from self._aws_recovery_steps(error, in_transaction)
 
-    def _aws_let_go_if_closed(self) -> None:
-        if self.pgconn.status == _BAD:
-            self._aws_let_go()
-            self._aws_forget_old_links()
-
     def _aws_recovery(self, session: _engine.Session, in_transaction: bool) -> Recovery:
         return Recovery(self, session, in_transaction)
 
@@ -174,13 +169,11 @@ class BlockingPsycopgFace(PsycopgFace):
             try:
                 with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
                     yield self._aws_has_begun(block)
-            except Exception as error:
-                self._aws_end_rollback()
+            except BaseException as error:
+                if isinstance(error, Exception):
+                    self._aws_end_rollback()
                 if not self._aws_is_rolled_back(error, block):
                     raise
-            except BaseException:
-                self._aws_let_go_if_closed()
-                raise
             else:
                 self._aws_end_rollback()
                 self._aws_check_end_of(block)

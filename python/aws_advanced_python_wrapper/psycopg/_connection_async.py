@@ -102,13 +102,11 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
             try:
                 async with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
                     yield self._aws_has_begun(block)
-            except Exception as error:
-                await self._aws_end_rollback()
+            except BaseException as error:
+                if isinstance(error, Exception):
+                    await self._aws_end_rollback()
                 if not self._aws_is_rolled_back(error, block):
                     raise
-            except BaseException:
-                self._aws_let_go_if_closed()
-                raise
             else:
                 await self._aws_end_rollback()
                 self._aws_check_end_of(block)

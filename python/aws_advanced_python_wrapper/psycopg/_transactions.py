@@ -150,8 +150,15 @@ class Transactions(Memory):
         except psycopg.OperationalError as error:
             logger.debug("a rollback met a failover: %s", error)
 
-    def _aws_is_rolled_back(self, error: Exception, block: Any) -> bool:
+    def _aws_let_go_if_closed(self) -> None:
+        if self.pgconn.status == _BAD:
+            self._aws_let_go()
+            self._aws_forget_old_links()
+
+    def _aws_is_rolled_back(self, error: BaseException, block: Any) -> bool:
         """Whether an error is the block's own ``psycopg.Rollback``, fulfilled by a failover."""
+        if not isinstance(error, Exception):
+            self._aws_let_go_if_closed()  # Ctrl-C, or a cancellation, has cut the call off
         return (
             isinstance(error, psycopg.Rollback)
             and error.transaction in (None, block)
