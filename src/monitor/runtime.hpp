@@ -78,7 +78,7 @@ private:
     void stop_clusters();
     void add_armed(std::shared_ptr<ArmedSocket> socket, TimePoint at);
     bool has_armed();
-    void mind_armed();
+    void enforce_deadlines();
     void expire_armed();
     /// This one's thread doesn't come back: armed sockets go to the heir, connections join anew.
     void hand_over(Runtime& heir);

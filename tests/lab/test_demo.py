@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-DEMO = Path(__file__).resolve().parents[2] / "lab" / "demo"
+DEMO = Path(__file__).resolve().parents[2] / "demo"
 sys.path.append(str(DEMO))
 
 from events import Event, Kind  # noqa: E402

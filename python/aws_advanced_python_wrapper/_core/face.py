@@ -115,7 +115,7 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
     def _aws_closed_by_user(self) -> bool:
         raise NotImplementedError
 
-    def _aws_numbers(self, error: Any) -> tuple[str | None, int]:
+    def _aws_error_codes(self, error: Any) -> tuple[str | None, int]:
         """The SQLSTATE and the vendor's number (0: none) of a driver's error."""
         raise NotImplementedError
 
@@ -186,7 +186,7 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
         sent = sent and self._aws_was_sent(error)
         recover = partial(
             session.recover,
-            *self._aws_numbers(error),
+            *self._aws_error_codes(error),
             str(error),
             self._aws_link_is_lost(error),
             in_transaction,

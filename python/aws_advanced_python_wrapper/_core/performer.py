@@ -15,8 +15,8 @@ from .waits import EngineWait, Steps
 _SIMPLE = (str, int, float, bool)
 
 
-def part_arguments(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Part the values that may be the wrapper's properties from those of other types.
+def split_arguments(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split the values that may be the wrapper's properties from those of other types.
 
     The latter are the driver's, which tells what it thinks of them. None is as not given.
     """

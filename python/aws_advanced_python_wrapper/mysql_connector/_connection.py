@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -14,17 +13,17 @@ import mysql.connector
 from .. import _engine
 from .._core.transaction_steps import Step
 from .._core.waits import LinkGivenUp, drive
-from ..errors import FailoverError, FailoverSuccessError, TransactionResolutionUnknownError
-from ._face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
+from ..errors import FailoverError
+from ._calls import Calls
+from ._face import CLOSE_WITHIN, NETWORK_METHODS
 from ._link import (
     DRIVER_ERRORS,
     LOST_WHILE_SENDING,
     ask,
-    between_statements,
     deadline,
     is_closed,
 )
-from ._performer import completed_refusal, numbers, parse_arguments, truth
+from ._performer import completed_refusal, error_codes, parse_arguments, to_bool
 from ._session_record import use
 from ._transactions import Gate, step_of_call
 
@@ -35,10 +34,9 @@ logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 _MODULE = "aws_advanced_python_wrapper.mysql_connector"
 
 
-class BlockingMySqlFace(MySqlFace):
+class BlockingMySqlFace(Calls):
     """Makes a blocking connection class of mysql-connector survive its server."""
 
-    cmd_query: Callable[..., Any]
     charset: str
     collation: str
     _socket: Any
@@ -98,90 +96,6 @@ class BlockingMySqlFace(MySqlFace):
 
     disconnect = close
 
-    def shutdown(self) -> None:
-        """Close the connection, without telling the server; see ``shutdown()`` of the driver's."""
-        self._aws_driver_class.shutdown(self)
-        self._aws_forget_socket()
-        self._aws_let_go()
-
-    def is_connected(self) -> bool:
-        """Tell whether the server answers; within ``socket_timeout``, or 3 s if there is none."""
-        if self._aws_session is None or self._aws_session.in_call:
-            return bool(self._aws_driver_class.is_connected(self))
-        try:
-            with deadline(self._aws_link_socket, self._aws_answer_within):
-                return self._aws_answered(bool(self._aws_watched_is_connected()))
-        except LinkGivenUp:
-            return False
-
-    @_engine.watched
-    def _aws_watched_is_connected(self) -> Any:
-        return self._aws_driver_class.is_connected(self)
-
-    def ping(self, reconnect: bool = False, attempts: int = 1, delay: int = 0) -> None:
-        """Ask the server whether it is there; see ``MySQLConnectionAbstract.ping``.
-
-        With ``reconnect`` a connection that was lost moves as it does for a query, with what was
-        set; then nothing is raised, unless a transaction, or something that can't be set again, was
-        lost.
-        """
-        if not reconnect or self._aws_session is None or self._aws_session.in_call:
-            self._aws_watched_ping(reconnect, attempts, delay)
-            return
-        try:
-            self._aws_watched_ping()
-        except FailoverSuccessError as moved:
-            self._aws_check_mended(moved)
-        except TransactionResolutionUnknownError:
-            raise
-        except mysql.connector.Error:
-            self.reconnect(attempts, delay)
-
-    @_engine.watched
-    def _aws_watched_ping(self, *args: Any) -> Any:
-        return self._aws_driver_class.ping(self, *args)
-
-    def reconnect(self, attempts: int = 1, delay: int = 0) -> None:
-        """Open the connection anew, with what was set; see ``MySQLConnectionAbstract.reconnect``.
-
-        If the server was lost, this is a failover first.
-        """
-        if self._aws_session is not None and not self._aws_session.in_call:
-            try:
-                self._aws_watched_ping()
-            except FailoverSuccessError as moved:
-                logger.info("reconnect() met a failover: %s", moved)
-                return
-            except TransactionResolutionUnknownError as moved:
-                logger.info("reconnect() met a failover: %s", moved)
-                self.rollback()  # type: ignore[attr-defined]
-                return
-            except mysql.connector.Error as error:
-                logger.debug("reconnect() found the connection lost: %s", error)
-        kept = self._aws_record.statements()
-        self._aws_driver_class.reconnect(self, attempts, delay)
-        for statement in kept:
-            self.cmd_query(statement)
-
-    def cmd_query_iter(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        """Send several statements; see ``MySQLConnectionAbstract.cmd_query_iter``."""
-        results = self._aws_driver_class.cmd_query_iter(self, *args, **kwargs)
-        while (result := self._aws_next_of(results)) is not None:
-            yield result
-
-    @_engine.watched
-    def _aws_next_of(self, results: Iterator[Any]) -> Any:
-        return next(results, None)
-
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a new cursor; see ``MySQLConnectionAbstract.cursor``."""
-        cursor = self._aws_watched_cursor(*args, **kwargs)
-        return self._aws_note_prepared(cursor) if args or kwargs else cursor
-
-    @_engine.watched
-    def _aws_watched_cursor(self, *args: Any, **kwargs: Any) -> Any:
-        return self._aws_driver_class.cursor(self, *args, **kwargs)
-
     def set_charset_collation(self, *args: Any, **kwargs: Any) -> None:
         """Set the character set; see ``MySQLConnectionAbstract.set_charset_collation``."""
         self._aws_watched_set_charset_collation(*args, **kwargs)
@@ -190,35 +104,6 @@ class BlockingMySqlFace(MySqlFace):
     @_engine.watched
     def _aws_watched_set_charset_collation(self, *args: Any, **kwargs: Any) -> Any:
         return self._aws_driver_class.set_charset_collation(self, *args, **kwargs)
-
-    def cmd_init_db(self, database: str) -> Any:
-        """Choose a database; see ``MySQLConnectionAbstract.cmd_init_db``."""
-        result = self._aws_watched_init_db(database)
-        self._aws_note(use(database))
-        return result
-
-    @_engine.watched
-    def _aws_watched_init_db(self, database: str) -> Any:
-        return self._aws_driver_class.cmd_init_db(self, database)
-
-    @_engine.watched
-    def cmd_change_user(self, *args: Any, **kwargs: Any) -> Any:
-        """Log in as another user; see ``MySQLConnectionAbstract.cmd_change_user``."""
-        result = self._aws_driver_class.cmd_change_user(self, *args, **kwargs)
-        self._aws_note_user(args, kwargs)
-        return result
-
-    @_engine.watched
-    def reset_session(self, *args: Any, **kwargs: Any) -> Any:
-        """Reset the session; see ``MySQLConnectionAbstract.reset_session``."""
-        self._aws_record.forget()
-        return self._aws_driver_class.reset_session(self, *args, **kwargs)
-
-    @_engine.watched
-    def cmd_reset_connection(self) -> Any:
-        """Reset the session; see ``MySQLConnectionAbstract.cmd_reset_connection``."""
-        self._aws_record.forget()  # what replaces a lost session now is as good as reset
-        return self._aws_driver_class.cmd_reset_connection(self)
 
     @property
     def autocommit(self) -> bool:
@@ -327,25 +212,16 @@ class BlockingMySqlFace(MySqlFace):
 
     _aws_ask_link = staticmethod(ask)
 
-    def _aws_numbers(self, error: Any) -> tuple[str | None, int]:
-        told = super()._aws_numbers(error)
+    def _aws_error_codes(self, error: Any) -> tuple[str | None, int]:
+        told = super()._aws_error_codes(error)
         if self._aws_hides_socket or told[1] != LOST_WHILE_SENDING or is_closed(self):
             return told
         # The pure build doesn't look for what the server said before it took no more.
         with suppress(*DRIVER_ERRORS):
             packet = self._socket.recv(_LAST_WORDS_WITHIN)
             if packet[4] == _ERROR_PACKET:
-                return numbers(mysql.connector.errors.get_exception(packet))
+                return error_codes(mysql.connector.errors.get_exception(packet))
         return told
-
-    def _aws_ping_link(self, timeout: float) -> bool:
-        try:
-            with between_statements(self), deadline(self._aws_link_socket, timeout):
-                return bool(self._aws_driver_class.is_connected(self))
-        except LinkGivenUp:
-            return False
-        except DRIVER_ERRORS:
-            return False
 
     def _aws_abandon(self, link: Any) -> None:
         self._aws_driver_class.close(link)
@@ -397,7 +273,7 @@ def new_connection(use_pure: Any = None, **kwargs: Any) -> Any:
 
 
 def _build(use_pure: Any) -> type[Any]:
-    use_pure = not mysql.connector.HAVE_CEXT if use_pure is None else truth("use_pure", use_pure)
+    use_pure = not mysql.connector.HAVE_CEXT if use_pure is None else to_bool("use_pure", use_pure)
     if not use_pure and not mysql.connector.HAVE_CEXT:
         raise ImportError("MySQL Connector/Python C Extension not available")
     return mysql.connector.MySQLConnection if use_pure else mysql.connector.CMySQLConnection

@@ -15,24 +15,23 @@ from typing import Any
 import mysql.connector
 from mysql.connector import aio as _driver
 
-from .. import _engine
 from .._core.connection import AsyncAwsWrapperConnection
 from .._core.waits import LinkGivenUp, Steps, drive_async
-from ..errors import FailoverError, FailoverSuccessError, TransactionResolutionUnknownError
-from ._face import CLOSE_WITHIN, NETWORK_METHODS, MySqlFace
+from ..errors import FailoverError
+from ._calls_async import AsyncCalls
+from ._face import CLOSE_WITHIN, NETWORK_METHODS
 from ._link import (
     DRIVER_ERRORS,
     LOST_WHILE_SENDING,
     Answer,
-    between_statements,
     deadline,
     is_closed,
     names_of,
 )
-from ._performer import completed_refusal, numbers, parse_arguments, parse_conninfo
-from ._session_record import use
+from ._performer import completed_refusal, error_codes, parse_arguments, parse_conninfo
 from ._socket import LinkSocket
 from ._transactions import step_of_call
+from ._watched_async import watched
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
@@ -46,47 +45,7 @@ _DIRECTIONS = {
 }
 
 
-def _watched(
-    method: Callable[..., Awaitable[Any]], *, may_set: bool = False
-) -> Callable[..., Awaitable[Any]]:
-    """What ``_engine.watched`` is for a method that blocks."""
-
-    @functools.wraps(method)
-    async def call(self: AsyncMySqlFace, *args: Any, **kwargs: Any) -> Any:
-        session = self._aws_session
-        if session is None:
-            return await method(self, *args, **kwargs)
-        if not session.enter():
-            try:
-                result = await method(self, *args, **kwargs)
-            except BaseException as error:
-                self._aws_inner_call_failed(error)
-                raise
-        else:
-            try:
-                if session.begin_call():
-                    in_transaction = self._aws_was_in_transaction((method, *args, *kwargs.values()))
-                    await drive_async(self._aws_attend_steps(in_transaction))
-                try:
-                    result = await method(self, *args, **kwargs)
-                except BaseException as error:
-                    session.end_call()
-                    call = (method, *args, *kwargs.values())
-                    await drive_async(self._aws_failure_steps(error, call))
-                    raise
-                session.end_call()
-            finally:
-                session.leave()
-        if may_set:
-            statement = args[0] if args else kwargs.get("query", "")
-            if _engine.may_change_session(statement):
-                self._aws_note(statement)
-        return result
-
-    return call
-
-
-class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
+class AsyncMySqlFace(AsyncCalls, AsyncAwsWrapperConnection):
     """Makes a subclass of ``mysql.connector.aio.MySQLConnection`` survive its server."""
 
     cmd_query: Callable[..., Awaitable[Any]]
@@ -99,8 +58,8 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         for name in NETWORK_METHODS:
             method = getattr(cls._aws_driver_class, name, None)
             if method is not None:
-                setattr(cls, name, _watched(method))
-        cls.cmd_query = _watched(cls._aws_driver_class.cmd_query, may_set=True)
+                setattr(cls, name, watched(method))
+        cls.cmd_query = watched(cls._aws_driver_class.cmd_query, may_set=True)
 
     def __init__(self, conninfo: str = "", **kwargs: Any) -> None:
         """Take the arguments of a connection, which ``connect()`` opens.
@@ -146,118 +105,6 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
             self._aws_forget_socket()
 
     disconnect = close
-
-    async def shutdown(self) -> None:
-        """Close the connection, without telling the server; see ``shutdown()`` of the driver's."""
-        self._aws_let_go()
-        await self._aws_driver_class.shutdown(self)
-        self._aws_forget_socket()
-
-    async def is_connected(self) -> bool:
-        """Tell whether the server answers; within ``socket_timeout``, or 3 s if there is none."""
-        if self._aws_session is None or self._aws_session.in_call:
-            return bool(await self._aws_driver_class.is_connected(self))
-        try:
-            with deadline(self._aws_link_socket, self._aws_answer_within):
-                return self._aws_answered(bool(await self._aws_watched_is_connected()))
-        except LinkGivenUp:
-            return False
-
-    @_watched
-    async def _aws_watched_is_connected(self) -> Any:
-        return await self._aws_driver_class.is_connected(self)
-
-    async def ping(self, reconnect: bool = False, attempts: int = 1, delay: int = 0) -> None:
-        """Ask the server whether it is there; see ``MySQLConnectionAbstract.ping``.
-
-        With ``reconnect`` a connection that was lost moves as it does for a query, with what was
-        set; then nothing is raised, unless a transaction, or something that can't be set again, was
-        lost.
-        """
-        if not reconnect or self._aws_session is None or self._aws_session.in_call:
-            await self._aws_watched_ping(reconnect, attempts, delay)
-            return
-        try:
-            await self._aws_watched_ping()
-        except FailoverSuccessError as moved:
-            self._aws_check_mended(moved)
-        except TransactionResolutionUnknownError:
-            raise
-        except mysql.connector.Error:
-            await self.reconnect(attempts, delay)
-
-    @_watched
-    async def _aws_watched_ping(self, *args: Any) -> Any:
-        return await self._aws_driver_class.ping(self, *args)
-
-    async def reconnect(self, attempts: int = 1, delay: int = 0) -> None:
-        """Open the connection anew, with what was set; see ``MySQLConnectionAbstract.reconnect``.
-
-        If the server was lost, this is a failover first.
-        """
-        if self._aws_session is not None and not self._aws_session.in_call:
-            try:
-                await self._aws_watched_ping()
-            except FailoverSuccessError as moved:
-                logger.info("reconnect() met a failover: %s", moved)
-                return
-            except TransactionResolutionUnknownError as moved:
-                logger.info("reconnect() met a failover: %s", moved)
-                await self.rollback()  # type: ignore[attr-defined]
-                return
-            except mysql.connector.Error as error:
-                logger.debug("reconnect() found the connection lost: %s", error)
-        kept = self._aws_record.statements()
-        await self._aws_driver_class.reconnect(self, attempts, delay)
-        for statement in kept:
-            await self.cmd_query(statement)
-
-    async def cmd_query_iter(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        """Send several statements; see ``MySQLConnectionAbstract.cmd_query_iter``."""
-        results = self._aws_driver_class.cmd_query_iter(self, *args, **kwargs)
-        while (result := await self._aws_next_of(results)) is not None:
-            yield result
-
-    @_watched
-    async def _aws_next_of(self, results: AsyncIterator[Any]) -> Any:
-        return await anext(results, None)
-
-    async def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a new cursor; see ``MySQLConnectionAbstract.cursor``."""
-        return self._aws_note_prepared(await self._aws_watched_cursor(*args, **kwargs))
-
-    @_watched
-    async def _aws_watched_cursor(self, *args: Any, **kwargs: Any) -> Any:
-        return await self._aws_driver_class.cursor(self, *args, **kwargs)
-
-    async def cmd_init_db(self, database: str) -> Any:
-        """Choose a database; see ``MySQLConnectionAbstract.cmd_init_db``."""
-        result = await self._aws_watched_init_db(database)
-        self._aws_note(use(database))
-        return result
-
-    @_watched
-    async def _aws_watched_init_db(self, database: str) -> Any:
-        return await self._aws_driver_class.cmd_init_db(self, database)
-
-    @_watched
-    async def cmd_change_user(self, *args: Any, **kwargs: Any) -> Any:
-        """Log in as another user; see ``MySQLConnectionAbstract.cmd_change_user``."""
-        result = await self._aws_driver_class.cmd_change_user(self, *args, **kwargs)
-        self._aws_note_user(args, kwargs)
-        return result
-
-    @_watched
-    async def reset_session(self, *args: Any, **kwargs: Any) -> Any:
-        """Reset the session; see ``MySQLConnectionAbstract.reset_session``."""
-        self._aws_record.forget()
-        return await self._aws_driver_class.reset_session(self, *args, **kwargs)
-
-    @_watched
-    async def cmd_reset_connection(self) -> Any:
-        """Reset the session; see ``MySQLConnectionAbstract.cmd_reset_connection``."""
-        self._aws_record.forget()  # what replaces a lost session now is as good as reset
-        return await self._aws_driver_class.cmd_reset_connection(self)
 
     async def get_sql_mode(self) -> str:
         """The SQL mode; see ``MySQLConnectionAbstract.get_sql_mode``. Asks the server once.
@@ -344,8 +191,8 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
                     more = answer.add(*await get_rows())
         return answer.sets, answer.columns
 
-    def _aws_numbers(self, error: Any) -> tuple[str | None, int]:
-        told = super()._aws_numbers(error)
+    def _aws_error_codes(self, error: Any) -> tuple[str | None, int]:
+        told = super()._aws_error_codes(error)
         if told[1] != LOST_WHILE_SENDING or self._aws_link_socket is None:
             return told
         # What the server said before it took no more: the driver's transport reads nothing then.
@@ -353,15 +200,8 @@ class AsyncMySqlFace(MySqlFace, AsyncAwsWrapperConnection):
         said = bytes(getattr(reader, "_buffer", b"")) or self._aws_link_socket.unread()
         if len(said) > _PACKET_HEADER and said[_PACKET_HEADER] == _ERROR_PACKET:
             size = int.from_bytes(said[:3], "little") + _PACKET_HEADER
-            return numbers(mysql.connector.errors.get_exception(said[:size]))
+            return error_codes(mysql.connector.errors.get_exception(said[:size]))
         return told
-
-    async def _aws_ping_link(self, timeout: float) -> bool:
-        try:
-            with between_statements(self), deadline(self._aws_link_socket, timeout):
-                return bool(await self._aws_driver_class.is_connected(self))
-        except LinkGivenUp:
-            return False
 
     def _aws_abandon(self, link: Any) -> None:
         channel, link._socket = link._socket, None

@@ -14,7 +14,7 @@ from .. import _engine
 from ..errors import FailoverSuccessError
 from ._errors import FACE_ERRORS
 from ._link import DRIVER_ERRORS, LOST_WHILE_WAITING, TIMEOUTS, cut_off, is_closed
-from ._performer import Opening, Recovery, met_by_ping, numbers
+from ._performer import Opening, Recovery, error_codes, met_by_ping
 from ._session_record import SessionRecord
 from ._socket import LinkSocket
 from ._transactions import Transactions
@@ -191,11 +191,11 @@ class MySqlFace(Transactions):
 
     def _aws_inner_call_failed(self, error: BaseException) -> None:
         # Of a ping that failed, cursor() tells nothing else.
-        self._aws_inner_numbers = numbers(error) if isinstance(error, DRIVER_ERRORS) else None
+        self._aws_inner_numbers = error_codes(error) if isinstance(error, DRIVER_ERRORS) else None
 
-    def _aws_numbers(self, error: Any) -> tuple[str | None, int]:
+    def _aws_error_codes(self, error: Any) -> tuple[str | None, int]:
         inner, self._aws_inner_numbers = self._aws_inner_numbers, None
-        return inner if inner is not None and met_by_ping(error) else numbers(error)
+        return inner if inner is not None and met_by_ping(error) else error_codes(error)
 
     def _aws_link_is_lost(self, error: Any) -> bool | None:
         # A server doesn't say of an error whether it ends the link.

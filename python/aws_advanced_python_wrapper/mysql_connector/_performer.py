@@ -16,7 +16,7 @@ from mysql.connector.constants import DEFAULT_CONFIGURATION
 
 from .. import _engine
 from .._core.login_of_now import ask_for_login
-from .._core.performer import Performer, part_arguments
+from .._core.performer import Performer, split_arguments
 from .._core.waits import DriverCall, LinkGivenUp, Steps
 from ._errors import FACE_ERRORS
 from ._link import (
@@ -55,7 +55,7 @@ _NO = ("false", "0", "no", "off")
 _WHOLE_NUMBERS = ("connection_timeout", "read_timeout", "write_timeout")  # without a default
 
 
-def numbers(error: Any) -> tuple[str | None, int]:
+def error_codes(error: Any) -> tuple[str | None, int]:
     """The SQLSTATE and the number (0: none) of a driver's error."""
     if isinstance(error, OSError):
         return None, _NOT_REACHED  # the driver for asyncio passes it on
@@ -73,7 +73,7 @@ def met_by_ping(error: Any) -> bool:
     return not _number(error) and any(text in str(error) for text in _LOST_TEXTS)
 
 
-def truth(name: str, value: Any) -> bool:
+def to_bool(name: str, value: Any) -> bool:
     """The truth value of an argument that may come as a word of a connection string."""
     if not isinstance(value, str):
         return bool(value)
@@ -85,7 +85,7 @@ def truth(name: str, value: Any) -> bool:
     return word in _YES
 
 
-def whole_number(name: str, value: Any) -> Any:
+def to_int(name: str, value: Any) -> Any:
     """The number of an argument that may come as a word of a connection string."""
     if not isinstance(value, str):
         return value
@@ -108,9 +108,9 @@ def parse_conninfo(conninfo: str) -> dict[str, Any]:
     for name, value in given.items():
         default = DEFAULT_CONFIGURATION.get(name)
         if isinstance(default, bool):
-            given[name] = truth(name, value)
+            given[name] = to_bool(name, value)
         elif isinstance(default, int) or name in _WHOLE_NUMBERS:
-            given[name] = whole_number(name, value)
+            given[name] = to_int(name, value)
     return given
 
 
@@ -131,7 +131,7 @@ def parse_arguments(
     conninfo: str, kwargs: dict[str, Any]
 ) -> tuple[_engine.Settings, dict[str, Any]]:
     """Part the wrapper's properties from the driver's arguments, which are not looked at."""
-    simple, odd = part_arguments(kwargs)
+    simple, others = split_arguments(kwargs)
     given = {**parse_conninfo(conninfo), **simple}
     try:
         if logger.isEnabledFor(logging.DEBUG):
@@ -139,7 +139,7 @@ def parse_arguments(
         settings = _engine.parse_settings(given, "mysql")
     except _engine.EngineError as error:
         raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
-    return settings, {**settings.driver_parameters, **odd}
+    return settings, {**settings.driver_parameters, **others}
 
 
 class Link:
@@ -167,7 +167,7 @@ class MySqlPerformer(Performer):
             operation.ask_failed(None, 0, str(error))
         except DRIVER_ERRORS as error:
             self.error = error
-            operation.ask_failed(*numbers(error), str(error))
+            operation.ask_failed(*error_codes(error), str(error))
         else:
             operation.asked(sets, columns)
 
@@ -189,7 +189,7 @@ class MySqlPerformer(Performer):
         error = yield from self._opening_steps(operation, link, host, credentials, timeout)
         if error is not None:
             self.error = error
-            state, number = numbers(error)
+            state, number = error_codes(error)
             operation.open_failed(state, number, str(error), number in _LOGIN_CODES)
 
     def _opening_steps(
@@ -329,7 +329,7 @@ class Recovery(MySqlPerformer):
     ) -> Steps[Exception | None]:
         deadline = monotonic() + timeout
         error = yield from self._try_open(operation, link, host, credentials, timeout)
-        if error is None or not self._session.is_refused_login(*numbers(error), str(error)):
+        if error is None or not self._session.is_refused_login(*error_codes(error), str(error)):
             return error
         if not (yield from self._renew_login()):
             return error
@@ -395,7 +395,7 @@ class Recovery(MySqlPerformer):
                 yield from self._answers(new, reopens, _REPLAY_TIMEOUT)
         except _REPLAY_ERRORS as error:
             self.close_link(link)
-            operation.use_failed(*numbers(error), str(error))
+            operation.use_failed(*error_codes(error), str(error))
             return
         connection._aws_finish_link()
         move_link(self.links.pop(link).driver_connection, connection)

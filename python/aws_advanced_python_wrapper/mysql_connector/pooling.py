@@ -15,7 +15,7 @@ from mysql.connector.pooling import (
 from mysql.connector.pooling import MySQLConnectionPool as _DriverPool
 
 from ._connection import new_connection
-from ._performer import truth, whole_number
+from ._performer import to_bool, to_int
 
 __all__ = [
     "MySQLConnectionPool",
@@ -55,9 +55,9 @@ class MySQLConnectionPool(_DriverPool):
 def pooled_connection(**kwargs: Any) -> PooledMySQLConnection:
     """Take a connection from the pool that ``pool_name`` names, which is made at its first use."""
     if "pool_size" in kwargs:
-        kwargs["pool_size"] = whole_number("pool_size", kwargs["pool_size"])
+        kwargs["pool_size"] = to_int("pool_size", kwargs["pool_size"])
     if "pool_reset_session" in kwargs:
-        kwargs["pool_reset_session"] = truth("pool_reset_session", kwargs["pool_reset_session"])
+        kwargs["pool_reset_session"] = to_bool("pool_reset_session", kwargs["pool_reset_session"])
     name = kwargs.get("pool_name") or generate_pool_name(**kwargs)
     with CONNECTION_POOL_LOCK:
         pool = _pools.get(name)

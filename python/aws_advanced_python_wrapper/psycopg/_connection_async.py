@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -13,10 +12,8 @@ from psycopg.rows import Row
 
 from .._core.connection import AsyncAwsWrapperConnection, AwsWrapperConnection
 from .._core.waits import drive_async
-from ..errors import FailoverError
-from ._connection import PsycopgFace
+from ._calls_async import AsyncCalls
 from ._memory import BUSY
-from ._performer import Opening
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -28,7 +25,7 @@ _WAIT_INTERVAL: float = (
 )
 
 
-class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
+class AsyncPsycopgFace(AsyncCalls, AsyncAwsWrapperConnection):
     """Makes a subclass of ``psycopg.AsyncConnection`` survive its server."""
 
     _aws_begin_call: Callable[[], bool] | None = None
@@ -48,17 +45,6 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
     def _aws_let_go(self) -> None:
         self._aws_begin_call = None
         super()._aws_let_go()
-
-    @classmethod
-    async def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:
-        """Open a connection, as ``psycopg.AsyncConnection.connect`` does.
-
-        The wrapper's properties are taken out of ``conninfo`` and ``kwargs``; what remains goes
-        to psycopg as it is. A property that is not possible raises the face's ``AwsWrapperError``
-        before anything is sent; what psycopg raises leaves unchanged.
-        """
-        opening = Opening(cls, conninfo or "", kwargs)
-        return await drive_async(opening.open())
 
     async def wait(
         self, gen: Any, interval: float = _WAIT_INTERVAL, timeout: float | None = None
@@ -89,57 +75,6 @@ class AsyncPsycopgFace(PsycopgFace, AsyncAwsWrapperConnection):
         if begin_call is not None:
             self._aws_end_call()
         return result
-
-    @asynccontextmanager
-    async def transaction(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        """Begin a transaction or a savepoint; see ``psycopg.AsyncConnection.transaction``.
-
-        A block whose work a failover lost can't go on: after the failover's error each query within
-        it raises one, too, and so does its end, even if these errors are caught.
-        """
-        block = None
-        with self._aws_in_block():
-            try:
-                async with super().transaction(*args, **kwargs) as block:  # type: ignore[misc]
-                    yield self._aws_has_begun(block)
-            except BaseException as error:
-                if isinstance(error, Exception):
-                    await self._aws_end_rollback()
-                if not self._aws_is_rolled_back(error, block):
-                    raise
-            else:
-                await self._aws_end_rollback()
-                self._aws_check_end_of(block)
-
-    async def _aws_end_rollback(self) -> None:
-        if self._aws_lost_its_link:
-            async with self.lock:
-                if self._aws_lost_its_link:
-                    await drive_async(self._aws_rollback_steps())
-
-    async def __aexit__(self, *error: Any) -> None:
-        """Leave the ``async with`` block; see ``psycopg.AsyncConnection``.
-
-        A connection whose commit met a failover is closed, as by psycopg.
-        """
-        try:
-            await super().__aexit__(*error)  # type: ignore[misc]
-        except FailoverError:
-            if not getattr(self, "_pool", None):
-                await self.close()
-            raise
-
-    async def set_read_only(self, value: bool | None) -> None:
-        """Set :attr:`read_only`; see ``psycopg.AsyncConnection.set_read_only``."""
-        async with self.lock:
-            await drive_async(self._aws_set_read_only_steps(bool(value)))
-        await super().set_read_only(value)  # type: ignore[misc]
-
-    async def close(self) -> None:
-        """Close the connection; see ``psycopg.AsyncConnection.close``."""
-        self._aws_warn_of_uncommitted()
-        await super().close()  # type: ignore[misc]
-        self._aws_let_go_if_closed()
 
     def invalidate(self) -> None:
         """Close the connection at once, without telling a server that may not answer."""

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from .. import _engine
 from .._core.connection import AwsWrapperConnection
 from .._core.login_of_now import ask_for_login, pool_source
-from .._core.performer import Performer, part_arguments
+from .._core.performer import Performer, split_arguments
 from .._core.waits import DriverCall, LinkGivenUp, Steps
 from ._errors import FACE_ERRORS
 from ._link import Notices, ask, facts, link_options, monitor_driver, open_pgconn
@@ -77,13 +77,13 @@ class Opening(PsycopgPerformer):
         except _engine.EngineError as error:
             conninfo_to_dict(conninfo)  # raises the driver's own complaint
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
-        simple, odd = part_arguments(kwargs)
+        simple, others = split_arguments(kwargs)
         text |= simple
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("connecting with %s", _engine.masked(text))
         try:
             self._settings = _engine.parse_settings(text)
-            self._parameters = {**self._settings.driver_parameters, **odd}
+            self._parameters = {**self._settings.driver_parameters, **others}
             host = str(self._parameters.get("host", ""))
             self.session = _engine.Session(self._settings, host, monitor_driver())
         except _engine.EngineError as error:

@@ -29,7 +29,7 @@ from scenario import FAULTS, Scenario
 
 DNS_LAG = 4.0
 """Seconds for which the writer's name keeps its old address after a failover."""
-_EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+_EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 # The second documented program only makes an engine: this uses it.
 _USE_ENGINE = """
 import runpy, sys
