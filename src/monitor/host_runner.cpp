@@ -116,7 +116,9 @@ asio::awaitable<void> HostRunner::step() {
     const auto next = decide(Clock::now());
     switch (next.kind) {
         case Next::Kind::ask: co_await while_enforcing_deadlines(ask(next)); break;
-        case Next::Kind::open_link: co_await while_enforcing_deadlines(open_ahead(next.budget)); break;
+        case Next::Kind::open_link:
+            co_await while_enforcing_deadlines(open_ahead(next.budget));
+            break;
         case Next::Kind::rest: co_await rest(next.until); break;
         case Next::Kind::again: break;
     }
