@@ -24,7 +24,7 @@ from ._link import Notices, ask, facts, link_options, monitor_driver, open_pgcon
 from ._scram_keys import LoginKeys
 
 if TYPE_CHECKING:
-    from ._connection import PsycopgFace
+    from ._face import PsycopgFace
 
 logger = logging.getLogger("aws_advanced_python_wrapper.psycopg")
 
