@@ -38,6 +38,16 @@ constexpr std::size_t kMostLinks = 8;
 
 constexpr const char* kSocketTimeout = "the call took longer than socket_timeout and was given up";
 
+// A link that the face has, in use or not.
+struct KnownLink {
+    LinkFacts facts{};  // without its options
+    std::string host_id{};
+    HostRole role{HostRole::unknown};
+    bool was_used{false};
+    std::shared_ptr<CallSlot> slot{};
+    std::shared_ptr<HostWatch> watch{};
+};
+
 }  // namespace
 
 class Session::State {
@@ -119,9 +129,9 @@ public:
 
     void close() noexcept {
         slot_at_hand_ = nullptr;
-        for (LinkId id = 0; id < links_.size(); ++id) {
+        for (std::size_t id = 0; id < links_.size(); ++id) {
             if (links_[id]) {
-                forget(id);
+                forget(static_cast<LinkId>(id));
             }
         }
         membership_.leave_login();
@@ -139,15 +149,6 @@ public:
     }
 
 private:
-    struct Link {
-        LinkFacts facts{};  // without its options
-        std::string host_id{};
-        HostRole role{HostRole::unknown};
-        bool was_used{false};
-        std::shared_ptr<CallSlot> slot{};
-        std::shared_ptr<HostWatch> watch{};
-    };
-
     // What one plugin asks of the connection; `inside` counts the plugins up to itself.
     class PluginServices final : public Services {
     public:
@@ -310,9 +311,9 @@ private:
     // The links.
 
     std::optional<LinkId> free_link() const noexcept {
-        for (LinkId id = 0; id < links_.size(); ++id) {
+        for (std::size_t id = 0; id < links_.size(); ++id) {
             if (!links_[id]) {
-                return id;
+                return static_cast<LinkId>(id);
             }
         }
         return std::nullopt;
@@ -456,7 +457,7 @@ private:
 
     // The watch over calls.
 
-    void watch_link(Link& link) {
+    void watch_link(KnownLink& link) {
         if (link.slot || (!meets_calls_ && !times_calls())) {
             return;
         }
@@ -474,7 +475,7 @@ private:
         return watch_params_.first_attention() != Milliseconds::max();
     }
 
-    void arm(Link& link) {
+    void arm(KnownLink& link) {
         if (!times_calls()) {
             return;
         }
@@ -492,7 +493,7 @@ private:
         }
     }
 
-    void tell_unwatched(const Link& link, const char* why) const noexcept {
+    void tell_unwatched(const KnownLink& link, const char* why) const noexcept {
         count(process_counters.calls_not_watched);
         if (!membership_.notice().empty()) {
             return;  // it is told by that
@@ -508,7 +509,7 @@ private:
     }
 
     // The engine was released, or this is a forked child: join the engine of now.
-    void arm_anew(Link& link) noexcept {
+    void arm_anew(KnownLink& link) noexcept {
         leave_watch(link);
         arm(link);
         slot_at_hand_ = link.slot.get();
@@ -518,7 +519,7 @@ private:
     }
 
     // An ended watch is left, too: it would keep the slot, and with it the link's socket open.
-    void leave_watch(Link& link) noexcept {
+    void leave_watch(KnownLink& link) noexcept {
         if (link.watch && !link.watch->belongs_to_parent()) {
             link.watch->remove(*link.slot);
         }
@@ -533,7 +534,7 @@ private:
     WatchParams watch_params_;
     bool meets_calls_{false};
     FailoverReport report_;
-    std::array<std::optional<Link>, kMostLinks> links_{};
+    std::array<std::optional<KnownLink>, kMostLinks> links_{};
     std::optional<LinkId> in_use_;
     std::string last_host_;
     CallSlot*& slot_at_hand_;

@@ -19,6 +19,7 @@ std::string lost(const FailoverReport& report, const CallFailure& failure) {
 
 std::string tried(const FailoverReport& report) {
     std::vector<std::string> told;
+    told.reserve(report.attempts.size() + report.refusals.size());
     for (const auto& attempt : report.attempts) {
         told.push_back(fmt::format("{}: {}", attempt.host, attempt.result));
     }
