@@ -5,7 +5,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
-#include <aws_wrapper/name_lookup.hpp>
+#include <aws_wrapper/embed/name_lookup.hpp>
 
 #include "binding.hpp"
 #include "interpreter_lock.hpp"

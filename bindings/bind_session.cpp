@@ -5,7 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <aws_wrapper/session.hpp>
+#include <aws_wrapper/embed/session.hpp>
 
 #include "binding.hpp"
 #include "interpreter_lock.hpp"
@@ -303,7 +303,7 @@ void bind_session(nb::module_& module) {
         .def(
             "recover",
             [](Session& self, const nb::object& sqlstate, int vendor_code, std::string message,
-               std::optional<bool> link_broken, bool in_transaction, bool sent, bool timed_out,
+               std::optional<bool> link_broken, bool in_transaction, bool timed_out,
                std::string cancel_sql, std::optional<bool> in_recovery, bool between_transactions) {
                 CallFailure failure;
                 failure.sqlstate = state_of(sqlstate);
@@ -313,7 +313,6 @@ void bind_session(nb::module_& module) {
                                : *link_broken ? LinkState::lost
                                               : LinkState::lives;
                 failure.in_transaction = in_transaction;
-                failure.sent = sent;
                 failure.timed_out = timed_out;
                 failure.cancel_sql = std::move(cancel_sql);
                 failure.in_recovery = in_recovery;
@@ -321,15 +320,13 @@ void bind_session(nb::module_& module) {
                 return self.recover(std::move(failure));
             },
             "sqlstate"_a.none(), "vendor_code"_a, "message"_a, "link_broken"_a.none(),
-            "in_transaction"_a, "sent"_a = true, "timed_out"_a = false, "cancel_sql"_a = "",
+            "in_transaction"_a, "timed_out"_a = false, "cancel_sql"_a = "",
             "in_recovery"_a.none() = nb::none(), "between_transactions"_a = false,
             nb::keep_alive<0, 1>(),
             "Start dealing with a call that failed. `link_broken` is None if only asking the "
-            "server can tell; `sent`: anything of it may have reached the server; `timed_out`: the "
-            "driver gave the call up by a limit of its own, and "
+            "server can tell; `timed_out`: the driver gave the call up by a limit of its own, and "
             "`cancel_sql` ends on the server what it left running. `in_recovery` is what the "
-            "server "
-            "last reported; `between_transactions`: the link takes an 'ask' now.")
+            "server last reported; `between_transactions`: the link takes an 'ask' now.")
         .def("attend", &Session::attend, "in_transaction"_a, nb::keep_alive<0, 1>(),
              "Start what has to come before a call whose begin_call() said so. It has begun, and "
              "goes on, if the outcome passed.")

@@ -5,10 +5,10 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
-#include <aws_wrapper/conninfo.hpp>
-#include <aws_wrapper/core_properties.hpp>
+#include <aws_wrapper/embed/conninfo.hpp>
+#include <aws_wrapper/embed/core_properties.hpp>
 #include <aws_wrapper/error.hpp>
-#include <aws_wrapper/properties.hpp>
+#include <aws_wrapper/settings.hpp>
 
 #include "binding.hpp"
 

@@ -7,9 +7,9 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
-#include <aws_wrapper/answer_limit.hpp>
-#include <aws_wrapper/socket_deadline.hpp>
-#include <aws_wrapper/socket_peer.hpp>
+#include <aws_wrapper/embed/answer_limit.hpp>
+#include <aws_wrapper/embed/socket_deadline.hpp>
+#include <aws_wrapper/embed/socket_peer.hpp>
 
 #include "binding.hpp"
 

@@ -5,7 +5,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string_view.h>
 
-#include <aws_wrapper/sql_text.hpp>
+#include <aws_wrapper/embed/sql_text.hpp>
 
 #include "binding.hpp"
 

@@ -7,7 +7,7 @@
 #include <nanobind/stl/string.h>
 #include <structmember.h>
 
-#include <aws_wrapper/session.hpp>
+#include <aws_wrapper/embed/session.hpp>
 
 #include "binding.hpp"
 

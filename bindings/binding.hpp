@@ -10,9 +10,9 @@
 #include <nanobind/nanobind.h>
 
 #include <aws_wrapper/database_family.hpp>
-#include <aws_wrapper/drivers.hpp>
+#include <aws_wrapper/embed/drivers.hpp>
+#include <aws_wrapper/embed/result_set.hpp>
 #include <aws_wrapper/parameters.hpp>
-#include <aws_wrapper/result_set.hpp>
 
 /// One function for each concept; each is called once, by the module's initialisation.
 void bind_errors(nanobind::module_& module);

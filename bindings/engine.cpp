@@ -66,12 +66,19 @@ NB_MODULE(_engine, module) {
         [] {
             nb::list taken;
             for (const auto& event : aws_wrapper::take_events()) {
-                taken.append(nb::make_tuple(level_of(event.level), text_of(event.text)));
+                nb::dict fields;
+                for (const auto& [name, value] : event.fields) {
+                    fields[nb::str(name.data(), name.size())] = text_of(value);
+                }
+                taken.append(nb::make_tuple(level_of(event.level),
+                                            nb::str(event.kind.data(), event.kind.size()),
+                                            text_of(event.text), fields));
             }
             return taken;
         },
-        nb::sig("def take_events() -> list[tuple[int, str]]"),
-        "What has happened since the last call: levels of the module logging, and texts.");
+        nb::sig("def take_events() -> list[tuple[int, str, str, dict[str, str]]]"),
+        "What has happened since the last call: of each event its level (of the module logging), "
+        "its kind, a text, and by name what that tells.");
     module.def(
         "statistics",
         [] {

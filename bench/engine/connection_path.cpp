@@ -3,11 +3,11 @@
 // What a connect costs before anything is sent: properties, names, the session with its plugins.
 #include <benchmark/benchmark.h>
 
-#include <aws_wrapper/conninfo.hpp>
-#include <aws_wrapper/endpoint.hpp>
-#include <aws_wrapper/session.hpp>
+#include <aws_wrapper/embed/conninfo.hpp>
+#include <aws_wrapper/embed/session.hpp>
 
 #include "driver/null/null_driver.hpp"
+#include "model/endpoint.hpp"
 
 namespace aws_wrapper {
 namespace {

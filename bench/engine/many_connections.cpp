@@ -16,7 +16,7 @@
 #include <aws_wrapper/engine.hpp>
 
 #include "driver/null/scripted_cluster.hpp"
-#include "monitor/runtime.hpp"
+#include "monitor/cluster_directory.hpp"
 
 namespace aws_wrapper {
 namespace {
@@ -45,8 +45,7 @@ public:
         ClusterParams params;
         params.dialect = DialectCode::aurora_pg;
         params.instances = InstanceTemplate::parse("?.example", 5432);
-        monitor_ =
-            Runtime::find_or_create("many", params, cluster_->driver(), {}, cluster_->hosts());
+        monitor_ = find_or_watch_cluster("many", params, cluster_->driver(), {}, cluster_->hosts());
         monitor_->hold_login({});  // as the connections do
     }
     ~Many() {

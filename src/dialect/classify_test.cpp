@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <aws_wrapper/dialect.hpp>
+#include "dialect/dialect.hpp"
 
 namespace aws_wrapper {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/dialect.hpp>
+#include "dialect/dialect.hpp"
 
 #include <dialect/values.hpp>
 #include <model/text.hpp>

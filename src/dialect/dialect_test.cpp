@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/dialect.hpp>
+#include "dialect/dialect.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

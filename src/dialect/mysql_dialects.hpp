@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include <aws_wrapper/dialect.hpp>
+#include "dialect/dialect.hpp"
 
 /// The dialects of MySQL and MariaDB.
 namespace aws_wrapper::mysql {

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include <aws_wrapper/dialect.hpp>
+#include "dialect/dialect.hpp"
 
 /// PostgreSQL's dialects.
 namespace aws_wrapper::pg {

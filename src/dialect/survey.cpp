@@ -8,10 +8,10 @@
 
 #include <fmt/format.h>
 
-#include <aws_wrapper/dialect.hpp>
 #include <dialect/values.hpp>
 #include <model/host_name.hpp>
 #include <model/text.hpp>
+#include "dialect/dialect.hpp"
 
 namespace aws_wrapper {
 

@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <aws_wrapper/dialect.hpp>
+#include "dialect/dialect.hpp"
 
 namespace aws_wrapper {
 namespace {

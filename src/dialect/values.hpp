@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include <aws_wrapper/result_set.hpp>
+#include <aws_wrapper/embed/result_set.hpp>
 
 #include <model/text.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/answer_limit.hpp>
+#include <aws_wrapper/embed/answer_limit.hpp>
 
 #include <linux/tcp.h>
 #include <netinet/in.h>

@@ -1,50 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include <asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
 #include <aws_wrapper/clock.hpp>
+#include <aws_wrapper/embed/link.hpp>
+#include <aws_wrapper/embed/result_set.hpp>
+#include <aws_wrapper/embed/statements.hpp>
 #include <aws_wrapper/error.hpp>
-#include <aws_wrapper/name_lookup.hpp>
-#include <aws_wrapper/result_set.hpp>
-#include <aws_wrapper/statements.hpp>
 
 namespace aws_wrapper {
-
-/// Connection options by the driver's own names (user, password, sslmode, ...).
-using DriverOptions = std::vector<std::pair<std::string, std::string>>;
-
-/// Hears what a server says unasked (NOTICE, WARNING). Called on the engine's thread; never throws.
-using OnNotice = std::function<void(const char* text)>;
-
-/// Where a monitoring link goes.
-struct LinkTarget {
-    std::string name;     ///< host name; TLS checks the certificate against it
-    std::string address;  ///< numeric address if already known, else empty
-    std::uint16_t port{0};
-    DriverOptions options;            ///< without host, hostaddr and port
-    OnNotice on_notice{};             ///< without one, notices are thrown away
-    Urgency urgency{Urgency::usual};  ///< of looking the name up
-};
-
-/// How a resting link ended, as far as the server has said.
-enum class LinkEnd : std::uint8_t {
-    unexplained,
-    idle_limit,  ///< it had rested for longer than the server allows
-};
-
-/// The state of a query's failure, of code `network`, if the link was ended by the server's limit
-/// for its rest in that moment: the question was not heard.
-inline constexpr std::string_view kIdleLimit = "57P05";
 
 /// One open connection of a monitor. Used by one coroutine at a time, on the engine's thread;
 /// no function blocks. The destructor closes the connection without waiting for the server.

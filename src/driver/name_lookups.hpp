@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include <aws_wrapper/name_lookup.hpp>
+#include <aws_wrapper/embed/name_lookup.hpp>
 
 namespace aws_wrapper {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/socket_peer.hpp>
+#include <aws_wrapper/embed/socket_peer.hpp>
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 
-#include <aws_wrapper/drivers.hpp>
+#include <aws_wrapper/embed/drivers.hpp>
 
 #include "driver/driver.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/conninfo.hpp>
+#include <aws_wrapper/embed/conninfo.hpp>
 
 #include <string>
 #include <utility>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/endpoint.hpp>
+#include "model/endpoint.hpp"
 
 #include <algorithm>
 #include <array>

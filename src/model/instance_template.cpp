@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/instance_template.hpp>
+#include "model/instance_template.hpp"
 
 #include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include <aws_wrapper/endpoint.hpp>
 #include <aws_wrapper/error.hpp>
 #include <model/host_name.hpp>
 #include <model/text.hpp>
+
+#include "model/endpoint.hpp"
 
 namespace aws_wrapper {
 

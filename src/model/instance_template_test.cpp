@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/instance_template.hpp>
+#include "model/instance_template.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/properties.hpp>
+#include <aws_wrapper/settings.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/properties.hpp>
+#include <aws_wrapper/settings.hpp>
 
 #include <array>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <aws_wrapper/core_properties.hpp>
+#include <aws_wrapper/embed/core_properties.hpp>
 #include <aws_wrapper/error.hpp>
 
 #include "plugins/failover/properties.hpp"

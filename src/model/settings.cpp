@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
-#include <aws_wrapper/core_properties.hpp>
+#include <aws_wrapper/embed/core_properties.hpp>
 #include <aws_wrapper/error.hpp>
-#include <aws_wrapper/properties.hpp>
+#include <aws_wrapper/settings.hpp>
 #include <model/property_prefixes.hpp>
 #include <model/text.hpp>
 

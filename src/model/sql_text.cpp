@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/sql_text.hpp>
+#include <aws_wrapper/embed/sql_text.hpp>
 
 #include <algorithm>
 #include <cstddef>

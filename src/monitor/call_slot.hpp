@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <utility>
 
-#include <aws_wrapper/abort_reason.hpp>
 #include <aws_wrapper/clock.hpp>
+#include <aws_wrapper/embed/abort_reason.hpp>
 
 #include "driver/process.hpp"
 #include "monitor/watch_params.hpp"

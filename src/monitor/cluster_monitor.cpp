@@ -43,16 +43,14 @@ std::vector<std::pair<std::string, std::uint64_t>> MonitorCounters::read() const
             {"loop_errors", loop_errors}};
 }
 
-ClusterMonitor::ClusterMonitor(asio::io_context& context,
+ClusterMonitor::ClusterMonitor(MonitorHome home,
                                ClusterParams params,
                                std::shared_ptr<Driver> driver,
                                DriverOptions options,
-                               std::vector<Host> hosts,
-                               std::function<void(const ClusterMonitor&)> on_unused)
-    : context_{context},
+                               std::vector<Host> hosts)
+    : home_{std::move(home)},
       params_{std::move(params)},
       driver_{std::move(driver)},
-      on_unused_{std::move(on_unused)},
       core_{params_.topology, std::move(hosts)},
       last_used_{Clock::now()},
       logins_{std::move(options), common_database(dialect().family)} {
@@ -82,18 +80,18 @@ bool ClusterMonitor::is_same(const ClusterParams& params, const std::vector<Host
 }
 
 void ClusterMonitor::start() {
-    asio::post(context_, [self = shared_from_this()] { self->sync_runners(); });
+    asio::post(home_.context, [self = shared_from_this()] { self->sync_runners(); });
 }
 
 void ClusterMonitor::stop() {
-    end_watches();
+    give_up();
     for (auto& [id, runner] : runners_) {
         runner->stop();
     }
     runners_.clear();
 }
 
-void ClusterMonitor::end_watches() {
+void ClusterMonitor::give_up() {
     stopped_.store(true, std::memory_order_release);
     store_.close();
     const std::lock_guard guard{mutex_};
@@ -103,7 +101,7 @@ void ClusterMonitor::end_watches() {
 }
 
 void ClusterMonitor::demand_proof(TimePoint since, TimePoint until) {
-    asio::post(context_, [self = shared_from_this(), since, until] {
+    asio::post(home_.context, [self = shared_from_this(), since, until] {
         const auto now = Clock::now();
         self->core_.demand_proof(since, until, now);
         if (self->core_.panicking(now)) {
@@ -133,7 +131,7 @@ void ClusterMonitor::leave_login(LoginChoice::Id id) {
         links_end = logins_.leave(id, Clock::now());
     }
     if (links_end && !stopped()) {
-        asio::post(context_, [self = shared_from_this()] { self->kick_all(); });
+        asio::post(home_.context, [self = shared_from_this()] { self->kick_all(); });
     }
 }
 
@@ -158,7 +156,7 @@ std::shared_ptr<HostWatch>& ClusterMonitor::watch_of(const std::string& host_id)
     if (!watch) {
         watch = std::make_shared<HostWatch>([weak = weak_from_this(), host_id] {
             if (auto self = weak.lock()) {
-                auto& context = self->context_;
+                auto& context = self->home_.context;
                 asio::post(context, [self = std::move(self), host_id] { self->kick(host_id); });
             }
         });
@@ -184,7 +182,7 @@ std::shared_ptr<HostWatch> ClusterMonitor::watch(const std::string& host_id,
     }
     if (!known) {
         // Not otherwise: waking the engine's thread would be most of what a warm connect costs.
-        asio::post(context_, [self = shared_from_this()] { self->sync_runners(); });
+        asio::post(home_.context, [self = shared_from_this()] { self->sync_runners(); });
     }
     return watch;
 }
@@ -228,7 +226,7 @@ void ClusterMonitor::learn(const Survey& survey) {
         return;
     }
     remember(survey.hosts);
-    asio::post(context_, [self = shared_from_this(), hosts = survey.hosts] {
+    asio::post(home_.context, [self = shared_from_this(), hosts = survey.hosts] {
         if (!self->stopped() && self->core_.adopt_new_hosts(hosts)) {
             self->publish(Clock::now());
             self->sync_runners();
@@ -264,6 +262,20 @@ std::string ClusterMonitor::host_at(const std::string& address, std::uint16_t po
     return {};
 }
 
+bool ClusterMonitor::is_led_to_by(const std::string& endpoint) const {
+    const std::lock_guard guard{mutex_};
+    return led_to_by_.contains(endpoint);
+}
+
+void ClusterMonitor::set_led_to_by(const std::string& endpoint, bool leads) {
+    const std::lock_guard guard{mutex_};
+    if (leads) {
+        led_to_by_.insert(endpoint);
+    } else {
+        led_to_by_.erase(endpoint);
+    }
+}
+
 void ClusterMonitor::endpoint_led_to(const std::string& host_id) {
     {
         const std::lock_guard guard{mutex_};
@@ -272,7 +284,7 @@ void ClusterMonitor::endpoint_led_to(const std::string& host_id) {
         }
         endpoint_host_ = host_id;
     }
-    asio::post(context_, [self = shared_from_this(), host_id] {
+    asio::post(home_.context, [self = shared_from_this(), host_id] {
         self->core_.endpoint_leads_to(host_id, Clock::now());
     });
 }
@@ -376,6 +388,7 @@ void ClusterMonitor::on_survey(const std::string& host_id,
     if (outcome.contested) {
         counters_.rival_claims.fetch_add(1, std::memory_order_relaxed);
         tell_once(
+            "rival_writer",
             fmt::format("{} claims to be the writer, but is not believed: another host does so, "
                         "too, and the others or the endpoint speak for that one",
                         host_id));
@@ -418,18 +431,19 @@ void ClusterMonitor::on_suspicion(const std::string& host_id, bool suspected) {
 void ClusterMonitor::note_left_out(const Survey& survey) {
     counters_.rows_left_out.fetch_add(survey.left_out_count, std::memory_order_relaxed);
     for (const auto& what : survey.left_out) {
-        tell_once(fmt::format("left out of what a server told of its cluster: {}", what));
+        tell_once("topology_left_out",
+                  fmt::format("left out of what a server told of its cluster: {}", what));
     }
 }
 
-void ClusterMonitor::tell_once(std::string warning) {
+void ClusterMonitor::tell_once(std::string_view kind, std::string warning) {
     {
         const std::lock_guard guard{mutex_};
         if (told_.size() == kMostTold || !told_.insert(warning).second) {
             return;
         }
     }
-    events().add(EventLevel::warning, warning);
+    events().add({EventLevel::warning, kind, std::move(warning), {}});
 }
 
 // A database that is gone is no reason against the host, either.
@@ -463,8 +477,10 @@ void ClusterMonitor::on_refusal(const Host& host, const Failure& failure) {
         }
         reasons.push_back(reason);
     }
-    events().add(EventLevel::warning,
-                 fmt::format("the monitor of {} was refused: {}", name, reason));
+    events().add({EventLevel::warning,
+                  "monitor_refused",
+                  fmt::format("the monitor of {} was refused: {}", name, reason),
+                  {{"host", name}, {"reason", reason}}});
 }
 
 void ClusterMonitor::on_answer(const Host& host) {

@@ -11,14 +11,13 @@
 #include <string>
 #include <vector>
 
-#include <asio/io_context.hpp>
-
-#include <aws_wrapper/dialect.hpp>
-#include <aws_wrapper/instance_template.hpp>
+#include "dialect/dialect.hpp"
+#include "model/instance_template.hpp"
 
 #include "driver/driver.hpp"
 #include "monitor/host_watch.hpp"
 #include "monitor/login_choice.hpp"
+#include "monitor/monitor.hpp"
 #include "monitor/topology_core.hpp"
 #include "monitor/topology_store.hpp"
 
@@ -66,18 +65,15 @@ class HostRunner;
 ///
 /// One coroutine and at most one connection for each host, on the engine's thread. The functions
 /// of this class may be called from any thread; none of them waits for a server.
-class ClusterMonitor : public std::enable_shared_from_this<ClusterMonitor> {
+class ClusterMonitor final : public Monitor, public std::enable_shared_from_this<ClusterMonitor> {
 public:
     /// The options are those of the monitors' links, until connections hold logins.
-    ClusterMonitor(asio::io_context& context,
+    ClusterMonitor(MonitorHome home,
                    ClusterParams params,
                    std::shared_ptr<Driver> driver,
                    DriverOptions options,
-                   std::vector<Host> hosts,
-                   std::function<void(const ClusterMonitor&)> on_unused);
-    ~ClusterMonitor();
-    ClusterMonitor(const ClusterMonitor&) = delete;
-    ClusterMonitor& operator=(const ClusterMonitor&) = delete;
+                   std::vector<Host> hosts);
+    ~ClusterMonitor() override;
 
     const ClusterParams& params() const noexcept { return params_; }
     const Dialect& dialect() const noexcept { return aws_wrapper::dialect(params_.dialect); }
@@ -132,18 +128,20 @@ public:
     std::string address_of(const std::string& host_id) const;
     std::string host_at(const std::string& address, std::uint16_t port) const;
 
+    /// Whether an endpoint of the application's was last seen to lead to this cluster.
+    bool is_led_to_by(const std::string& endpoint) const;
+    void set_led_to_by(const std::string& endpoint, bool leads);
+
     /// The application's writer endpoint led to this host. Wakes the engine's thread only if it led
     /// elsewhere the last time, or the writer moved since; see TopologyCore::endpoint_leads_to().
     void endpoint_led_to(const std::string& host_id);
 
-    /// True after stop() or end_watches(): watches have ended and nothing is published any more.
-    bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
+    /// Watches have ended then, and nothing is published any more.
+    bool stopped() const noexcept override { return stopped_.load(std::memory_order_acquire); }
 
-    void start();
-    /// Ends all coroutines. On the engine's thread, or while it doesn't run.
-    void stop();
-    /// Only the part of stop() that the connections see. Any thread.
-    void end_watches();
+    void start() override;
+    void stop() override;
+    void give_up() override;
 
 private:
     friend class HostRunner;
@@ -174,13 +172,12 @@ private:
     void on_suspicion(const std::string& host_id, bool suspected);
     void on_refusal(const Host& host, const Failure& failure);
     void on_answer(const Host& host);
-    void tell_once(std::string warning);
+    void tell_once(std::string_view kind, std::string warning);
     bool still_used(TimePoint now);
 
-    asio::io_context& context_;
+    const MonitorHome home_;
     const ClusterParams params_;
     const std::shared_ptr<Driver> driver_;
-    std::function<void(const ClusterMonitor&)> on_unused_;
     MonitorCounters counters_;
     TopologyStore store_;
     TopologyCore core_;
@@ -197,6 +194,7 @@ private:
     std::map<std::string, std::vector<std::string>> refusals_;  // by host, each reason once
     std::set<std::string> locked_out_;                          // hosts that refused the login
     std::string endpoint_host_;
+    std::set<std::string> led_to_by_;  // endpoints of the application's
     std::set<std::string> told_;
 };
 

@@ -13,6 +13,7 @@
 #include <asio/post.hpp>
 
 #include "driver/null/scripted_cluster.hpp"
+#include "model/virtual_time.hpp"
 #include "monitor/cluster_monitor.hpp"
 
 namespace aws_wrapper {
@@ -97,13 +98,13 @@ protected:
     ClusterMonitor& monitor() {
         if (!monitor_) {
             params_.dialect = DialectCode::aurora_pg;
-            monitor_ = std::make_shared<ClusterMonitor>(context_, params_, cluster_.driver(),
-                                                        DriverOptions{}, cluster_.hosts(),
-                                                        [this](const ClusterMonitor& unused) {
-                                                            EXPECT_EQ(&unused, ended_.lock().get());
-                                                            ++disposals_;
-                                                            unused_->stop();
-                                                        });
+            const MonitorHome home{context_, [this](const Monitor& unused) {
+                                       EXPECT_EQ(&unused, ended_.lock().get());
+                                       ++disposals_;
+                                       unused_->stop();
+                                   }};
+            monitor_ = std::make_shared<ClusterMonitor>(home, params_, cluster_.driver(),
+                                                        DriverOptions{}, cluster_.hosts());
             ended_ = monitor_;
             unused_ = monitor_.get();
             login_ = monitor_->hold_login(DriverOptions{});

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include <aws_wrapper/clock.hpp>
-#include <aws_wrapper/credentials.hpp>
+#include <aws_wrapper/embed/credentials.hpp>
 #include <aws_wrapper/host.hpp>
 
 namespace aws_wrapper {

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include <aws_wrapper/clock.hpp>
-#include <aws_wrapper/document.hpp>
+#include <aws_wrapper/embed/document.hpp>
 #include <aws_wrapper/error.hpp>
 
 namespace aws_wrapper {

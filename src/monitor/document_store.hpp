@@ -11,7 +11,7 @@
 
 #include <tl/expected.hpp>
 
-#include <aws_wrapper/document.hpp>
+#include <aws_wrapper/embed/document.hpp>
 #include <aws_wrapper/error.hpp>
 
 #include "monitor/document_core.hpp"

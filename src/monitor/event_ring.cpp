@@ -20,8 +20,12 @@ std::atomic<EventRing*>& ring() {
 
 }  // namespace
 
-void EventRing::add(EventLevel level, std::string_view text) {
-    auto kept = text::one_line(text, kLongestText);
+void EventRing::add(Event event) {
+    event.text = text::one_line(event.text, kLongestText);
+    for (auto& field : event.fields) {
+        field.second = text::one_line(field.second, kLongestText);
+    }
+    event.when = Clock::now();
     const std::lock_guard guard{mutex_};
     if (events_.size() == kMost) {
         // A talkative server must not push out a warning.
@@ -29,7 +33,7 @@ void EventRing::add(EventLevel level, std::string_view text) {
         events_.erase(least == events_.end() ? events_.begin() : least);
         count(process_counters.events_lost);
     }
-    events_.push_back({Clock::now(), level, std::move(kept)});
+    events_.push_back(std::move(event));
     size_.store(events_.size(), std::memory_order_release);
 }
 

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <deque>
 #include <mutex>
-#include <string_view>
 #include <vector>
 
 #include <aws_wrapper/event.hpp>
@@ -20,7 +19,8 @@ public:
     static constexpr std::size_t kMost = 1000;
     static constexpr std::size_t kLongestText = 1000;  // bytes; what is longer is cut
 
-    void add(EventLevel level, std::string_view text);
+    /// Stamps it with the time.
+    void add(Event event);
     std::vector<Event> take();
     bool empty() const noexcept { return size_.load(std::memory_order_acquire) == 0; }
 

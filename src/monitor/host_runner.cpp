@@ -59,15 +59,15 @@ HostRunner::HostRunner(ClusterMonitor& cluster, Host host, std::shared_ptr<HostW
     : cluster_{cluster},
       host_{std::move(host)},
       watch_{std::move(watch)},
-      rest_timer_{cluster.context_},
-      deadline_timer_{cluster.context_} {}
+      rest_timer_{cluster.home_.context},
+      deadline_timer_{cluster.home_.context} {}
 
 void HostRunner::start() {
     // Both owners stay alive for as long as the coroutine does.
     auto self = shared_from_this();
     auto cluster = cluster_.shared_from_this();
     asio::co_spawn(
-        cluster_.context_, [self, cluster]() { return self->run(); },
+        cluster_.home_.context, [self, cluster]() { return self->run(); },
         asio::bind_cancellation_slot(cancel_.slot(), [self, cluster](const std::exception_ptr&) {
             // run() ends by stop() alone; what it threw is that.
             self->link_.reset();
@@ -110,7 +110,7 @@ asio::awaitable<void> HostRunner::step() {
     kicked_ = false;
     if (!cluster_.still_used(Clock::now())) {
         auto cluster = cluster_.shared_from_this();
-        cluster->on_unused_(*cluster);
+        cluster->home_.forget(*cluster);
         co_return;
     }
     const auto next = decide(Clock::now());
@@ -231,7 +231,10 @@ LinkTarget HostRunner::target() const {
     target.address = cluster_.address_of(host_.id);
     target.port = host_.port;
     target.on_notice = [name = host_and_port(host_)](const char* text) {
-        events().add(EventLevel::debug, fmt::format("{} told its monitor: {}", name, text));
+        events().add({EventLevel::debug,
+                      "server_notice",
+                      fmt::format("{} told its monitor: {}", name, text),
+                      {{"host", name}, {"notice", text}}});
     };
     const auto topology = cluster_.topology().current();
     const auto* writer = topology->writer();

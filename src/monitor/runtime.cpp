@@ -32,11 +32,6 @@ namespace {
 constexpr Milliseconds kPatience{500};
 constexpr Milliseconds kLastPatience{100};
 
-bool serves(const ClusterMonitor& cluster, const std::optional<std::string>& demands) {
-    const auto& params = cluster.params();
-    return !cluster.stopped() && !params.provisional && (!demands || *demands == params.demands);
-}
-
 }  // namespace
 
 // The thread that runs the runtime's context, and the state of the process around it. Its only
@@ -85,7 +80,7 @@ public:
         if (!thread_) {
             return;
         }
-        asio::post(runtime_->context_, [runtime = runtime_] { runtime->stop_clusters(); });
+        asio::post(runtime_->context_, [runtime = runtime_] { runtime->stop_monitors(); });
         guard_.reset();
         if (!run_->ends_within(kPatience - kLastPatience)) {
             // Something outlives its cancellation: it is left behind.
@@ -291,34 +286,16 @@ void Runtime::release() noexcept { RuntimeThread::instance().release(); }
 void Runtime::close() noexcept { RuntimeThread::instance().close(); }
 int Runtime::threads() noexcept { return RuntimeThread::instance().running() ? 1 : 0; }
 
-std::vector<std::shared_ptr<ClusterMonitor>> Runtime::watched_clusters() {
-    return RuntimeThread::instance().if_running(
-        [](Runtime& runtime) { return runtime.clusters(); });
+std::shared_ptr<Monitor> detail::find_or_start(std::type_index kind,
+                                               const IsIt& is_it,
+                                               const Make& make) {
+    return RuntimeThread::instance().with_started(
+        [&](Runtime& runtime) { return runtime.known_or_new(kind, is_it, make); });
 }
 
-std::shared_ptr<ClusterMonitor> Runtime::find(const std::string& endpoint,
-                                              const std::optional<std::string>& demands) {
+std::vector<std::shared_ptr<Monitor>> detail::all_of(std::type_index kind) {
     return RuntimeThread::instance().if_running(
-        [&](Runtime& runtime) { return runtime.known(endpoint, demands); });
-}
-
-std::shared_ptr<ClusterMonitor> Runtime::find_by_host(const std::string& name,
-                                                      std::uint16_t port,
-                                                      const InstanceTemplate& instances,
-                                                      const std::optional<std::string>& demands) {
-    return RuntimeThread::instance().if_running(
-        [&](Runtime& runtime) { return runtime.known_by_host(name, port, instances, demands); });
-}
-
-std::shared_ptr<ClusterMonitor> Runtime::find_or_create(const std::string& endpoint,
-                                                        ClusterParams params,
-                                                        std::shared_ptr<Driver> driver,
-                                                        DriverOptions options,
-                                                        std::vector<Host> hosts) {
-    return RuntimeThread::instance().with_started([&](Runtime& runtime) {
-        return runtime.known_or_new(endpoint, std::move(params), std::move(driver),
-                                    std::move(options), std::move(hosts));
-    });
+        [kind](Runtime& runtime) { return runtime.known(kind); });
 }
 
 void Runtime::arm(std::shared_ptr<ArmedSocket> socket, TimePoint at) {
@@ -369,14 +346,14 @@ void Runtime::enforce_deadlines() {
 }
 
 void Runtime::hand_over(Runtime& heir) {
-    std::vector<std::shared_ptr<ClusterMonitor>> left;
+    std::vector<Entry> left;
     {
         const std::scoped_lock both{mutex_, heir.mutex_};
-        left = clusters_;
+        left = monitors_;
         heir.armed_.swap(armed_);
     }
-    for (const auto& cluster : left) {
-        cluster->end_watches();
+    for (const auto& entry : left) {
+        entry.monitor->give_up();
     }
 }
 
@@ -388,91 +365,57 @@ void Runtime::expire_armed() {
     armed_.clear();
 }
 
-std::shared_ptr<ClusterMonitor> Runtime::known(const std::string& endpoint,
-                                               const std::optional<std::string>& demands) {
+std::shared_ptr<Monitor> Runtime::known_or_new(std::type_index kind,
+                                               const detail::IsIt& is_it,
+                                               const detail::Make& make) {
     const std::lock_guard guard{mutex_};
-    for (const auto& [name, weak] : endpoints_) {
-        if (name == endpoint) {
-            auto cluster = weak.lock();
-            if (cluster && serves(*cluster, demands)) {
-                return cluster;
-            }
+    const auto known = std::ranges::find_if(monitors_, [&](const Entry& entry) {
+        return entry.kind == kind && !entry.monitor->stopped() && is_it(*entry.monitor);
+    });
+    if (known != monitors_.end()) {
+        return known->monitor;
+    }
+    auto made = make({context_, [this](const Monitor& unused) { forget(unused); }});
+    monitors_.push_back({kind, made});
+    made->start();
+    return made;
+}
+
+std::vector<std::shared_ptr<Monitor>> Runtime::known(std::type_index kind) {
+    const std::lock_guard guard{mutex_};
+    std::vector<std::shared_ptr<Monitor>> found;
+    for (const auto& entry : monitors_) {
+        if (entry.kind == kind) {
+            found.push_back(entry.monitor);
         }
     }
-    return nullptr;
+    return found;
 }
 
-std::shared_ptr<ClusterMonitor> Runtime::known_by_host(const std::string& name,
-                                                       std::uint16_t port,
-                                                       const InstanceTemplate& instances,
-                                                       const std::optional<std::string>& demands) {
-    const std::lock_guard guard{mutex_};
-    const auto found = std::ranges::find_if(clusters_, [&](const auto& cluster) {
-        const auto topology = cluster->topology().current();
-        const auto* host = topology->find_by_name(name);
-        return serves(*cluster, demands) && cluster->params().instances == instances &&
-               host != nullptr && host->port == port;
-    });
-    return found == clusters_.end() ? nullptr : *found;
-}
-
-std::shared_ptr<ClusterMonitor> Runtime::known_or_new(const std::string& endpoint,
-                                                      ClusterParams params,
-                                                      std::shared_ptr<Driver> driver,
-                                                      DriverOptions options,
-                                                      std::vector<Host> hosts) {
-    const std::lock_guard guard{mutex_};
-    const auto known = std::ranges::find_if(
-        clusters_, [&](const auto& cluster) { return cluster->is_same(params, hosts); });
-    std::shared_ptr<ClusterMonitor> cluster;
-    if (known != clusters_.end()) {
-        cluster = *known;
-    } else {
-        cluster = std::make_shared<ClusterMonitor>(
-            context_, std::move(params), std::move(driver), std::move(options), std::move(hosts),
-            [this](const ClusterMonitor& unused) { forget(unused); });
-        clusters_.push_back(cluster);
-        cluster->start();
-    }
-    std::erase_if(endpoints_, [&](const auto& entry) {
-        const auto other = entry.second.lock();
-        return !other || (entry.first == endpoint &&
-                          (other == cluster || serves(*other, cluster->params().demands)));
-    });
-    endpoints_.emplace_back(endpoint, cluster);
-    return cluster;
-}
-
-void Runtime::forget(const ClusterMonitor& cluster) {
-    std::shared_ptr<ClusterMonitor> unused;
+void Runtime::forget(const Monitor& unused) {
+    std::shared_ptr<Monitor> stopping;
     {
         const std::lock_guard guard{mutex_};
-        const auto found =
-            std::ranges::find(clusters_, &cluster, &std::shared_ptr<ClusterMonitor>::get);
-        if (found == clusters_.end()) {
+        const auto found = std::ranges::find_if(
+            monitors_, [&](const Entry& entry) { return entry.monitor.get() == &unused; });
+        if (found == monitors_.end()) {
             return;
         }
-        unused = std::move(*found);
-        clusters_.erase(found);
+        stopping = std::move(found->monitor);
+        monitors_.erase(found);
     }
-    unused->stop();
+    stopping->stop();
 }
 
-std::vector<std::shared_ptr<ClusterMonitor>> Runtime::clusters() {
-    const std::lock_guard guard{mutex_};
-    return clusters_;
-}
-
-void Runtime::stop_clusters() {
+void Runtime::stop_monitors() {
     next_armed_.cancel();
-    std::vector<std::shared_ptr<ClusterMonitor>> all;
+    std::vector<Entry> all;
     {
         const std::lock_guard guard{mutex_};
-        all.swap(clusters_);
-        endpoints_.clear();
+        all.swap(monitors_);
     }
-    for (const auto& cluster : all) {
-        cluster->stop();
+    for (const auto& entry : all) {
+        entry.monitor->stop();
     }
 }
 

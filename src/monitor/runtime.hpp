@@ -3,24 +3,24 @@
 
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <string>
+#include <typeindex>
+#include <utility>
 #include <vector>
 
 #include <asio/io_context.hpp>
 
 #include "driver/asio_wait.hpp"
 #include "monitor/armed_socket.hpp"
-#include "monitor/cluster_monitor.hpp"
+#include "monitor/monitor.hpp"
 
 namespace aws_wrapper {
 
-/// The one background thread of the process, and the clusters that it watches.
+/// The one background thread of the process, and the monitors that live on it.
 ///
-/// Starts with the first cluster to watch. release() stops it and may be called at any time and
-/// again; the next need starts it anew. A fork finds the thread standing still: the parent goes
-/// on, the child begins with nothing, sends nothing on what it inherited, and starts its own
-/// thread when it needs one. All functions may be called from any thread.
+/// Starts with the first monitor. release() stops it and may be called at any time and again; the
+/// next need starts it anew. A fork finds the thread standing still: the parent goes on, the child
+/// begins with nothing, sends nothing on what it inherited, and starts its own thread when it needs
+/// one. All functions may be called from any thread.
 class Runtime {
 public:
     /// Stops all monitors and the thread; waits for it, at most about half a second.
@@ -32,62 +32,40 @@ public:
     /// Number of engine threads that run: 0 or 1.
     static int threads() noexcept;
 
-    /// The monitor of the cluster that an endpoint was last seen to lead to, for connections of
-    /// these demands (or of any, if none are given); null if unknown.
-    static std::shared_ptr<ClusterMonitor> find(const std::string& endpoint,
-                                                const std::optional<std::string>& demands);
-
-    /// The monitor of the cluster, of these instance names, that has a host of that name.
-    static std::shared_ptr<ClusterMonitor> find_by_host(const std::string& name,
-                                                        std::uint16_t port,
-                                                        const InstanceTemplate& instances,
-                                                        const std::optional<std::string>& demands);
-
-    /// The monitor whose cluster this is (same kind, same instance names, a host in common), else
-    /// a new one; starts the thread. `endpoint` leads to it from now on. Throws
-    /// Error(Errc::stopped) at exit.
-    static std::shared_ptr<ClusterMonitor> find_or_create(const std::string& endpoint,
-                                                          ClusterParams params,
-                                                          std::shared_ptr<Driver> driver,
-                                                          DriverOptions options,
-                                                          std::vector<Host> hosts);
-
     /// Has a socket shut down at a time, unless it is closed before; starts the thread, which then
     /// runs until that is settled. Throws Error(Errc::stopped) at exit.
     static void arm(std::shared_ptr<ArmedSocket> socket, TimePoint at);
 
-    /// All clusters that are watched; starts nothing.
-    static std::vector<std::shared_ptr<ClusterMonitor>> watched_clusters();
-
 private:
     friend class RuntimeThread;
+    friend std::shared_ptr<Monitor> detail::find_or_start(std::type_index,
+                                                          const detail::IsIt&,
+                                                          const detail::Make&);
+    friend std::vector<std::shared_ptr<Monitor>> detail::all_of(std::type_index);
+    struct Entry {
+        std::type_index kind;
+        std::shared_ptr<Monitor> monitor;
+    };
+
     Runtime() = default;
-    std::shared_ptr<ClusterMonitor> known(const std::string& endpoint,
-                                          const std::optional<std::string>& demands);
-    std::shared_ptr<ClusterMonitor> known_by_host(const std::string& name,
-                                                  std::uint16_t port,
-                                                  const InstanceTemplate& instances,
-                                                  const std::optional<std::string>& demands);
-    std::shared_ptr<ClusterMonitor> known_or_new(const std::string& endpoint,
-                                                 ClusterParams params,
-                                                 std::shared_ptr<Driver> driver,
-                                                 DriverOptions options,
-                                                 std::vector<Host> hosts);
-    void forget(const ClusterMonitor& cluster);
-    std::vector<std::shared_ptr<ClusterMonitor>> clusters();
-    void stop_clusters();
+    std::shared_ptr<Monitor> known_or_new(std::type_index kind,
+                                          const detail::IsIt& is_it,
+                                          const detail::Make& make);
+    std::vector<std::shared_ptr<Monitor>> known(std::type_index kind);
+    void forget(const Monitor& unused);
+    void stop_monitors();
     void add_armed(std::shared_ptr<ArmedSocket> socket, TimePoint at);
     bool has_armed();
     void enforce_deadlines();
     void expire_armed();
-    /// This one's thread doesn't come back: armed sockets go to the heir, connections join anew.
+    /// This one's thread doesn't come back: armed sockets go to the heir, connections have other
+    /// monitors made.
     void hand_over(Runtime& heir);
 
     asio::io_context context_{1};
     Timer next_armed_{context_};
     std::mutex mutex_;  ///< guards what follows
-    std::vector<std::shared_ptr<ClusterMonitor>> clusters_;
-    std::vector<std::pair<std::string, std::weak_ptr<ClusterMonitor>>> endpoints_;
+    std::vector<Entry> monitors_;
     std::vector<std::pair<TimePoint, std::shared_ptr<ArmedSocket>>> armed_;
 };
 

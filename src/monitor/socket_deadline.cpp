@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/socket_deadline.hpp>
+#include <aws_wrapper/embed/socket_deadline.hpp>
 
 #include <thread>
 

@@ -8,8 +8,9 @@
 #include <vector>
 
 #include <aws_wrapper/clock.hpp>
-#include <aws_wrapper/dialect.hpp>
 #include <aws_wrapper/topology.hpp>
+
+#include "dialect/dialect.hpp"
 
 namespace aws_wrapper {
 

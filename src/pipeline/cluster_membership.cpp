@@ -8,11 +8,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <aws_wrapper/core_properties.hpp>
-#include <aws_wrapper/endpoint.hpp>
+#include <aws_wrapper/embed/core_properties.hpp>
 
 #include "driver/process.hpp"
-#include "monitor/runtime.hpp"
+#include "model/endpoint.hpp"
+#include "monitor/cluster_directory.hpp"
 #include "pipeline/monitoring_options.hpp"
 
 namespace aws_wrapper {
@@ -98,10 +98,10 @@ std::shared_ptr<ClusterMonitor> ClusterMembership::known_cluster(
     const std::string& name,
     std::uint16_t port,
     const std::optional<std::string>& demands) const {
-    if (auto known = Runtime::find(endpoint, demands)) {
+    if (auto known = find_cluster(endpoint, demands)) {
         return known;
     }
-    auto known = Runtime::find_by_host(name, port, instances(name, port), demands);
+    auto known = find_cluster_of_host(name, port, instances(name, port), demands);
     if (!known || known->dialect().family != settings_.family()) {
         return nullptr;
     }
@@ -184,7 +184,7 @@ const std::shared_ptr<ClusterMonitor>& ClusterMembership::cluster() {
         if (cluster_ && generation_ == fork_generation()) {
             hosts_ = cluster_->topology().current()->hosts;
         }
-        join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
+        join(find_or_watch_cluster(key_, params_, driver_, options_, hosts_));
         take_login();
         if (reached) {
             cluster_->note_reached_hosts();
@@ -239,7 +239,7 @@ void ClusterMembership::prepare(const LinkFacts& facts) {
 bool ClusterMembership::join_new(std::vector<Host> hosts) {
     hosts_ = std::move(hosts);
     try {
-        join(Runtime::find_or_create(key_, params_, driver_, options_, hosts_));
+        join(find_or_watch_cluster(key_, params_, driver_, options_, hosts_));
         take_login();
     } catch (const Error& error) {
         if (error.code() != Errc::unsupported) {

@@ -8,11 +8,11 @@
 
 #include <tl/expected.hpp>
 
-#include <aws_wrapper/dialect.hpp>
-#include <aws_wrapper/io.hpp>
-#include <aws_wrapper/properties.hpp>
-#include <aws_wrapper/task.hpp>
+#include <aws_wrapper/embed/io.hpp>
+#include <aws_wrapper/embed/task.hpp>
+#include <aws_wrapper/settings.hpp>
 
+#include "dialect/dialect.hpp"
 #include "monitor/cluster_monitor.hpp"
 
 namespace aws_wrapper {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <aws_wrapper/io.hpp>
-#include <aws_wrapper/task.hpp>
+#include <aws_wrapper/embed/io.hpp>
+#include <aws_wrapper/embed/task.hpp>
 
 #include "monitor/document_store.hpp"
 

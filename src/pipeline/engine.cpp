@@ -2,6 +2,7 @@
 #include <aws_wrapper/engine.hpp>
 
 #include "driver/process.hpp"
+#include "monitor/cluster_monitor.hpp"
 #include "monitor/event_ring.hpp"
 #include "monitor/runtime.hpp"
 
@@ -22,7 +23,7 @@ EngineStatistics engine_statistics() {
         {"handler_errors", process_counters.handler_errors},
         {"events_lost", process_counters.events_lost},
     };
-    for (const auto& cluster : Runtime::watched_clusters()) {
+    for (const auto& cluster : monitors_of<ClusterMonitor>()) {
         auto& entry = statistics.clusters.emplace_back();
         const auto topology = cluster->topology().current();
         entry.dialect = cluster->dialect().name;

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include <aws_wrapper/clock.hpp>
-#include <aws_wrapper/properties.hpp>
+#include <aws_wrapper/settings.hpp>
 
 #include "driver/driver.hpp"
 

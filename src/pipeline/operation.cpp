@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/operation.hpp>
+#include <aws_wrapper/embed/operation.hpp>
 
 #include <algorithm>
 #include <thread>

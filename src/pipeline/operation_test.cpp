@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/operation.hpp>
+#include <aws_wrapper/embed/operation.hpp>
 
 #include <functional>
 #include <memory>
 #include <stdexcept>
 
 #include <gtest/gtest.h>
+
+#include "model/virtual_time.hpp"
 
 namespace aws_wrapper {
 namespace {

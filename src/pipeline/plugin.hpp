@@ -8,18 +8,19 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include <aws_wrapper/credentials.hpp>
-#include <aws_wrapper/dialect.hpp>
-#include <aws_wrapper/endpoint.hpp>
+#include <aws_wrapper/embed/credentials.hpp>
+#include <aws_wrapper/embed/io.hpp>
+#include <aws_wrapper/embed/outcome.hpp>
+#include <aws_wrapper/embed/task.hpp>
 #include <aws_wrapper/event.hpp>
 #include <aws_wrapper/failover_report.hpp>
-#include <aws_wrapper/io.hpp>
-#include <aws_wrapper/outcome.hpp>
-#include <aws_wrapper/properties.hpp>
-#include <aws_wrapper/task.hpp>
+#include <aws_wrapper/settings.hpp>
 #include <aws_wrapper/topology.hpp>
 
+#include "dialect/dialect.hpp"
+#include "model/endpoint.hpp"
 #include "monitor/call_slot.hpp"
 #include "monitor/credentials_source.hpp"
 #include "monitor/watch_params.hpp"
@@ -125,10 +126,13 @@ public:
     virtual Task<tl::expected<bool, Failure>> ask_role(Io& io, LinkId link, Duration timeout) = 0;
     /// A document of the face's: the process's copy, if that will do, or a new one.
     virtual Task<Fetched> document(Io& io, DocumentRequest request, TimePoint until) = 0;
-    /// Something for the log; told when the application's next connect or failover is over.
-    virtual void log(EventLevel level, std::string_view text) = 0;
-    /// A random index below `count`.
-    virtual std::size_t choose(std::size_t count) = 0;
+    /// Something for the log and for telemetry; it is told when the application's next connect or
+    /// failover is over.
+    virtual void tell(Event event) = 0;
+    /// The hosts of the current view that may be chosen: those of a role, or all with `unknown`.
+    virtual std::vector<Host> candidates(HostRole role) const = 0;
+    /// Hosts in the order in which a strategy, by its name, would have them tried.
+    virtual std::vector<Host> select(std::string_view strategy, std::vector<Host> hosts) = 0;
     /// The report of the failover that runs.
     virtual FailoverReport& report() = 0;
 };

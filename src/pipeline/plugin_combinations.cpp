@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include <aws_wrapper/core_properties.hpp>
+#include <aws_wrapper/embed/core_properties.hpp>
 #include <aws_wrapper/error.hpp>
 
 #include "monitor/event_ring.hpp"
@@ -200,7 +200,7 @@ void check_combination(std::span<const PluginInfo* const> plugins,
     const auto dialect = dialect_by_name(settings.get(property::wrapper_dialect));
     for (const auto& pointless : judge_combination(names, endpoint, dialect)) {
         if (!told[pointless.rule].test_and_set()) {
-            events().add(EventLevel::warning, pointless.text);
+            events().add({EventLevel::warning, "pointless_plugins", pointless.text, {}});
         }
     }
 }

@@ -8,9 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include <aws_wrapper/dialect.hpp>
-#include <aws_wrapper/endpoint.hpp>
-#include <aws_wrapper/properties.hpp>
+#include <aws_wrapper/settings.hpp>
+
+#include "dialect/dialect.hpp"
+#include "model/endpoint.hpp"
 
 namespace aws_wrapper {
 

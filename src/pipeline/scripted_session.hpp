@@ -14,11 +14,14 @@
 
 #include <gtest/gtest.h>
 
-#include <aws_wrapper/operation.hpp>
+#include <aws_wrapper/embed/operation.hpp>
 
+#include "model/virtual_time.hpp"
 #include "pipeline/chain.hpp"
 #include "pipeline/documents.hpp"
 #include "pipeline/plugin.hpp"
+#include "pipeline/selection/candidates.hpp"
+#include "pipeline/selection/strategy.hpp"
 
 namespace aws_wrapper {
 
@@ -170,8 +173,14 @@ public:
     Task<Fetched> document(Io& io, DocumentRequest request, TimePoint until) override {
         return fetch_document(io, documents_, std::move(request), until);
     }
-    void log(EventLevel, std::string_view text) override { logged_.emplace_back(text); }
-    std::size_t choose(std::size_t count) override { return count - 1; }  // no shuffling
+    void tell(Event event) override { told_.push_back(std::move(event)); }
+    std::vector<Host> candidates(HostRole role) const override {
+        return candidates_of(*topology_, role);
+    }
+    std::vector<Host> select(std::string_view name, std::vector<Host> hosts) override {
+        const Draw no_shuffling = [](std::size_t count) { return count - 1; };
+        return strategy(name).in_order(std::move(hosts), no_shuffling);
+    }
     FailoverReport& report() override { return report_; }
 
 protected:
@@ -202,7 +211,7 @@ protected:
     std::vector<Duration> timeouts_;
     std::vector<Credentials> credentials_;
     std::vector<std::string> asked_;
-    std::vector<std::string> logged_;
+    std::vector<Event> told_;
     int demands_{0};
     int dropped_{0};
     int adopted_{0};
@@ -370,8 +379,11 @@ public:
     Task<Fetched> document(Io& io, DocumentRequest request, TimePoint until) override {
         return session_.document(io, std::move(request), until);
     }
-    void log(EventLevel level, std::string_view text) override { session_.log(level, text); }
-    std::size_t choose(std::size_t count) override { return session_.choose(count); }
+    void tell(Event event) override { session_.tell(std::move(event)); }
+    std::vector<Host> candidates(HostRole role) const override { return session_.candidates(role); }
+    std::vector<Host> select(std::string_view strategy, std::vector<Host> hosts) override {
+        return session_.select(strategy, std::move(hosts));
+    }
     FailoverReport& report() override { return session_.report(); }
 
 private:

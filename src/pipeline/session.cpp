@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/session.hpp>
+#include <aws_wrapper/embed/session.hpp>
 
 #include <algorithm>
 #include <array>
@@ -8,14 +8,13 @@
 
 #include <fmt/format.h>
 
-#include <aws_wrapper/conninfo.hpp>
-#include <aws_wrapper/core_properties.hpp>
-#include <aws_wrapper/dialect.hpp>
-#include <aws_wrapper/endpoint.hpp>
+#include <aws_wrapper/embed/conninfo.hpp>
+#include <aws_wrapper/embed/core_properties.hpp>
 
+#include "dialect/dialect.hpp"
 #include "driver/process.hpp"
+#include "model/endpoint.hpp"
 #include "monitor/event_ring.hpp"
-#include "monitor/runtime.hpp"
 #include "pipeline/call_gate.hpp"
 #include "pipeline/chain.hpp"
 #include "pipeline/cluster_membership.hpp"
@@ -24,6 +23,8 @@
 #include "pipeline/plugin.hpp"
 #include "pipeline/plugin_combinations.hpp"
 #include "pipeline/plugin_order.hpp"
+#include "pipeline/selection/candidates.hpp"
+#include "pipeline/selection/strategy.hpp"
 
 namespace aws_wrapper {
 
@@ -213,12 +214,18 @@ private:
             return fetch_document(io, documents(), std::move(request), until);
         }
 
-        void log(EventLevel level, std::string_view text) override { events().add(level, text); }
+        void tell(Event event) override { events().add(std::move(event)); }
 
-        std::size_t choose(std::size_t count) override {
-            // Seeded when first needed: a seed costs more than all else of a session.
-            thread_local std::minstd_rand random{std::random_device{}()};
-            return std::uniform_int_distribution<std::size_t>{0, count - 1}(random);
+        std::vector<Host> candidates(HostRole role) const override {
+            return candidates_of(*topology(), role);
+        }
+
+        std::vector<Host> select(std::string_view name, std::vector<Host> hosts) override {
+            return strategy(name).in_order(std::move(hosts), [](std::size_t count) {
+                // Seeded when first needed: a seed costs more than all else of a session.
+                thread_local std::minstd_rand random{std::random_device{}()};
+                return std::uniform_int_distribution<std::size_t>{0, count - 1}(random);
+            });
         }
 
         FailoverReport& report() override { return state_.report_; }
@@ -300,7 +307,6 @@ private:
         CallFailure failure;
         failure.message = "the connection was given up by a monitor";
         failure.in_transaction = in_transaction;
-        failure.sent = false;
         auto outcome = co_await run_recover(io, std::move(failure));
         if (outcome.passed()) {
             outcome.link = LinkFate::lost;
@@ -499,10 +505,12 @@ private:
             return;  // it is told by that
         }
         try {
+            const auto host = link.host_id.empty() ? "a server without an id" : link.host_id;
             events().add(
-                EventLevel::warning,
-                fmt::format("the calls of a connection to {} are not watched: {}",
-                            link.host_id.empty() ? "a server without an id" : link.host_id, why));
+                {EventLevel::warning,
+                 "calls_not_watched",
+                 fmt::format("the calls of a connection to {} are not watched: {}", host, why),
+                 {{"host", link.host_id}, {"reason", why}}});
         } catch (const std::exception&) {
             count(process_counters.events_lost);
         }

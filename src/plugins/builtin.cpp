@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <array>
 
-#include <aws_wrapper/core_properties.hpp>
-#include <aws_wrapper/properties.hpp>
+#include <aws_wrapper/embed/core_properties.hpp>
+#include <aws_wrapper/settings.hpp>
 
 #include "pipeline/plugin.hpp"
 #include "plugins/connect_time/info.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/drivers.hpp>
+#include <aws_wrapper/embed/drivers.hpp>
 
 #include <sys/socket.h>
 
@@ -12,7 +12,7 @@
 #include <asio/cancellation_signal.hpp>
 #include <asio/post.hpp>
 
-#include <aws_wrapper/answer_limit.hpp>
+#include <aws_wrapper/embed/answer_limit.hpp>
 
 #include "driver_contract.hpp"
 #include "model/driver_keywords.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/drivers.hpp>
+#include <aws_wrapper/embed/drivers.hpp>
 
 #include <cstdlib>
 

@@ -19,13 +19,13 @@
 
 #include <gtest/gtest.h>
 
+#include <aws_wrapper/embed/session.hpp>
+#include <aws_wrapper/embed/socket_deadline.hpp>
 #include <aws_wrapper/engine.hpp>
-#include <aws_wrapper/session.hpp>
-#include <aws_wrapper/socket_deadline.hpp>
 
 #include "driver/null/scripted_cluster.hpp"
 #include "driver/process.hpp"
-#include "monitor/runtime.hpp"
+#include "monitor/cluster_directory.hpp"
 
 namespace aws_wrapper {
 namespace {
@@ -349,7 +349,7 @@ TEST_F(EngineThread, DemandsAndWaitsFromManyThreadsAreAllServed) {
     params.dialect = DialectCode::aurora_pg;
     params.instances = InstanceTemplate::parse("?.example", 5432);
     const auto monitor =
-        Runtime::find_or_create("test", params, cluster_.driver(), {}, cluster_.hosts());
+        find_or_watch_cluster("test", params, cluster_.driver(), {}, cluster_.hosts());
     std::atomic<int> served{0};
     in_threads(16, [&](int) {
         for (int round = 0; round < 20; ++round) {
@@ -457,7 +457,7 @@ TEST_F(EngineThread, AConnectionThatNobodyCanWatchIsCountedAndToldOf) {
     EXPECT_EQ(counter("calls_not_watched"), before + 1);
     const auto told = take_events();
     EXPECT_TRUE(std::ranges::any_of(told, [](const Event& event) {
-        return event.level == EventLevel::warning &&
+        return event.level == EventLevel::warning && event.kind == "calls_not_watched" &&
                event.text ==
                    "the calls of a connection to a server without an id are not watched: nothing "
                    "is known by which its server could be asked";
@@ -474,7 +474,7 @@ struct Stuck {
         ClusterParams params;
         params.dialect = DialectCode::aurora_pg;
         params.instances = InstanceTemplate::parse("?.example", 5432);
-        monitor = Runtime::find_or_create("stuck", params, driver, {}, cluster.hosts());
+        monitor = find_or_watch_cluster("stuck", params, driver, {}, cluster.hosts());
         driver->entered.wait();
     }
 };

@@ -190,7 +190,6 @@ class Face(_engine.WatchedConnection, AwsWrapperConnection):
             str(error),
             self._aws_link_is_lost(error),
             in_transaction,
-            sent,
             *self._aws_given_up_by_driver(error),
             *self._aws_told_of_role(error),
         )

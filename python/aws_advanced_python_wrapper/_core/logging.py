@@ -33,10 +33,14 @@ def forget_warnings() -> None:
 
 
 def log_events() -> None:
-    """Log what has happened in the engine since the last call."""
+    """Log what has happened in the engine since the last call.
+
+    Each record has an ``event`` (its kind: ``monitor_refused``...) and its ``fields`` (a dict of
+    texts by name) beside its text.
+    """
     if _engine.has_events():
-        for level, text in _engine.take_events():
-            logger.log(level, "%s", text)
+        for level, kind, text, fields in _engine.take_events():
+            logger.log(level, "%s", text, extra={"event": kind, "fields": fields})
 
 
 def set_logger(

@@ -20,7 +20,7 @@
 
 #include <asio/post.hpp>
 
-#include <aws_wrapper/answer_limit.hpp>
+#include <aws_wrapper/embed/answer_limit.hpp>
 
 #include "driver/mysql/auth_plugins.hpp"
 

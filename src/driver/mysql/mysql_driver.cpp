@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/drivers.hpp>
+#include <aws_wrapper/embed/drivers.hpp>
 
 #include <exception>
 
 #include <fmt/format.h>
 
-#include <aws_wrapper/answer_limit.hpp>
+#include <aws_wrapper/embed/answer_limit.hpp>
 
 #include "driver/mysql/connection.hpp"
 #include "driver/mysql/connection_settings.hpp"

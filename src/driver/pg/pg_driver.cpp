@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <aws_wrapper/drivers.hpp>
+#include <aws_wrapper/embed/drivers.hpp>
 
 #include <sys/socket.h>
 
@@ -13,19 +13,15 @@
 
 #include <fmt/format.h>
 
-#include <aws_wrapper/answer_limit.hpp>
-#include "driver/asio_wait.hpp"
-#include "driver/driver.hpp"
+#include <aws_wrapper/embed/answer_limit.hpp>
+#include <aws_wrapper/embed/link.hpp>
+
 #include "driver/pg/libpq.hpp"
 #include "driver/process.hpp"
-#include "driver/resolve.hpp"
-#include "driver/socket_watch.hpp"
 
 namespace aws_wrapper {
 
 namespace {
-
-using asio::posix::descriptor_base;
 
 std::string trimmed(const char* text) {
     std::string result{text == nullptr ? "" : text};
@@ -86,7 +82,6 @@ private:
     const OnNotice on_notice_;
     SqlState told_{};
 };
-using PgConnectionPtr = std::unique_ptr<PgConnection>;
 
 class PgResult {
 public:
@@ -133,115 +128,6 @@ public:
 private:
     const Libpq& libpq_;
     PGresult* const result_;
-};
-
-class PgLink final : public Link {
-public:
-    PgLink(PgConnectionPtr connection, const asio::any_io_executor& executor)
-        : connection_{std::move(connection)}, libpq_{connection_->libpq()}, watch_{executor} {
-        const char* address = libpq_.hostaddr(connection_->get());
-        address_ = address == nullptr ? "" : address;
-        libpq_.set_nonblocking(connection_->get(), 1);
-    }
-    ~PgLink() override { watch_.detach(); }
-
-    const std::string& address() const noexcept override { return address_; }
-
-    asio::awaitable<tl::expected<std::vector<ResultSet>, Failure>> query(
-        Statements statements,
-        TimePoint deadline) override {
-        AnswerLimit limit{connection_->socket()};
-        if (libpq_.send_query(connection_->get(), as_one_text(statements).c_str()) == 0) {
-            co_return tl::unexpected{broken()};
-        }
-        if (auto failure = co_await flush(deadline)) {
-            co_return tl::unexpected{std::move(*failure)};
-        }
-        std::vector<ResultSet> sets;
-        std::optional<Failure> refused;
-        for (;;) {
-            while (libpq_.is_busy(connection_->get()) != 0) {
-                const bool ready = co_await wait_ready(watch_.on(connection_->socket()),
-                                                       descriptor_base::wait_read, deadline);
-                if (!ready) {
-                    co_return tl::unexpected{timed_out("the query of a monitor")};
-                }
-                if (libpq_.consume_input(connection_->get()) == 0) {
-                    co_return tl::unexpected{broken(refused)};
-                }
-                if (limit.exceeded()) {
-                    co_return tl::unexpected{AnswerLimit::failure()};
-                }
-            }
-            const PgResult result{libpq_, libpq_.get_result(connection_->get())};
-            if (!result) {
-                break;
-            }
-            if (result.unasked()) {
-                co_return tl::unexpected{
-                    Failure{Errc::network, {}, "the server's answer is of a kind not asked for"}};
-            }
-            if (!limit.takes_rows(result.row_count())) {
-                co_return tl::unexpected{AnswerLimit::failure()};
-            }
-            if (result.succeeded()) {
-                sets.push_back(result.rows());
-            } else if (!refused) {
-                refused = result.refusal();
-            }
-        }
-        if (connection_->bad()) {
-            co_return tl::unexpected{broken(refused)};
-        }
-        if (refused) {
-            co_return tl::unexpected{std::move(*refused)};
-        }
-        co_return sets;
-    }
-
-    // Whatever a server says to a link that rests, nobody has asked for it.
-    asio::awaitable<LinkEnd> closed() override {
-        const bool spoke = co_await wait_ready(watch_.on(connection_->socket()),
-                                               descriptor_base::wait_read, TimePoint::max());
-        if (!spoke) {
-            co_return LinkEnd::unexplained;
-        }
-        watch_.detach();
-        libpq_.consume_input(connection_->get());
-        libpq_.is_busy(
-            connection_->get());  // reads the last words, which libpq hands on as a notice
-        co_return connection_->told().is(kIdleLimit) ? LinkEnd::idle_limit : LinkEnd::unexplained;
-    }
-
-private:
-    // libpq may have closed its socket by now, and its number may soon be another link's.
-    Failure broken(const std::optional<Failure>& last_words = {}) {
-        watch_.detach();
-        const bool idle = last_words && last_words->sqlstate.is(kIdleLimit);
-        return Failure{Errc::network, SqlState{idle ? kIdleLimit : ""}, connection_->error()};
-    }
-
-    asio::awaitable<std::optional<Failure>> flush(TimePoint deadline) {
-        for (;;) {
-            const int unsent = libpq_.flush(connection_->get());
-            if (unsent == 0) {
-                co_return std::nullopt;
-            }
-            if (unsent < 0) {
-                co_return broken();
-            }
-            const bool ready = co_await wait_ready(watch_.on(connection_->socket()),
-                                                   descriptor_base::wait_write, deadline);
-            if (!ready) {
-                co_return timed_out("sending the query of a monitor");
-            }
-        }
-    }
-
-    PgConnectionPtr connection_;
-    const Libpq& libpq_;
-    SocketWatch watch_;
-    std::string address_;
 };
 
 // The connection settings as one text, in which an empty value stays empty: libpq would replace it
@@ -327,86 +213,170 @@ Errc connect_error(SqlState state, std::string_view message) {
     return alive ? Errc::server : Errc::network;
 }
 
-class PgDriver final : public Driver {
+class PgLink final : public PolledLink {
 public:
-    explicit PgDriver(const Libpq& libpq) : libpq_{libpq} {}
+    /// `ours` if what would refuse the link now is a reason on our own side.
+    PgLink(std::unique_ptr<PgConnection> connection, bool ours)
+        : connection_{std::move(connection)}, libpq_{connection_->libpq()}, ours_{ours} {}
 
-    asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
-        LinkTarget target,
-        TimePoint deadline) override {
-        const auto executor = co_await asio::this_coro::executor;
-        const auto unknown = std::ranges::find_if(target.options, [this](const auto& option) {
-            return !libpq_.options.contains(option.first);
-        });
-        if (unknown != target.options.end()) {
-            co_return tl::unexpected{
-                Failure{Errc::unsupported,
-                        {},
-                        fmt::format("libpq has no connection option \"{}\"", unknown->first)}};
-        }
-        const bool unix_socket = target.name.starts_with('/') || target.name.starts_with('@');
-        if (target.address.empty() && !unix_socket) {
-            auto address = co_await resolve(target.name, deadline, target.urgency);
-            if (!address) {
-                co_return tl::unexpected{std::move(address.error())};
-            }
-            target.address = std::move(*address);
-        }
-        const ConnectionSettings settings{target, libpq_};
-        errno = 0;
-        auto* const started = settings.start(libpq_);
-        const bool ours = !is_of_network(errno, unix_socket);
-        auto connection =
-            std::make_unique<PgConnection>(libpq_, started, std::move(target.on_notice));
-        if (connection->bad()) {
+    int socket() const noexcept override { return connection_->socket(); }
+
+    Step connect() override {
+        if (connection_->bad()) {
             // A setting, a service or a file is not as libpq wants it.
-            co_return tl::unexpected{refused(*connection, ours)};
+            return tl::unexpected{refused()};
         }
-        libpq_.set_error_verbosity(connection->get(), PQERRORS_VERBOSE);
-        SocketWatch watch{executor};
-        auto state = PGRES_POLLING_WRITING;
-        bool spoke = false;
-        while (state != PGRES_POLLING_OK) {
-            if (state == PGRES_POLLING_FAILED) {
-                watch.detach();
-                // What the server says is not to libpq's liking: its certificate, for example.
-                co_return tl::unexpected{refused(*connection, spoke)};
-            }
-            const auto what = state == PGRES_POLLING_READING ? descriptor_base::wait_read
-                                                             : descriptor_base::wait_write;
-            const int socket = connection->socket();
-            const bool ready = co_await wait_ready(watch.on(socket), what, deadline);
-            // PQconnectPoll may close this socket and open another one.
-            watch.detach();
-            if (!ready) {
-                co_return tl::unexpected{timed_out(fmt::format("connecting to {}", target.name))};
-            }
-            if (AnswerLimit::exceeded_by_all_of(socket)) {
-                co_return tl::unexpected{AnswerLimit::failure()};
-            }
-            // Not before it is to be read: a look would take why the connection was refused.
-            spoke = what == descriptor_base::wait_read && has_spoken(socket);
-            state = libpq_.connect_poll(connection->get());
+        if (wants_ == Wants::nothing) {
+            libpq_.set_error_verbosity(connection_->get(), PQERRORS_VERBOSE);
+            return wants_ = Wants::to_write;
         }
-        watch.detach();
-        libpq_.set_error_verbosity(connection->get(), PQERRORS_DEFAULT);
-        std::unique_ptr<Link> link = std::make_unique<PgLink>(std::move(connection), executor);
-        co_return link;
+        if (AnswerLimit::exceeded_by_all_of(socket())) {
+            return tl::unexpected{AnswerLimit::failure()};
+        }
+        // Not before it is to be read: a look would take why the connection was refused. What the
+        // server says may not be to libpq's liking: its certificate, for example.
+        ours_ = wants_ == Wants::to_read && has_spoken(socket());
+        switch (libpq_.connect_poll(connection_->get())) {
+            case PGRES_POLLING_FAILED: return tl::unexpected{refused()};
+            case PGRES_POLLING_READING: return wants_ = Wants::to_read;
+            case PGRES_POLLING_OK: break;
+            default: return wants_ = Wants::to_write;
+        }
+        libpq_.set_error_verbosity(connection_->get(), PQERRORS_DEFAULT);
+        libpq_.set_nonblocking(connection_->get(), 1);
+        return Wants::nothing;
+    }
+
+    std::string address() const override {
+        const char* address = libpq_.hostaddr(connection_->get());
+        return address == nullptr ? "" : address;
+    }
+
+    Step ask(const Statements& statements) override {
+        limit_.emplace(socket());
+        answer_.clear();
+        refusal_.reset();
+        if (libpq_.send_query(connection_->get(), as_one_text(statements).c_str()) == 0) {
+            return tl::unexpected{broken()};
+        }
+        sending_ = true;
+        return go_on();
+    }
+
+    Step go_on() override {
+        if (sending_) {
+            const int unsent = libpq_.flush(connection_->get());
+            if (unsent != 0) {
+                return unsent < 0 ? Step{tl::unexpected{broken()}} : Step{Wants::to_write};
+            }
+            sending_ = false;  // and by that libpq may have read what there is of the answer
+        } else if (libpq_.consume_input(connection_->get()) == 0) {
+            return tl::unexpected{broken()};
+        }
+        if (limit_->exceeded()) {
+            return tl::unexpected{AnswerLimit::failure()};
+        }
+        while (libpq_.is_busy(connection_->get()) == 0) {
+            const PgResult result{libpq_, libpq_.get_result(connection_->get())};
+            if (!result) {
+                return answered();
+            }
+            if (auto failure = take(result)) {
+                return tl::unexpected{std::move(*failure)};
+            }
+        }
+        return Wants::to_read;
+    }
+
+    std::vector<ResultSet> take_answer() override { return std::move(answer_); }
+
+    LinkEnd ended() override {
+        libpq_.consume_input(connection_->get());
+        // Reads the last words, which libpq hands on as a notice.
+        libpq_.is_busy(connection_->get());
+        return connection_->told().is(kIdleLimit) ? LinkEnd::idle_limit : LinkEnd::unexplained;
     }
 
 private:
-    // `ours`: without a word of the server it is a reason on our own side.
-    static Failure refused(const PgConnection& connection, bool ours) {
-        auto message = connection.error();
+    std::optional<Failure> take(const PgResult& result) {
+        if (result.unasked()) {
+            return Failure{Errc::network, {}, "the server's answer is of a kind not asked for"};
+        }
+        if (!limit_->takes_rows(result.row_count())) {
+            return AnswerLimit::failure();
+        }
+        if (result.succeeded()) {
+            answer_.push_back(result.rows());
+        } else if (!refusal_) {
+            refusal_ = result.refusal();
+        }
+        return std::nullopt;
+    }
+
+    Step answered() {
+        if (connection_->bad()) {
+            return tl::unexpected{broken()};
+        }
+        if (refusal_) {
+            return tl::unexpected{std::move(*refusal_)};
+        }
+        return Wants::nothing;
+    }
+
+    // The last words may say why.
+    Failure broken() const {
+        const bool idle = refusal_ && refusal_->sqlstate.is(kIdleLimit);
+        return Failure{Errc::network, SqlState{idle ? kIdleLimit : ""}, connection_->error()};
+    }
+
+    // Without a word of the server it may be a reason on our own side.
+    Failure refused() const {
+        auto message = connection_->error();
         message.resize(std::min(message.size(), message.find("\nLOCATION:")));
         const auto state = state_in(message);
         auto code = connect_error(state, message);
-        if (code == Errc::network && state.empty() && ours) {
+        if (code == Errc::network && state.empty() && ours_) {
             code = Errc::unsupported;
         }
         return Failure{code, state, std::move(message)};
     }
 
+    const std::unique_ptr<PgConnection> connection_;
+    const Libpq& libpq_;
+    bool ours_;
+    Wants wants_{Wants::nothing};  // of the opening; nothing: it is to begin
+    std::optional<AnswerLimit> limit_;
+    bool sending_{false};
+    std::vector<ResultSet> answer_;
+    std::optional<Failure> refusal_;
+};
+
+class PgDriver final : public PolledDriver {
+public:
+    explicit PgDriver(const Libpq& libpq) : libpq_{libpq} {}
+
+    std::optional<Failure> check(const DriverOptions& options) const override {
+        const auto unknown = std::ranges::find_if(
+            options, [this](const auto& option) { return !libpq_.options.contains(option.first); });
+        if (unknown == options.end()) {
+            return std::nullopt;
+        }
+        return Failure{Errc::unsupported,
+                       {},
+                       fmt::format("libpq has no connection option \"{}\"", unknown->first)};
+    }
+
+    tl::expected<std::unique_ptr<PolledLink>, Failure> start(LinkTarget target) const override {
+        const bool unix_socket = target.address.empty();
+        const ConnectionSettings settings{target, libpq_};
+        errno = 0;
+        auto* const started = settings.start(libpq_);
+        const bool ours = !is_of_network(errno, unix_socket);
+        return std::make_unique<PgLink>(
+            std::make_unique<PgConnection>(libpq_, started, std::move(target.on_notice)), ours);
+    }
+
+private:
     const Libpq& libpq_;
 };
 
@@ -420,7 +390,7 @@ std::shared_ptr<Driver> pg_driver(const std::string& library) {
     const std::lock_guard guard{*mutex};
     auto& driver = (*drivers)[&libpq];
     if (!driver) {
-        driver = std::make_shared<PgDriver>(libpq);
+        driver = driver_of(std::make_shared<PgDriver>(libpq));
     }
     return driver;
 }

@@ -15,8 +15,11 @@ public:
         const auto started = io.now();
         auto opened = co_await next(std::move(request));
         const auto took = (io.now() - started).count();
-        services_.log(EventLevel::debug, opened ? fmt::format("Connected in {} nanos.", took)
-                                                : fmt::format("Not connected, in {} nanos.", took));
+        services_.tell({EventLevel::debug,
+                        opened ? "link_opened" : "link_not_opened",
+                        opened ? fmt::format("Connected in {} nanos.", took)
+                               : fmt::format("Not connected, in {} nanos.", took),
+                        {{"nanos", fmt::to_string(took)}}});
         co_return opened;
     }
 

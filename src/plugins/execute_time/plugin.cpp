@@ -12,7 +12,10 @@ public:
     explicit ExecuteTime(Services& services) : services_{services} {}
 
     void call_ended(Duration took) override {
-        services_.log(EventLevel::debug, fmt::format("Executed in {} nanos.", took.count()));
+        services_.tell({EventLevel::debug,
+                        "call_ended",
+                        fmt::format("Executed in {} nanos.", took.count()),
+                        {{"nanos", fmt::to_string(took.count())}}});
     }
 
 private:

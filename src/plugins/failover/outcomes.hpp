@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include <aws_wrapper/embed/io.hpp>
+#include <aws_wrapper/embed/outcome.hpp>
 #include <aws_wrapper/failover_report.hpp>
-#include <aws_wrapper/io.hpp>
-#include <aws_wrapper/outcome.hpp>
 
 namespace aws_wrapper {
 

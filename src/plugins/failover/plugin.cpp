@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/selection/target_search.hpp"
 #include "plugins/failover/info.hpp"
 #include "plugins/failover/outcomes.hpp"
 #include "plugins/failover/properties.hpp"
 #include "plugins/failover/reaction.hpp"
-#include "plugins/failover/target_search.hpp"
 
 namespace aws_wrapper {
 
@@ -25,7 +25,9 @@ constexpr Milliseconds kCancelTimeout{1000};
 class Failover final : public Plugin {
 public:
     explicit Failover(Services& services)
-        : services_{services}, mode_{chosen_mode(services)}, search_{services, mode_} {}
+        : services_{services},
+          mode_{chosen_mode(services)},
+          search_{services, policy(services.settings(), mode_)} {}
 
     bool active() const override { return services_.settings().get(property::enable_failover); }
 
@@ -219,6 +221,16 @@ private:
         return services.endpoint_type() == EndpointType::rds_reader_cluster
                    ? FailoverMode::reader_or_writer
                    : FailoverMode::strict_writer;
+    }
+
+    static TargetPolicy policy(const Settings& settings, FailoverMode mode) {
+        TargetPolicy policy;
+        policy.role = mode == FailoverMode::strict_writer   ? HostRole::writer
+                      : mode == FailoverMode::strict_reader ? HostRole::reader
+                                                            : HostRole::unknown;
+        policy.strategy = settings.get(property::failover_reader_host_selector_strategy);
+        policy.reader_timeout = settings.get(property::failover_reader_connect_timeout_sec);
+        return policy;
     }
 
     bool enabled() const {

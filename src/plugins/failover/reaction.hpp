@@ -3,12 +3,14 @@
 
 #include <cstdint>
 
-#include <aws_wrapper/dialect.hpp>
-#include <aws_wrapper/io.hpp>
+#include <aws_wrapper/embed/io.hpp>
 
-#include "plugins/failover/target_search.hpp"
+#include "dialect/dialect.hpp"
 
 namespace aws_wrapper {
+
+/// `failover_mode`.
+enum class FailoverMode : std::uint8_t { strict_writer, strict_reader, reader_or_writer };
 
 /// What is to be done about a call that failed.
 enum class Reaction : std::uint8_t {

@@ -60,8 +60,10 @@ private:
     }
 
     void tell(std::string_view what) const {
-        services_.log(EventLevel::debug,
-                      fmt::format("null, on {}: {}", shown(services_.current_host()), what));
+        services_.tell({EventLevel::debug,
+                        "null",
+                        fmt::format("null, on {}: {}", shown(services_.current_host()), what),
+                        {}});
     }
 
     Services& services_;

@@ -11,13 +11,14 @@
 #include <tl/expected.hpp>
 
 #include <aws_wrapper/database_family.hpp>
-#include <aws_wrapper/endpoint.hpp>
+#include <aws_wrapper/embed/result_set.hpp>
+#include <aws_wrapper/embed/statements.hpp>
 #include <aws_wrapper/error.hpp>
 #include <aws_wrapper/host.hpp>
-#include <aws_wrapper/instance_template.hpp>
-#include <aws_wrapper/result_set.hpp>
 #include <aws_wrapper/sql_state.hpp>
-#include <aws_wrapper/statements.hpp>
+
+#include "model/endpoint.hpp"
+#include "model/instance_template.hpp"
 
 namespace aws_wrapper {
 

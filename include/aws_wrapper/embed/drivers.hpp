@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <aws_wrapper/clock.hpp>
+#include <aws_wrapper/embed/result_set.hpp>
 #include <aws_wrapper/error.hpp>
-#include <aws_wrapper/result_set.hpp>
 
 namespace aws_wrapper {
 

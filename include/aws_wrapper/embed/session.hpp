@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include <aws_wrapper/embed/io.hpp>
+#include <aws_wrapper/embed/operation.hpp>
 #include <aws_wrapper/failover_report.hpp>
-#include <aws_wrapper/io.hpp>
-#include <aws_wrapper/operation.hpp>
 #include <aws_wrapper/parameters.hpp>
-#include <aws_wrapper/properties.hpp>
+#include <aws_wrapper/settings.hpp>
 #include <aws_wrapper/topology.hpp>
 
 namespace aws_wrapper {

@@ -3,15 +3,22 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pipeline/plugin.hpp"
 
 namespace aws_wrapper {
 
-enum class FailoverMode { strict_writer, strict_reader, reader_or_writer };
+/// What host a connection is to move to.
+struct TargetPolicy {
+    HostRole role{HostRole::writer};  ///< unknown: a reader, or else the writer
+    std::string_view strategy{"random"};
+    /// Longest time for the connection to one reader.
+    Duration reader_timeout{Milliseconds{30'000}};
+};
 
-/// Finds and opens the link that a failover moves to. Pure: all it does goes through its Io.
+/// Finds and opens the link that a connection moves to. Pure: all it does goes through its Io.
 ///
 /// The writer's way: wait until the cluster has proved a writer by a question asked after the
 /// trouble began, open it, check its role, again until the deadline. A writer that is known and is
@@ -22,9 +29,9 @@ enum class FailoverMode { strict_writer, strict_reader, reader_or_writer };
 /// of reach; waiting mends nothing of that, so either way ends after some seconds then.
 class TargetSearch {
 public:
-    TargetSearch(Services& services, FailoverMode mode) : services_{services}, mode_{mode} {}
+    TargetSearch(Services& services, TargetPolicy policy) : services_{services}, policy_{policy} {}
 
-    /// By the connection's mode. `avoid` is the id of the host that failed, or empty.
+    /// As the policy says. `avoid` is the id of the host that failed, or empty.
     Task<OpenResult> find(Io& io, std::string avoid, TimePoint deadline);
 
     Task<OpenResult> find_writer(Io& io, std::string avoid, TimePoint deadline);
@@ -45,10 +52,10 @@ private:
     /// so that its reason is told. Nothing if one was reached.
     Task<std::optional<OpenResult>> try_unreached(Io& io, HostRole wanted, TimePoint deadline);
     Task<OpenResult> attempt(Io& io, Host host, HostRole wanted, Duration timeout);
-    std::vector<Host> round(const Topology& topology, const std::string& avoid);
+    std::vector<Host> round(const std::string& avoid);
 
     Services& services_;
-    FailoverMode mode_;
+    TargetPolicy policy_;
 };
 
 }  // namespace aws_wrapper

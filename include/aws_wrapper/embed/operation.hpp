@@ -4,9 +4,9 @@
 #include <functional>
 #include <memory>
 
-#include <aws_wrapper/io.hpp>
-#include <aws_wrapper/outcome.hpp>
-#include <aws_wrapper/task.hpp>
+#include <aws_wrapper/embed/io.hpp>
+#include <aws_wrapper/embed/outcome.hpp>
+#include <aws_wrapper/embed/task.hpp>
 
 namespace aws_wrapper {
 

@@ -12,15 +12,15 @@
 
 #include <tl/expected.hpp>
 
-#include <aws_wrapper/abort_reason.hpp>
 #include <aws_wrapper/clock.hpp>
-#include <aws_wrapper/credentials.hpp>
-#include <aws_wrapper/document.hpp>
+#include <aws_wrapper/embed/abort_reason.hpp>
+#include <aws_wrapper/embed/credentials.hpp>
+#include <aws_wrapper/embed/document.hpp>
+#include <aws_wrapper/embed/result_set.hpp>
+#include <aws_wrapper/embed/statements.hpp>
 #include <aws_wrapper/error.hpp>
 #include <aws_wrapper/host.hpp>
-#include <aws_wrapper/result_set.hpp>
 #include <aws_wrapper/sql_state.hpp>
-#include <aws_wrapper/statements.hpp>
 
 namespace aws_wrapper {
 
@@ -125,8 +125,6 @@ struct CallFailure {
     std::string message{};
     LinkState link{LinkState::lives};
     bool in_transaction{false};  ///< a transaction was open before the call
-    /// Whether anything of the call may have reached the server.
-    bool sent{true};
     /// Why a monitor ended the call, or gave the link up before it; the session knows it.
     AbortReason aborted_by{AbortReason::none};
     int vendor_code{0};  ///< as in Diagnostics

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include <aws_wrapper/secret.hpp>
+#include <aws_wrapper/embed/secret.hpp>
 
 namespace aws_wrapper {
 

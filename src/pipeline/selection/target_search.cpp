@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "plugins/failover/target_search.hpp"
+#include "pipeline/selection/target_search.hpp"
 
 #include <algorithm>
-
-#include "plugins/failover/properties.hpp"
 
 namespace aws_wrapper {
 
@@ -43,7 +41,7 @@ Duration pause_after(int misses) {
 }  // namespace
 
 Task<OpenResult> TargetSearch::find(Io& io, std::string avoid, TimePoint deadline) {
-    if (mode_ == FailoverMode::strict_writer) {
+    if (policy_.role == HostRole::writer) {
         co_return co_await find_writer(io, std::move(avoid), deadline);
     }
     co_return co_await find_reader(io, std::move(avoid), deadline);
@@ -164,21 +162,18 @@ Task<bool> TargetSearch::is_proved_elsewhere(Io& io, std::string host_id) {
 Task<OpenResult> TargetSearch::find_reader(Io& io, std::string avoid, TimePoint deadline) {
     const auto unreached_at = give_up_unreached_at(io.now(), deadline);
     services_.demand_proof(io.now(), deadline);
-    const auto full_timeout =
-        services_.settings().get(property::failover_reader_connect_timeout_sec);
-    auto timeout = std::min(kFirstReaderTimeout, full_timeout);
-    const auto wanted = mode_ == FailoverMode::strict_reader ? HostRole::reader : HostRole::unknown;
+    const auto full_timeout = policy_.reader_timeout;
+    auto timeout = std::min<Duration>(kFirstReaderTimeout, full_timeout);
     std::string last = "the topology lists no suitable host";
     for (int rounds = 1;; ++rounds) {
-        const auto topology = services_.topology();
-        const auto candidates = round(*topology, avoid);
-        for (const auto& host : candidates) {
+        const auto hosts = round(avoid);
+        for (const auto& host : hosts) {
             const Duration remaining = deadline - io.now();
             if (remaining <= Duration{0}) {
                 break;
             }
             auto opened =
-                co_await attempt(io, host, wanted, std::min<Duration>(timeout, remaining));
+                co_await attempt(io, host, policy_.role, std::min<Duration>(timeout, remaining));
             if (opened || is_refused(opened)) {
                 co_return opened;
             }
@@ -188,7 +183,7 @@ Task<OpenResult> TargetSearch::find_reader(Io& io, std::string avoid, TimePoint 
             co_return out_of_time("no reader could be reached: " + last);
         }
         if (io.now() >= unreached_at) {
-            if (auto told = co_await try_unreached(io, wanted, deadline)) {
+            if (auto told = co_await try_unreached(io, policy_.role, deadline)) {
                 co_return std::move(*told);
             }
         }
@@ -200,24 +195,14 @@ Task<OpenResult> TargetSearch::find_reader(Io& io, std::string avoid, TimePoint 
 
 // The order of one round: readers as the strategy says, the host just left at their end, and the
 // writer last (it may have become a reader, so even strict readers ask it, and check).
-std::vector<Host> TargetSearch::round(const Topology& topology, const std::string& avoid) {
-    std::vector<Host> readers;
-    std::vector<Host> last;
-    for (const auto& host : topology.hosts) {
-        (host.role == HostRole::writer ? last : readers).push_back(host);
-    }
-    const auto strategy =
-        services_.settings().get(property::failover_reader_host_selector_strategy);
-    if (strategy == "highest_weight") {
-        std::ranges::stable_sort(readers, std::ranges::greater{}, &Host::weight);
-    } else {
-        for (std::size_t left = readers.size(); left > 1; --left) {
-            std::swap(readers[services_.choose(left)], readers[left - 1]);
-        }
-    }
-    std::ranges::stable_partition(readers, [&](const Host& host) { return host.id != avoid; });
-    readers.insert(readers.end(), last.begin(), last.end());
-    return readers;
+std::vector<Host> TargetSearch::round(const std::string& avoid) {
+    auto hosts = services_.candidates(HostRole::unknown);
+    const auto rest = std::ranges::stable_partition(
+        hosts, [](const Host& host) { return host.role != HostRole::writer; });
+    auto ordered = services_.select(policy_.strategy, {hosts.begin(), rest.begin()});
+    std::ranges::stable_partition(ordered, [&](const Host& host) { return host.id != avoid; });
+    ordered.insert(ordered.end(), rest.begin(), rest.end());
+    return ordered;
 }
 
 Task<OpenResult> TargetSearch::attempt(Io& io, Host host, HostRole wanted, Duration timeout) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <aws_wrapper/clock.hpp>
-#include <aws_wrapper/secret.hpp>
+#include <aws_wrapper/embed/secret.hpp>
 
 namespace aws_wrapper {
 
