@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from inspect import isawaitable
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .. import _engine
 
@@ -219,53 +219,65 @@ class Computation:
                 raise cancelled from future.exception()
             return future.result()
         finally:
-            del future, cancelled  # see drive()
+            del future, cancelled  # see _Run
 
 
 Wait = SocketWait | NameLookup | EngineWait | DriverCall | Computation
 Steps = Generator["Wait", Any, Result]
 
 
+class _Run(Generic[Result]):
+    """Steps on their way from one wait to the next."""
+
+    def __init__(self, steps: Steps[Result]) -> None:
+        self._steps = steps
+        self._go_on: Callable[[], Wait] | None = steps.__next__
+        self.result: Result
+
+    def __enter__(self) -> _Run[Result]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # It may hold an error whose traceback holds the driver's frame: a circle that would keep
+        # links open until the next collection of garbage.
+        self._go_on = None
+
+    def next_wait(self) -> Wait | None:
+        """The next wait; None at the end, which has set the result."""
+        assert self._go_on is not None
+        try:
+            return self._go_on()
+        except StopIteration as done:
+            self.result = done.value
+            return None
+
+    def answer(self, answer: Any) -> None:
+        self._go_on = partial(self._steps.send, answer)
+
+    def fail(self, error: BaseException) -> None:
+        self._go_on = partial(self._steps.throw, error)
+
+
 def drive(steps: Steps[Result]) -> Result:
     """Do the work; block for each wait, without the interpreter lock."""
-    step: Callable[[], Any] = steps.__next__
-    try:
-        while True:
+    with _Run(steps) as run:
+        while (wait := run.next_wait()) is not None:
             try:
-                wait = step()
-            except StopIteration as done:
-                result: Result = done.value
-                return result
-            try:
-                answer = wait.block()
+                run.answer(wait.block())
             except BaseException as error:
-                step = partial(steps.throw, error)
-            else:
-                step = partial(steps.send, answer)
-    finally:
-        # It may hold an error whose traceback holds this frame: a circle that would keep links
-        # open until the next collection of garbage.
-        del step
+                run.fail(error)
+        return run.result
 
 
 async def drive_async(steps: Steps[Result]) -> Result:
     """Do the work; await each wait. A cancellation is an error of the wait that it meets."""
-    step: Callable[[], Any] = steps.__next__
-    try:
-        while True:
+    with _Run(steps) as run:
+        while (wait := run.next_wait()) is not None:
             try:
-                wait = step()
-            except StopIteration as done:
-                result: Result = done.value
-                return result
-            try:
-                answer = await wait.wait()
+                run.answer(await wait.wait())
             except BaseException as error:
-                step = partial(steps.throw, error)
-            else:
-                step = partial(steps.send, answer)
-    finally:
-        del step  # see drive()
+                run.fail(error)
+        return run.result
 
 
 _pool: ThreadPoolExecutor | None = None
