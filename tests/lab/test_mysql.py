@@ -53,6 +53,15 @@ def table(mysql_cluster: Cluster) -> str:
     return "marks"
 
 
+def test_instances_endpoint_leads_to_its_cluster_where_nothing_is_known_yet(
+    mysql_cluster: Cluster, use_pure: bool
+) -> None:
+    name, instance = list(mysql_cluster.instances.items())[-1]
+    with face.connect(mysql_cluster.dsn(instance.endpoint), use_pure=use_pure) as connection:
+        assert connection.current_host == name
+        assert len(connection.topology.hosts) == len(mysql_cluster.instances)
+
+
 def login(cluster: Cluster) -> dict[str, Any]:
     return {
         "host": cluster.writer_endpoint,

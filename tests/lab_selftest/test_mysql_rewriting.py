@@ -73,6 +73,12 @@ def statements(rewriter: Rewriter) -> Statements:
             "IF(@@global.read_only, 'ON', 'OFF') AS Value",
         ),
         (
+            "SHOW VARIABLES WHERE Variable_name IN ('aurora_version', 'port')",
+            "SELECT LOWER(VARIABLE_NAME) AS Variable_name, VARIABLE_VALUE AS Value "
+            "FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME IN ('port') "
+            "UNION ALL SELECT 'aurora_version', '3.10.0'",
+        ),
+        (
             "SELECT server_id FROM information_schema.replica_host_status",
             f"SELECT server_id FROM {VIEW}",
         ),

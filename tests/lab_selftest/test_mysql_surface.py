@@ -53,6 +53,10 @@ def test_aurora_statements_on_every_node(mysql_cluster: Cluster) -> None:
             names, rows = described(connection, VERSION)
             assert names == ["Variable_name", "Value"]
             assert [row[0] for row in rows] == ["aurora_version"]
+            listed = run(
+                connection, "SHOW VARIABLES WHERE Variable_name IN ('port', 'aurora_version')"
+            )
+            assert listed == [("port", "3306"), *rows]
             assert described(connection, ID) == (["@@aurora_server_id"] * 2, [(node.id,) * 2])
             assert described(connection, "SELECT @@innodb_read_only") == (
                 ["@@innodb_read_only"],

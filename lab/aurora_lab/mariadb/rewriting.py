@@ -13,6 +13,11 @@ _SHOW = re.compile(
     rb"(?:LIKE|WHERE\s+`?variable_name`?\s*(?:=|LIKE))\s*(['\"])(?P<name>\w+)\2\s*;?\s*",
     re.IGNORECASE | re.DOTALL,
 )
+_SHOW_LIST = re.compile(
+    rb"(?P<comments>(?:\s|/\*.*?\*/)*)SHOW\s+(?:(?:GLOBAL|SESSION|LOCAL)\s+)?VARIABLES\s+"
+    rb"WHERE\s+`?variable_name`?\s+IN\s*\((?P<names>\s*'\w+'(?:\s*,\s*'\w+')*\s*)\)\s*;?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
 _TOKEN = re.compile(
     rb"""(?P<space> \s+ | /\*.*?(?:\*/|\Z) | (?:--(?=\s|\Z)|\#)[^\n]* )
        | (?P<text> '(?:[^'\\]|\\.)*(?:'|\Z) | "(?:[^"\\]|\\.)*(?:"|\Z) )
@@ -54,7 +59,22 @@ class Rewriter:
                 show["comments"] + b"SELECT '" + name + b"' AS Variable_name, "
                 b"" + self._shown[name] + b" AS Value"
             )
+        listed = _SHOW_LIST.fullmatch(sql)
+        if listed is not None:
+            return listed["comments"] + self._show(listed["names"].lower())
         return b"".join(self._pieces(sql))
+
+    def _show(self, names: bytes) -> bytes:
+        """Show the variables of a list, ``'a', 'b'``: the server's own, then those to invent."""
+        asked = [name.strip(b" '") for name in names.split(b",")]
+        own = b", ".join(b"'" + name + b"'" for name in asked if name not in self._shown)
+        shown = b"SELECT LOWER(VARIABLE_NAME) AS Variable_name, VARIABLE_VALUE AS Value"
+        shown += b" FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME IN ("
+        shown += (own or b"''") + b")"
+        for name in asked:
+            if name in self._shown:
+                shown += b" UNION ALL SELECT '" + name + b"', " + self._shown[name]
+        return shown
 
     def _pieces(self, sql: bytes) -> Iterator[bytes]:
         tokens = list(_TOKEN.finditer(sql))
