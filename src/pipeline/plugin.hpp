@@ -89,8 +89,8 @@ public:
     virtual ~Services() = default;
 
     virtual const Settings& settings() const = 0;
-    /// The kind of the host name that the application gave.
-    virtual EndpointType endpoint_type() const = 0;
+    /// What the host name says of itself that the application gave.
+    virtual const Endpoint& endpoint() const = 0;
     /// Id of the host that the link in use is on; empty if unknown.
     virtual const std::string& current_host() const = 0;
     /// The link in use. Only while there is one, as in a call.

@@ -52,7 +52,7 @@ protected:
     void given(const Parameters& parameters,
                const std::string& host = "x.cluster-abc.eu-west-1.rds.amazonaws.com") {
         settings_ = Settings::parse(parameters);
-        endpoint_type_ = classify_endpoint(host).type;
+        endpoint_ = classify_endpoint(host);
     }
 
     // The cluster's history.
@@ -104,7 +104,7 @@ public:
     // Services
 
     const Settings& settings() const override { return settings_; }
-    EndpointType endpoint_type() const override { return endpoint_type_; }
+    const Endpoint& endpoint() const override { return endpoint_; }
     const std::string& current_host() const override { return current_; }
     LinkId link_in_use() const override { return in_use_; }
     bool has_topology() const override { return has_topology_; }
@@ -187,7 +187,7 @@ protected:
     // The script.
 
     Settings settings_{Settings::parse({{"failover_timeout_sec", std::string{"10"}}})};
-    EndpointType endpoint_type_{EndpointType::rds_writer_cluster};
+    Endpoint endpoint_{classify_endpoint("x.cluster-abc.eu-west-1.rds.amazonaws.com")};
     bool has_topology_{true};
     std::map<std::string, Server> servers_;
     std::string current_{"a"};
@@ -201,6 +201,7 @@ protected:
     std::function<void(TimePoint since)> on_demand_;  ///< answers it instead
     bool link_answers_{true};
     int failing_adoptions_{0};
+    std::size_t most_candidates_{1};
     std::vector<std::string> gone_;  ///< what each adoption tells
     std::function<Fetched(const DocumentRequest&)> on_fetch_;
 
@@ -247,7 +248,7 @@ private:
         if (opened) {
             EXPECT_TRUE(candidates_.insert(wanted.link).second) << "its number is taken";
             EXPECT_NE(wanted.link, in_use_);
-            EXPECT_EQ(candidates_.size(), 1U) << "two candidates at once";
+            EXPECT_LE(candidates_.size(), most_candidates_) << "too many candidates at once";
         }
         return opened;
     }
@@ -344,7 +345,7 @@ public:
         : session_{session}, chain_{chain}, inside_{inside} {}
 
     const Settings& settings() const override { return session_.settings(); }
-    EndpointType endpoint_type() const override { return session_.endpoint_type(); }
+    const Endpoint& endpoint() const override { return session_.endpoint(); }
     const std::string& current_host() const override { return session_.current_host(); }
     LinkId link_in_use() const override { return session_.link_in_use(); }
     bool has_topology() const override { return session_.has_topology(); }

@@ -157,7 +157,7 @@ private:
             : state_{state}, inside_{inside} {}
 
         const Settings& settings() const override { return state_.settings_; }
-        EndpointType endpoint_type() const override { return state_.endpoint_.type; }
+        const Endpoint& endpoint() const override { return state_.endpoint_; }
         const std::string& current_host() const override { return state_.current_host(); }
         LinkId link_in_use() const override { return *state_.in_use_; }
         bool has_topology() const override { return state_.membership_.has_topology(); }
@@ -261,8 +261,9 @@ private:
         OpenRequest as_given;
         auto opened = co_await chain_.open(io, 0, std::move(as_given));
         if (!opened) {
-            if (opened.error().code == Errc::failover_failed) {
-                outcome.code = Errc::failover_failed;
+            const auto code = opened.error().code;
+            if (code == Errc::failover_failed || code == Errc::connect_failed) {
+                outcome.code = code;
                 outcome.message = opened.error().message;
             }
             co_return outcome;
@@ -372,11 +373,17 @@ private:
             // Its address may have changed; the next attempt asks for the name again.
             membership_.cluster()->learn_address(request.host->id, {});
         }
-        if (classify_connect(membership_.dialect(), failure.diagnostics()) == FailureKind::login) {
-            failure.code = Errc::login;
-            if (request.host) {
-                membership_.cluster()->note_reached_hosts();
-            }
+        switch (classify_connect(membership_.dialect(), failure.diagnostics())) {
+            case FailureKind::login:
+                failure.code = Errc::login;
+                if (request.host) {
+                    membership_.cluster()->note_reached_hosts();
+                }
+                break;
+            case FailureKind::network: failure.code = Errc::network; break;
+            case FailureKind::read_only: failure.code = Errc::read_only; break;
+            case FailureKind::own_limit:
+            case FailureKind::other: break;
         }
     }
 

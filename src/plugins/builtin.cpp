@@ -12,6 +12,8 @@
 #include "plugins/failover/properties.hpp"
 #include "plugins/host_monitoring/info.hpp"
 #include "plugins/host_monitoring/properties.hpp"
+#include "plugins/initial_connection/info.hpp"
+#include "plugins/initial_connection/properties.hpp"
 #include "plugins/null/info.hpp"
 #include "plugins/to_come.hpp"
 
@@ -27,8 +29,11 @@ constexpr auto joined(const std::array<PropertyInfo, N>&... parts) {
     return table;
 }
 
-constexpr auto kProperties =
-    joined(core_properties, failover_properties, host_monitoring_properties, to_come_properties);
+constexpr auto kProperties = joined(core_properties,
+                                    failover_properties,
+                                    host_monitoring_properties,
+                                    initial_connection_properties,
+                                    to_come_properties);
 
 struct PropertyName {
     std::string_view name;
@@ -65,7 +70,8 @@ static_assert(std::ranges::adjacent_find(kNames, {}, &PropertyName::name) == kNa
 // An explicit list, the outermost first: objects that register themselves vanish from a static
 // archive.
 std::span<const PluginInfo> builtin_plugins() {
-    static constexpr std::array kPlugins{execute_time_info, failover_info, host_monitoring_info,
+    static constexpr std::array kPlugins{execute_time_info, initial_connection_info,
+                                         failover_info,     host_monitoring_info,
                                          connect_time_info, null_info};
     return kPlugins;
 }

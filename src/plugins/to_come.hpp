@@ -26,21 +26,6 @@ inline constexpr std::array kAvailabilityStrategies{
     PropertyChoice{"exponential_backoff", "exponential_backoff"},
     PropertyChoice{"", ""},
 };
-inline constexpr std::array kSubstitutedRoles{
-    PropertyChoice{"writer", "writer"},
-    PropertyChoice{"reader", "reader"},
-    PropertyChoice{"any", "any"},
-    PropertyChoice{"none", "none"},
-};
-inline constexpr std::array kVerifiedRoles{
-    PropertyChoice{"writer", "writer"},
-    PropertyChoice{"reader", "reader"},
-    PropertyChoice{"none", "none"},
-};
-inline constexpr std::array kWriterOrNone{
-    PropertyChoice{"writer", "writer"},
-    PropertyChoice{"none", "none"},
-};
 inline constexpr std::array kWriterOrReader{
     PropertyChoice{"writer", "writer"},
     PropertyChoice{"reader", "reader"},
@@ -132,33 +117,6 @@ inline constexpr std::array to_come_properties{
         kind::list("strict-writer-primary"),
         "The same for a global database: also `strict-reader-primary`, `strict-reader-secondary`, "
         "`strict-writer-<region>`, `strict-reader-<region>` and `<region>`."),
-
-    to_come::row("initial_connection", "endpoint_substitution_role",
-        kind::choice(to_come::kSubstitutedRoles),
-        "Role of the instance that the first link goes to in the place of the endpoint; by "
-        "default the endpoint's kind decides."),
-    to_come::row("initial_connection", "inactive_cluster_writer_endpoint_substitution_role",
-        kind::choice(to_come::kWriterOrNone, "writer"),
-        "The same for a writer endpoint in another region than the writer."),
-    to_come::row("initial_connection", "verify_opened_connection_type",
-        kind::choice(to_come::kVerifiedRoles),
-        "Role that the server of the first link must have; by default the endpoint's kind "
-        "decides."),
-    to_come::row("initial_connection", "verify_inactive_cluster_writer_endpoint_connection_type",
-        kind::choice(to_come::kWriterOrNone, "writer"),
-        "The same for a writer endpoint in another region than the writer."),
-    to_come::row("initial_connection", "initial_connection_host_selector_strategy",
-        kind::choice(to_come::kSelectors, "random"), "How a reader is chosen."),
-    to_come::row("initial_connection", "reader_initial_connection_host_selector_strategy",
-        kind::choice(to_come::kSelectors, "random"),
-        "The old name of `initial_connection_host_selector_strategy`, which wins if both are "
-        "given."),
-    to_come::row("initial_connection", "wait_for_initial_topology_ms", to_come::time_ms(0, 0),
-        "Milliseconds that the first link may wait for the topology; 0 waits for nothing."),
-    to_come::row("initial_connection", "open_connection_retry_timeout_ms",
-        to_come::time_ms(30'000, 1), "Longest time in milliseconds for all attempts together."),
-    to_come::row("initial_connection", "open_connection_retry_interval_ms",
-        to_come::time_ms(1'000, 1), "Milliseconds between two attempts."),
 
     to_come::row("read_write_splitting", "reader_host_selector_strategy",
         kind::choice(to_come::kSelectors, "random"), "How a reader is chosen.",

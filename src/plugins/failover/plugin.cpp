@@ -218,7 +218,7 @@ private:
             return text == "strict_writer" ? FailoverMode::strict_writer
                                            : FailoverMode::reader_or_writer;
         }
-        return services.endpoint_type() == EndpointType::rds_reader_cluster
+        return services.endpoint().type == EndpointType::rds_reader_cluster
                    ? FailoverMode::reader_or_writer
                    : FailoverMode::strict_writer;
     }
@@ -233,17 +233,12 @@ private:
         return policy;
     }
 
-    bool enabled() const {
-        const auto type = services_.endpoint_type();
-        const bool proxy =
-            type == EndpointType::rds_proxy || type == EndpointType::rds_proxy_endpoint;
-        return services_.has_topology() && !proxy;
-    }
+    bool enabled() const { return services_.has_topology() && !services_.endpoint().is_proxy(); }
 
     Duration budget() const { return services_.settings().get(property::failover_timeout_sec); }
 
     bool leads_astray(const OpenedLink& opened) const {
-        const auto type = services_.endpoint_type();
+        const auto type = services_.endpoint().type;
         if (type != EndpointType::rds_writer_cluster &&
             type != EndpointType::rds_global_writer_cluster) {
             return false;
