@@ -12,11 +12,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
-from mysql.connector.constants import DEFAULT_CONFIGURATION
 
 from .. import _engine
 from .._core.login_of_now import ask_for_login
 from .._core.performer import Performer, split_arguments
+from .._core.private_names import PrivateNames
 from .._core.waits import DriverCall, LinkGivenUp, Steps
 from ._errors import FACE_ERRORS
 from ._link import (
@@ -24,11 +24,10 @@ from ._link import (
     OPENING_ERRORS,
     cut_off,
     facts,
-    move_link,
     server_session,
     to_host,
 )
-from ._session_record import reset_prepared
+from ._private import DEFAULTS, NAMES, OPTION_FILES, move_link, read_option_files, reset_prepared
 from ._socket import LinkSocket, SocketSearch
 
 if TYPE_CHECKING:
@@ -52,7 +51,10 @@ _NOT_REACHED = 2003  # CR_CONN_HOST_ERROR
 _REFUSED = re.compile(r"(?:Unsupported|unexpected keyword) argument '([^']+)'")
 _YES = ("true", "1", "yes", "on")
 _NO = ("false", "0", "no", "off")
-_WHOLE_NUMBERS = ("connection_timeout", "read_timeout", "write_timeout")  # without a default
+POOL_ARGUMENTS = ("pool_name", "pool_size", "pool_reset_session")
+"""The driver's arguments for pools."""
+# Those without a default, and one that the driver has to be told right even if it hides its own.
+_WHOLE_NUMBERS = ("connection_timeout", "read_timeout", "write_timeout", "port")
 
 
 def error_codes(error: Any) -> tuple[str | None, int]:
@@ -106,12 +108,24 @@ def parse_conninfo(conninfo: str) -> dict[str, Any]:
     except _engine.EngineError as error:
         raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
     for name, value in given.items():
-        default = DEFAULT_CONFIGURATION.get(name)
+        default = DEFAULTS.get(name)
         if isinstance(default, bool):
             given[name] = to_bool(name, value)
         elif isinstance(default, int) or name in _WHOLE_NUMBERS:
             given[name] = to_int(name, value)
     return given
+
+
+def with_option_files(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments, and those that the option files among them hold, as the driver takes them."""
+    if "read_default_file" in given:
+        given["option_files"] = given.pop("read_default_file")
+    if "option_files" not in given:
+        return given
+    if not NAMES.have(OPTION_FILES):
+        raise FACE_ERRORS["UnsupportedOperationError"](OPTION_FILES)
+    read: dict[str, Any] = read_option_files(**given)
+    return read
 
 
 @contextmanager
@@ -404,6 +418,22 @@ class Recovery(MySqlPerformer):
         reset_prepared(connection._aws_prepared_cursors)
         self._in_use(self._session, new)
         operation.used(connection._aws_take_gone())
+
+
+def driver_arguments(
+    names: PrivateNames, conninfo: str, kwargs: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The driver's own arguments, if its own connection is all that there can be; or None.
+
+    That is so where the driver lacks what ours is made of. If plugins are wanted then, this raises
+    ``UnsupportedOperationError``.
+    """
+    if not names.refusal:
+        return None
+    opening = Opening(conninfo, kwargs)
+    if not opening.session.idle:
+        raise FACE_ERRORS["UnsupportedOperationError"](names.refusal)
+    return opening.parameters
 
 
 def with_login(parameters: dict[str, Any], login: dict[str, str]) -> dict[str, Any]:

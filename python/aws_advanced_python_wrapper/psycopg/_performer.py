@@ -21,6 +21,7 @@ from .._core.performer import Performer, split_arguments
 from .._core.waits import DriverCall, LinkGivenUp, Steps
 from ._errors import FACE_ERRORS
 from ._link import Notices, ask, facts, link_options, monitor_driver, open_pgconn
+from ._private import NAMES, driver_class, pool_of
 from ._scram_keys import LoginKeys
 
 if TYPE_CHECKING:
@@ -88,6 +89,10 @@ class Opening(PsycopgPerformer):
             self.session = _engine.Session(self._settings, host, monitor_driver())
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+        if not self.session.idle:
+            if NAMES.refusal:
+                raise FACE_ERRORS["UnsupportedOperationError"](NAMES.refusal)
+            NAMES.warn(logger)
         self.links = {}
 
     def open(self) -> Steps[Any]:
@@ -103,10 +108,11 @@ class Opening(PsycopgPerformer):
         ) from self.error
 
     def _connect(self, parameters: dict[str, Any]) -> Steps[Any]:
+        made = driver_class(self._class) if NAMES.refusal else self._class
         connect = super(AwsWrapperConnection, self._class).connect  # type: ignore[misc]
-        if isinstance(connect, MethodType) and connect.__self__ is not self._class:
+        if isinstance(connect, MethodType) and connect.__self__ is not made:
             # What had patched psycopg has put a method back that is bound to psycopg's own class.
-            connect = MethodType(connect.__func__, self._class)
+            connect = MethodType(connect.__func__, made)
         try:
             return (yield DriverCall(partial(connect, "", **parameters, **self._arguments)))
         except psycopg.ProgrammingError as error:
@@ -234,7 +240,7 @@ class Recovery(PsycopgPerformer):
         """Ask, once, whoever opened the connection for a login that differs from the refused."""
         connection = self._connection
         source = connection._aws_login_source or pool_source(
-            getattr(connection, "_pool", None), _engine.parse_conninfo
+            pool_of(connection), _engine.parse_conninfo
         )
         if self._login_is_new:
             return False
