@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from aurora_lab import Cluster
-from renamed_driver import release_without, run_with
 
 from aws_advanced_python_wrapper._core.private_names import PrivateName, PrivateNames
 from aws_advanced_python_wrapper.mysql_connector import _private as of_mysql
 from aws_advanced_python_wrapper.psycopg import _private as of_psycopg
+from renamed_driver import release_without, run_with
 
 # Prints whose connection it was, and before that what was told: an error, or warnings.
 PSYCOPG = """
