@@ -22,7 +22,7 @@ from typing import Any
 from aws_advanced_python_wrapper import _engine
 from aws_advanced_python_wrapper._core.face import Face
 from aws_advanced_python_wrapper._core.face_errors import make_face_errors
-from aws_advanced_python_wrapper._core.performer import Performer
+from aws_advanced_python_wrapper._core.performer import Performer, ToAsk, ToOpen
 from aws_advanced_python_wrapper._core.waits import DriverCall, Steps
 
 ENDPOINT = "database.cluster-xyz.us-east-1.rds.amazonaws.com"
@@ -118,12 +118,11 @@ class _FilePerformer(Performer):
     def close_link(self, link: int) -> None:
         self.links.pop(link).close()
 
-    def _open(  # type: ignore[override]
-        self, operation: _engine.Operation, link: int, host: Any, *_: Any
-    ) -> Steps[None]:
+    def _open(self, operation: _engine.Operation, wanted: ToOpen) -> Steps[None]:
+        host = wanted.host
         name = self._cluster.writer if host is None else host.name.partition(".")[0]
         try:
-            self.links[link] = yield DriverCall(partial(self._cluster.connect, name))
+            self.links[wanted.link] = yield DriverCall(partial(self._cluster.connect, name))
         except sqlite3.OperationalError as error:
             self.error = error
             operation.open_failed(None, 0, str(error), False)
@@ -131,10 +130,8 @@ class _FilePerformer(Performer):
         reached = ENDPOINT if host is None else host.name
         operation.opened(reached, "10.0.0.1", 5432, -1, None, {"user": "john"})
 
-    def _ask(  # type: ignore[override]
-        self, operation: _engine.Operation, link: int, statements: list[str], _: float
-    ) -> Steps[None]:
-        asked = self.links[link]
+    def _ask(self, operation: _engine.Operation, wanted: ToAsk) -> Steps[None]:
+        asked = self.links[wanted.link]
         try:
             yield DriverCall(partial(asked.run, "SELECT 1"))
         except sqlite3.Error as error:
@@ -142,7 +139,7 @@ class _FilePerformer(Performer):
             operation.ask_failed("08006", 0, str(error))
         else:
             survey = self._cluster.survey(asked.host)
-            operation.asked(survey if len(statements) > 1 else survey[-1:])  # its role alone
+            operation.asked(survey if len(wanted.statements) > 1 else survey[-1:])  # its role alone
 
     def _use(self, operation: _engine.Operation, link: int) -> Steps[None]:
         new = self.links[link]

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import mysql.connector
 
 from .. import _engine
 from .._core.login_of_now import ask_for_login
-from .._core.performer import Performer, split_arguments
+from .._core.performer import Performer, ToAsk, ToOpen, split_arguments
 from .._core.private_names import PrivateNames
 from .._core.waits import DriverCall, LinkGivenUp, Steps
 from ._errors import FACE_ERRORS
@@ -171,11 +172,11 @@ class MySqlPerformer(Performer):
     face_errors = FACE_ERRORS
     _connection: MySqlFace
 
-    def _ask(
-        self, operation: _engine.Operation, link: int, statements: list[str], timeout: float
-    ) -> Steps[None]:
+    def _ask(self, operation: _engine.Operation, wanted: ToAsk) -> Steps[None]:
         try:
-            sets, columns = yield from self._answers(self.links[link], statements, timeout)
+            sets, columns = yield from self._answers(
+                self.links[wanted.link], wanted.statements, wanted.timeout
+            )
         except LinkGivenUp as error:
             self.error = error
             operation.ask_failed(None, 0, str(error))
@@ -191,28 +192,16 @@ class MySqlPerformer(Performer):
             yield DriverCall(partial(ask, link.driver_connection, link.sock, statements, timeout))
         )
 
-    def _open(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        address: str,  # noqa: ARG002  # the driver looks names up by itself
-        credentials: dict[str, str],
-        timeout: float,
-    ) -> Steps[None]:
-        error = yield from self._opening_steps(operation, link, host, credentials, timeout)
+    def _open(self, operation: _engine.Operation, wanted: ToOpen) -> Steps[None]:
+        # Not to the address that is known: the driver looks names up by itself.
+        error = yield from self._opening_steps(operation, wanted)
         if error is not None:
             self.error = error
             state, number = error_codes(error)
             operation.open_failed(state, number, str(error), number in _LOGIN_CODES)
 
     def _opening_steps(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        credentials: dict[str, str],
-        timeout: float,
+        self, operation: _engine.Operation, wanted: ToOpen
     ) -> Steps[Exception | None]:
         """Open a link and tell of it; or what came of trying."""
         raise NotImplementedError
@@ -297,23 +286,18 @@ class Opening(MySqlPerformer):
         sock.close()
 
     def _opening_steps(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        credentials: dict[str, str],
-        timeout: float,
+        self, operation: _engine.Operation, wanted: ToOpen
     ) -> Steps[Exception | None]:
         connection = self._connection
-        parameters = with_login(self.parameters, credentials)
-        if host is not None:
-            parameters = to_host(parameters, host, timeout)
+        parameters = with_login(self.parameters, wanted.credentials)
+        if wanted.host is not None:
+            parameters = to_host(parameters, wanted.host, wanted.timeout)
         search = self._search()
         try:
             yield DriverCall(partial(connection._aws_open_link, parameters))
         except OPENING_ERRORS as error:
             return error
-        self._opened(operation, link, connection, parameters, search)
+        self._opened(operation, wanted.link, connection, parameters, search)
         return None
 
     def _use(self, operation: _engine.Operation, link: int) -> Steps[None]:
@@ -334,40 +318,28 @@ class Recovery(MySqlPerformer):
         self.links = {}
 
     def _opening_steps(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        credentials: dict[str, str],
-        timeout: float,
+        self, operation: _engine.Operation, wanted: ToOpen
     ) -> Steps[Exception | None]:
-        deadline = monotonic() + timeout
-        error = yield from self._try_open(operation, link, host, credentials, timeout)
+        deadline = monotonic() + wanted.timeout
+        error = yield from self._try_open(operation, wanted)
         if error is None or not self._session.is_refused_login(*error_codes(error), str(error)):
             return error
         if not (yield from self._renew_login()):
             return error
         left = max(deadline - monotonic(), 0.001)
-        return (yield from self._try_open(operation, link, host, credentials, left))
+        return (yield from self._try_open(operation, replace(wanted, timeout=left)))
 
-    def _try_open(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        credentials: dict[str, str],
-        timeout: float,
-    ) -> Steps[Exception | None]:
+    def _try_open(self, operation: _engine.Operation, wanted: ToOpen) -> Steps[Exception | None]:
         connection = self._connection
-        parameters = with_login(connection._aws_parameters, credentials)
-        if host is not None:
-            parameters = to_host(parameters, host, timeout)
+        parameters = with_login(connection._aws_parameters, wanted.credentials)
+        if wanted.host is not None:
+            parameters = to_host(parameters, wanted.host, wanted.timeout)
         search = self._search()
         try:
             opened = yield DriverCall(partial(connection._aws_new_link, parameters))
         except OPENING_ERRORS as error:
             return error
-        self._opened(operation, link, opened, parameters, search)
+        self._opened(operation, wanted.link, opened, parameters, search)
         return None
 
     def _renew_login(self) -> Steps[bool]:
