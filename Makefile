@@ -53,6 +53,7 @@ lint: setup  ## Format, static analysis, types
 	$(VENV)/bin/mypy
 	$(RUN) tools/check_layers.py
 	$(RUN) tools/lint_imports.py
+	$(RUN) tools/lint_private_names.py
 	$(RUN) tools/lint_duplicates.py
 	$(RUN) tools/make_blocking.py --check
 

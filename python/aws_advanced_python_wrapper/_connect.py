@@ -43,9 +43,9 @@ def connect(target: Callable[..., Any] | None = None, conninfo: str = "", /, **k
         and _has_base(target, "MySQLConnectionAbstract", _MYSQL)
         and not _has_base(target, "MySQLConnection", _MYSQL_AIO)
     ):
-        from .mysql_connector._connection import face_of as mysql_face_of
+        from .mysql_connector._connection import open_connection
 
-        return mysql_face_of(target)(conninfo, **kwargs)
+        return open_connection(target, conninfo, **kwargs)
     module = f"{getattr(target, '__module__', '')}."
     if module.startswith(_MYSQL + ".") and not module.startswith(_MYSQL_AIO + "."):
         from . import mysql_connector
@@ -76,9 +76,9 @@ async def connect_async(
 
         return await face_of(connection_class).connect(conninfo, **kwargs)
     if isinstance(target, type) and _has_base(target, "MySQLConnection", _MYSQL_AIO):
-        from .mysql_connector._connection_async import face_of as mysql_face_of
+        from .mysql_connector._connection_async import new_connection
 
-        connection = mysql_face_of(target)(conninfo, **kwargs)
+        connection = new_connection(target, conninfo, **kwargs)
         await connection.connect()
         return connection
     if f"{getattr(target, '__module__', '')}.".startswith(_MYSQL_AIO + "."):

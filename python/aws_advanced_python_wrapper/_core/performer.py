@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import _engine
@@ -23,6 +24,32 @@ def split_arguments(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str
     given = {name: value for name, value in arguments.items() if value is not None}
     simple = {name: value for name, value in given.items() if isinstance(value, _SIMPLE)}
     return simple, {name: value for name, value in given.items() if name not in simple}
+
+
+@dataclass(frozen=True)
+class ToOpen:
+    """A link that an operation wants opened."""
+
+    link: int
+    """The number by which it is known from then on."""
+    host: Any
+    """The engine's host, or None for where the application's own parameters lead."""
+    address: str
+    """The host's numeric address, if it is known; or empty."""
+    credentials: dict[str, str]
+    """What of a login replaces that of the parameters."""
+    timeout: float
+    """Seconds within which it has to be open."""
+
+
+@dataclass(frozen=True)
+class ToAsk:
+    """What an operation wants asked."""
+
+    link: int
+    statements: list[str]
+    timeout: float
+    """Seconds for all statements together."""
 
 
 class Performer:
@@ -70,9 +97,9 @@ class Performer:
                 if kind == "wait":
                     yield EngineWait(operation)
                 elif kind == "open":
-                    yield from self._open(operation, *request[1:])
+                    yield from self._open(operation, ToOpen(*request[1:]))
                 elif kind == "ask":
-                    yield from self._ask(operation, *request[1:])
+                    yield from self._ask(operation, ToAsk(*request[1:]))
                 elif kind == "use" and request[2]:
                     self.close_link(request[1])
                     operation.use_failed(None, 0, "the driver's face keeps no link aside yet")
@@ -100,20 +127,10 @@ class Performer:
         """Close a link that is not in use."""
         raise NotImplementedError
 
-    def _open(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        address: str,
-        credentials: dict[str, str],
-        timeout: float,
-    ) -> Steps[None]:
+    def _open(self, operation: _engine.Operation, wanted: ToOpen) -> Steps[None]:
         raise NotImplementedError
 
-    def _ask(
-        self, operation: _engine.Operation, link: int, statements: list[str], timeout: float
-    ) -> Steps[None]:
+    def _ask(self, operation: _engine.Operation, wanted: ToAsk) -> Steps[None]:
         raise NotImplementedError
 
     def _use(self, operation: _engine.Operation, link: int) -> Steps[None]:

@@ -9,24 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from mysql.connector.constants import CNX_POOL_ARGS as _POOL_ARGUMENTS
-from mysql.connector.optionfiles import read_option_files as _read_option_files
-
 from .. import mysql_connector as _blocking
-from ..mysql_connector._connection_async import AsyncMySQLConnection
+from ..mysql_connector._connection_async import AsyncMySQLConnection, new_connection
 from ..mysql_connector._errors import FACE_ERRORS
-from ..mysql_connector._performer import parse_conninfo
+from ..mysql_connector._performer import POOL_ARGUMENTS, parse_conninfo, with_option_files
 
 MySQLConnection = AsyncMySQLConnection
 _UNSUPPORTED = {
     "failover": "the wrapper finds the cluster's servers itself",
     "dns_srv": "the wrapper finds the cluster's servers itself",
-    **dict.fromkeys(_POOL_ARGUMENTS, "the driver's pools for asyncio can't hold our connections"),
+    **dict.fromkeys(POOL_ARGUMENTS, "the driver's pools for asyncio can't hold our connections"),
 }
 _NOT_OF_ASYNCIO = ("CMySQLConnection", "MySQLConnectionPool", "PooledMySQLConnection", "pooling")
 
 
-async def connect(conninfo: str = "", **kwargs: Any) -> AsyncMySQLConnection:
+async def connect(conninfo: str = "", **kwargs: Any) -> Any:
     """Open a connection.
 
     ``conninfo`` (``"host=... database=... user=... password=..."``) and ``kwargs`` hold the
@@ -35,15 +32,12 @@ async def connect(conninfo: str = "", **kwargs: Any) -> AsyncMySQLConnection:
     ``dns_srv``.
     """
     given = {**parse_conninfo(conninfo), **kwargs}
-    if "read_default_file" in given:
-        given["option_files"] = given.pop("read_default_file")
-    if "option_files" in given:
-        given = _read_option_files(**given)
+    given = with_option_files(given)
     given.pop("use_pure", None)  # as the driver: there is no other build for asyncio
     for name, reason in _UNSUPPORTED.items():
         if name in given:
             raise FACE_ERRORS["UnsupportedOperationError"](f"{name} is not supported: {reason}")
-    connection = AsyncMySQLConnection(**given)
+    connection = new_connection(AsyncMySQLConnection, **given)
     await connection.connect()
     return connection
 

@@ -7,14 +7,10 @@ is mysql.connector.Error``.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
-with contextlib.suppress(ImportError):
-    # Before anything that loads Python's ssl module: the C build brings an OpenSSL that is often
-    # newer than the system's and has its name, so that the first one to be loaded serves both.
-    import _mysql_connector  # type: ignore[import-not-found]  # noqa: F401
+from . import _private  # noqa: F401  # isort: skip  # it loads the C build
 
 import mysql.connector as _driver
 from mysql.connector import (  # noqa: F401  (PEP 249)
@@ -44,13 +40,11 @@ from mysql.connector import (  # noqa: F401  (PEP 249)
     paramstyle,
     threadsafety,
 )
-from mysql.connector.constants import CNX_POOL_ARGS as _POOL_ARGUMENTS
-from mysql.connector.optionfiles import read_option_files as _read_option_files
 
 from . import pooling
 from ._connection import new_connection
 from ._errors import FACE_ERRORS
-from ._performer import parse_conninfo
+from ._performer import POOL_ARGUMENTS, parse_conninfo, with_option_files
 
 AwsConnectError = FACE_ERRORS["AwsConnectError"]
 AwsWrapperError = FACE_ERRORS["AwsWrapperError"]
@@ -94,16 +88,13 @@ def _as_wrapped(target: Any, connect: Callable[..., Any]) -> Callable[..., Any]:
 
 def _connect(conninfo: str = "", **kwargs: Any) -> Any:
     given = {**parse_conninfo(conninfo), **kwargs}
-    if "read_default_file" in given:
-        given["option_files"] = given.pop("read_default_file")
-    if "option_files" in given:
-        given = _read_option_files(**given)
+    given = with_option_files(given)
     for name in ("failover", "dns_srv"):
         if name in given:
             raise UnsupportedOperationError(
                 f"{name} is not supported: the wrapper finds the cluster's servers itself"
             )
-    if any(name in given for name in _POOL_ARGUMENTS):
+    if any(name in given for name in POOL_ARGUMENTS):
         return pooling.pooled_connection(**given)
     return new_connection(**given)
 

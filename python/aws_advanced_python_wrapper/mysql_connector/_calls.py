@@ -15,7 +15,8 @@ import mysql.connector
 from .._core.waits import LinkGivenUp
 from ..errors import FailoverSuccessError, TransactionResolutionUnknownError
 from ._face import MySqlFace
-from ._link import between_statements, deadline
+from ._link import deadline
+from ._private import between_statements
 from ._session_record import use
 from ._watched import watched
 

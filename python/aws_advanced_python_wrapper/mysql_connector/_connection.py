@@ -21,14 +21,20 @@ from ._link import (
     LOST_WHILE_SENDING,
     ask,
     deadline,
-    is_closed,
 )
-from ._performer import completed_refusal, error_codes, parse_arguments, to_bool
+from ._performer import (
+    completed_refusal,
+    driver_arguments,
+    error_codes,
+    parse_arguments,
+    to_bool,
+)
+from ._private import NAMES, error_in, is_closed, last_words
 from ._session_record import use
 from ._transactions import Gate, step_of_call
 
 _LAST_WORDS_WITHIN = 1  # seconds; on a link that takes nothing more they are there, or never come
-_ERROR_PACKET = 0xFF
+_ERROR_PACKET = b"\xff"
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
 _MODULE = "aws_advanced_python_wrapper.mysql_connector"
@@ -39,9 +45,8 @@ class BlockingMySqlFace(Calls):
 
     charset: str
     collation: str
-    _socket: Any
     _aws_opens_link: bool = False
-    _read_only: bool = False
+    _aws_read_only: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -151,13 +156,13 @@ class BlockingMySqlFace(Calls):
     @property
     def read_only(self) -> bool:
         """Whether the session's transactions are read-only, as it was set here."""
-        return self._read_only
+        return self._aws_read_only
 
     @read_only.setter
     def read_only(self, value: bool) -> None:
         drive(self._aws_set_read_only_steps(value))
         self.cmd_query(f"SET SESSION TRANSACTION READ {'ONLY' if value else 'WRITE'}")
-        self._read_only = value
+        self._aws_read_only = value
 
     def set_read_only(self, value: bool) -> None:
         """Set :attr:`read_only`."""
@@ -218,9 +223,9 @@ class BlockingMySqlFace(Calls):
             return told
         # The pure build doesn't look for what the server said before it took no more.
         with suppress(*DRIVER_ERRORS):
-            packet = self._socket.recv(_LAST_WORDS_WITHIN)
-            if packet[4] == _ERROR_PACKET:
-                return error_codes(mysql.connector.errors.get_exception(packet))
+            packet = last_words(self, _LAST_WORDS_WITHIN)
+            if packet[4:5] == _ERROR_PACKET:
+                return error_codes(error_in(packet))
         return told
 
     def _aws_abandon(self, link: Any) -> None:
@@ -269,7 +274,15 @@ def new_connection(use_pure: Any = None, **kwargs: Any) -> Any:
 
     Without any other argument it isn't opened, as the driver's classes aren't.
     """
-    return face_of(_build(use_pure))(**kwargs)
+    return open_connection(_build(use_pure), **kwargs)
+
+
+def open_connection(driver_class: Any, conninfo: str = "", **kwargs: Any) -> Any:
+    """Open a connection of a class of mysql-connector."""
+    arguments = driver_arguments(NAMES, conninfo, kwargs)
+    if arguments is not None:
+        return getattr(driver_class, "_aws_driver_class", driver_class)(**arguments)
+    return face_of(driver_class)(conninfo, **kwargs)
 
 
 def _build(use_pure: Any) -> type[Any]:

@@ -8,7 +8,6 @@ import functools
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -25,10 +24,27 @@ from ._link import (
     LOST_WHILE_SENDING,
     Answer,
     deadline,
-    is_closed,
     names_of,
 )
-from ._performer import completed_refusal, error_codes, parse_arguments, parse_conninfo
+from ._performer import (
+    completed_refusal,
+    driver_arguments,
+    error_codes,
+    parse_arguments,
+    parse_conninfo,
+)
+from ._private import (
+    DIRECTIONS,
+    LAST_WORDS,
+    NAMES_FOR_ASYNCIO,
+    abandon,
+    direct,
+    error_in,
+    is_closed,
+    login_timeout,
+    place_of,
+    unread_of,
+)
 from ._socket import LinkSocket
 from ._transactions import step_of_call
 from ._watched_async import watched
@@ -40,16 +56,15 @@ _PACKET_HEADER = 4
 _ERROR_PACKET = 0xFF
 # What tells a connection object of the driver where its link goes, and the defaults of that.
 _DIRECTIONS = {
-    name: inspect.signature(_driver.MySQLConnection).parameters[name].default
-    for name in ("host", "port", "unix_socket", "connection_timeout")
+    name: inspect.signature(_driver.MySQLConnection).parameters[name].default for name in DIRECTIONS
 }
 
 
 class AsyncMySqlFace(AsyncCalls, AsyncAwsWrapperConnection):
     """Makes a subclass of ``mysql.connector.aio.MySQLConnection`` survive its server."""
 
+    _aws_names = NAMES_FOR_ASYNCIO
     cmd_query: Callable[..., Awaitable[Any]]
-    _socket: Any
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -157,8 +172,7 @@ class AsyncMySqlFace(AsyncCalls, AsyncAwsWrapperConnection):
             self._aws_after_call(step)
 
     async def _aws_open_link(self, parameters: dict[str, Any]) -> None:
-        for name, default in _DIRECTIONS.items():
-            setattr(self, f"_{name}", parameters.get(name, default))
+        direct(self, parameters, _DIRECTIONS)
         await self._aws_log_in(self)
 
     async def _aws_new_link(self, parameters: dict[str, Any]) -> Any:
@@ -168,13 +182,13 @@ class AsyncMySqlFace(AsyncCalls, AsyncAwsWrapperConnection):
 
     async def _aws_log_in(self, link: Any) -> None:
         try:
-            await asyncio.wait_for(self._aws_driver_class.connect(link), link._connection_timeout)
+            await asyncio.wait_for(self._aws_driver_class.connect(link), login_timeout(link))
         except BaseException as error:
             self._aws_abandon(link)
             if isinstance(error, (asyncio.TimeoutError, TimeoutError)):
                 raise mysql.connector.errors.ConnectionTimeoutError(
                     errno=2003,
-                    msg=f"Can't connect to MySQL server on {link._host}:{link._port} (timed out)",
+                    msg=f"Can't connect to MySQL server on {place_of(link)} (timed out)",
                 ) from error
             raise
 
@@ -193,22 +207,21 @@ class AsyncMySqlFace(AsyncCalls, AsyncAwsWrapperConnection):
 
     def _aws_error_codes(self, error: Any) -> tuple[str | None, int]:
         told = super()._aws_error_codes(error)
-        if told[1] != LOST_WHILE_SENDING or self._aws_link_socket is None:
+        if (
+            told[1] != LOST_WHILE_SENDING
+            or self._aws_link_socket is None
+            or not NAMES_FOR_ASYNCIO.have(LAST_WORDS)
+        ):
             return told
         # What the server said before it took no more: the driver's transport reads nothing then.
-        reader = getattr(self._socket, "_reader", None)
-        said = bytes(getattr(reader, "_buffer", b"")) or self._aws_link_socket.unread()
+        said = unread_of(self) or self._aws_link_socket.unread()
         if len(said) > _PACKET_HEADER and said[_PACKET_HEADER] == _ERROR_PACKET:
             size = int.from_bytes(said[:3], "little") + _PACKET_HEADER
-            return error_codes(mysql.connector.errors.get_exception(said[:size]))
+            return error_codes(error_in(said[:size]))
         return told
 
     def _aws_abandon(self, link: Any) -> None:
-        channel, link._socket = link._socket, None
-        writer = getattr(channel, "_writer", None)
-        if writer is not None:
-            with suppress(RuntimeError):  # its loop is closed, and so is its transport
-                writer._loop.call_soon_threadsafe(_abort, writer)
+        abandon(link)
 
 
 class AsyncMySQLConnection(AsyncMySqlFace, _driver.MySQLConnection):  # type: ignore[misc]
@@ -227,10 +240,6 @@ class AsyncMySQLConnection(AsyncMySqlFace, _driver.MySQLConnection):  # type: ig
     _aws_driver_class = _driver.MySQLConnection
 
 
-def _abort(writer: Any) -> None:
-    writer.transport.abort()  # the writer has to live until then: it warns at its end otherwise
-
-
 @functools.cache
 def face_of(driver_class: type[Any]) -> type[Any]:
     """The wrapper's connection class for a subclass of the driver's one for asyncio."""
@@ -241,3 +250,12 @@ def face_of(driver_class: type[Any]) -> type[Any]:
     name = f"AwsWrapper{driver_class.__name__}"
     contents = {"__module__": _MODULE, "_aws_driver_class": driver_class}
     return type(name, (AsyncMySqlFace, driver_class), contents)
+
+
+def new_connection(driver_class: Any, conninfo: str = "", **kwargs: Any) -> Any:
+    """A connection of a class of the driver's for asyncio, which ``connect()`` opens."""
+    arguments = driver_arguments(NAMES_FOR_ASYNCIO, conninfo, kwargs)
+    if arguments is None:
+        return face_of(driver_class)(conninfo, **kwargs)
+    own = getattr(driver_class, "_aws_driver_class", driver_class)
+    return own(**arguments)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from functools import partial
 from typing import Any, ClassVar, NoReturn
@@ -11,13 +12,17 @@ from weakref import WeakSet
 import mysql.connector
 
 from .. import _engine
+from .._core.private_names import PrivateNames
 from ..errors import FailoverSuccessError
 from ._errors import FACE_ERRORS
-from ._link import DRIVER_ERRORS, LOST_WHILE_WAITING, TIMEOUTS, cut_off, is_closed
+from ._link import DRIVER_ERRORS, LOST_WHILE_WAITING, TIMEOUTS, cut_off
 from ._performer import Opening, Recovery, error_codes, met_by_ping
+from ._private import NAMES, has_timeouts, has_unread_result, is_closed, remember_prepared
 from ._session_record import SessionRecord
 from ._socket import LinkSocket
 from ._transactions import Transactions
+
+logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
 NETWORK_METHODS = (
     "cmd_debug",
@@ -54,6 +59,7 @@ class MySqlFace(Transactions):
 
     _aws_face_errors = FACE_ERRORS
     _aws_lost_error = mysql.connector.OperationalError
+    _aws_names: ClassVar[PrivateNames] = NAMES
     _aws_driver_class: ClassVar[type[Any]]
     """The driver's class that is made to survive."""
     _aws_hides_socket: ClassVar[bool] = False
@@ -66,14 +72,14 @@ class MySqlFace(Transactions):
     _aws_server_session: int | None = None
     """What the server calls the session on its link."""
     _aws_inner_numbers: tuple[str | None, int] | None = None
-    _read_timeout: int | None
-    _write_timeout: int | None
-    _unread_result: bool
     _aws_answer_within: float
     _aws_keepalives: dict[str, Any]
     """The tcp_keepalive properties that were given, by name."""
 
     def _aws_prepare(self, conninfo: str, given: dict[str, Any]) -> None:
+        if self._aws_names.refusal:
+            raise FACE_ERRORS["UnsupportedOperationError"](self._aws_names.refusal)
+        self._aws_names.warn(logger)
         self._aws_record = SessionRecord()
         self._aws_prepared_cursors: WeakSet[Any] = WeakSet()
         self._aws_conninfo = conninfo
@@ -129,7 +135,7 @@ class MySqlFace(Transactions):
     def _aws_answered(self, answer: bool) -> bool:
         """What is_connected() tells; a link whose answer is still to come is of no more use."""
         # With a result unread the pure build asks nobody, and the C build closes what is too slow.
-        asked = not self._aws_hides_socket and not self._unread_result
+        asked = not self._aws_hides_socket and not has_unread_result(self)
         if asked and not answer and self._aws_link_socket is not None:
             self._aws_link_socket.shut_down()
         return answer
@@ -156,8 +162,7 @@ class MySqlFace(Transactions):
         self.__dict__.update(dict.fromkeys(names, tell))
 
     def _aws_note_prepared(self, cursor: Any) -> Any:
-        if hasattr(cursor, "_prepared") or hasattr(cursor, "_stmt"):
-            self._aws_prepared_cursors.add(cursor)
+        remember_prepared(cursor, self._aws_prepared_cursors)
         return cursor
 
     def _aws_note_user(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -215,7 +220,7 @@ class MySqlFace(Transactions):
         return (
             self._aws_hides_socket
             and getattr(error, "errno", None) in LOST_WHILE_WAITING
-            and bool(self._read_timeout or self._write_timeout)
+            and has_timeouts(self)
             and self._aws_link_socket is not None
             and self._aws_link_socket.was_ended_by_us()
         )

@@ -16,37 +16,17 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import mysql.connector
-from mysql.connector.constants import DEFAULT_CONFIGURATION
 
 from .. import _engine
 from .._core.waits import LinkGivenUp
-from ._socket import LinkSocket, socket_of
+from ._private import DEFAULTS, ERRORS_OF_C_BUILD, is_pure
+from ._socket import LinkSocket
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
-# What belongs to a link rather than to the application's connection object.
-_LINK_STATE = (
-    "_cmysql",
-    "_socket",
-    "_protocol",
-    "_handshake",
-    "_server_version",
-    "_server_info",
-    "_authenticator",
-    "_character_set",
-    "_MySQLConnectionAbstract__charset",
-    "_client_flags",
-    "_ssl_active",
-)
-
-
-DRIVER_ERRORS: tuple[type[Exception], ...] = (mysql.connector.Error,)
+DRIVER_ERRORS: tuple[type[Exception], ...] = (mysql.connector.Error, *ERRORS_OF_C_BUILD)
 """What the driver raises. Its C build lets errors of its library through in commit(), rollback()
 and next_result()."""
-with suppress(ImportError):
-    from _mysql_connector import MySQLInterfaceError  # type: ignore[import-not-found]
-
-    DRIVER_ERRORS += (MySQLInterfaceError,)
 
 TIMEOUTS = (mysql.connector.errors.ReadTimeoutError, mysql.connector.errors.WriteTimeoutError)
 """What the pure builds raise when ``read_timeout`` or ``write_timeout`` has passed."""
@@ -155,7 +135,7 @@ def facts(link: Any, parameters: dict[str, Any], sock: LinkSocket | None) -> dic
     """What the engine wants to know of a link that is open, and has this socket."""
     options = {name: option(name, value) for name, value in parameters.items()}
     # Of which build it is: they don't restrict the same.
-    options["use_pure"] = "1" if _is_pure(link) else "0"
+    options["use_pure"] = "1" if is_pure(link) else "0"
     # The path as it is for a monitor, too, if the application changes its folder.
     path = link.unix_socket
     return {
@@ -173,7 +153,7 @@ def option(name: str, value: Any) -> str:
 
     No value is left out: a restriction would go with it.
     """
-    if isinstance(DEFAULT_CONFIGURATION.get(name), bool):
+    if isinstance(DEFAULTS.get(name), bool):
         return "1" if value else "0"  # the driver goes by the truth, even of "false"
     if isinstance(value, (list, tuple, set, frozenset)):
         return ",".join(str(one) for one in value)
@@ -182,36 +162,10 @@ def option(name: str, value: Any) -> str:
     return str(value)
 
 
-def _is_pure(link: Any) -> bool:
-    return hasattr(link, "_socket")
-
-
-def is_closed(link: Any) -> bool:
-    """Tell whether a link is closed. Asks no server."""
-    if _is_pure(link):
-        sock = socket_of(link)
-        return link._handshake is None or sock is None or sock.fileno() < 0
-    return link._cmysql is None or not link._cmysql.connected()
-
-
 def server_session(link: Any) -> int | None:
     """What the server calls the session on a link, by which another one can end it."""
     number = link.connection_id
     return None if number is None else int(number)
-
-
-@contextmanager
-def between_statements(link: Any) -> Iterator[None]:
-    """Let a link be used after an error within a result: the server said nothing after it."""
-    unread = link.__dict__.get("_unread_result")
-    if unread is None:
-        yield
-        return
-    link._unread_result = False
-    try:
-        yield
-    finally:
-        link._unread_result = unread
 
 
 def cut_off(sock: LinkSocket | None, close: Callable[[], None]) -> None:
@@ -223,17 +177,3 @@ def cut_off(sock: LinkSocket | None, close: Callable[[], None]) -> None:
         close()
     except DRIVER_ERRORS as error:
         logger.debug("a lost link closed with an error: %s", error)
-
-
-def move_link(source: Any, target: Any) -> None:
-    """Make the link of ``source`` that of ``target``; what was unread on the old one is lost."""
-    for name in _LINK_STATE:
-        if name in source.__dict__:
-            setattr(target, name, source.__dict__.pop(name))
-    for name in ("_unread_result", "_have_next_result", "_in_transaction"):
-        if name in target.__dict__:
-            setattr(target, name, getattr(source, name, False))
-    for name in ("_columns", "_columns_desc"):
-        if name in target.__dict__:
-            setattr(target, name, [])
-    target._local_infile_filenames = None

@@ -7,16 +7,17 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
-from mysql.connector.constants import DEFAULT_CONFIGURATION
 
 from .. import _engine
 from .._core.login_of_now import ask_for_login
-from .._core.performer import Performer, split_arguments
+from .._core.performer import Performer, ToAsk, ToOpen, split_arguments
+from .._core.private_names import PrivateNames
 from .._core.waits import DriverCall, LinkGivenUp, Steps
 from ._errors import FACE_ERRORS
 from ._link import (
@@ -24,11 +25,10 @@ from ._link import (
     OPENING_ERRORS,
     cut_off,
     facts,
-    move_link,
     server_session,
     to_host,
 )
-from ._session_record import reset_prepared
+from ._private import DEFAULTS, NAMES, OPTION_FILES, move_link, read_option_files, reset_prepared
 from ._socket import LinkSocket, SocketSearch
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ _NOT_REACHED = 2003  # CR_CONN_HOST_ERROR
 _REFUSED = re.compile(r"(?:Unsupported|unexpected keyword) argument '([^']+)'")
 _YES = ("true", "1", "yes", "on")
 _NO = ("false", "0", "no", "off")
-_WHOLE_NUMBERS = ("connection_timeout", "read_timeout", "write_timeout")  # without a default
+POOL_ARGUMENTS = ("pool_name", "pool_size", "pool_reset_session")
+"""The driver's arguments for pools."""
+# Those without a default, and one that the driver has to be told right even if it hides its own.
+_WHOLE_NUMBERS = ("connection_timeout", "read_timeout", "write_timeout", "port")
 
 
 def error_codes(error: Any) -> tuple[str | None, int]:
@@ -106,12 +109,24 @@ def parse_conninfo(conninfo: str) -> dict[str, Any]:
     except _engine.EngineError as error:
         raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
     for name, value in given.items():
-        default = DEFAULT_CONFIGURATION.get(name)
+        default = DEFAULTS.get(name)
         if isinstance(default, bool):
             given[name] = to_bool(name, value)
         elif isinstance(default, int) or name in _WHOLE_NUMBERS:
             given[name] = to_int(name, value)
     return given
+
+
+def with_option_files(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments, and those that the option files among them hold, as the driver takes them."""
+    if "read_default_file" in given:
+        given["option_files"] = given.pop("read_default_file")
+    if "option_files" not in given:
+        return given
+    if not NAMES.have(OPTION_FILES):
+        raise FACE_ERRORS["UnsupportedOperationError"](OPTION_FILES)
+    read: dict[str, Any] = read_option_files(**given)
+    return read
 
 
 @contextmanager
@@ -157,11 +172,11 @@ class MySqlPerformer(Performer):
     face_errors = FACE_ERRORS
     _connection: MySqlFace
 
-    def _ask(
-        self, operation: _engine.Operation, link: int, statements: list[str], timeout: float
-    ) -> Steps[None]:
+    def _ask(self, operation: _engine.Operation, wanted: ToAsk) -> Steps[None]:
         try:
-            sets, columns = yield from self._answers(self.links[link], statements, timeout)
+            sets, columns = yield from self._answers(
+                self.links[wanted.link], wanted.statements, wanted.timeout
+            )
         except LinkGivenUp as error:
             self.error = error
             operation.ask_failed(None, 0, str(error))
@@ -177,28 +192,16 @@ class MySqlPerformer(Performer):
             yield DriverCall(partial(ask, link.driver_connection, link.sock, statements, timeout))
         )
 
-    def _open(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        address: str,  # noqa: ARG002  # the driver looks names up by itself
-        credentials: dict[str, str],
-        timeout: float,
-    ) -> Steps[None]:
-        error = yield from self._opening_steps(operation, link, host, credentials, timeout)
+    def _open(self, operation: _engine.Operation, wanted: ToOpen) -> Steps[None]:
+        # Not to the address that is known: the driver looks names up by itself.
+        error = yield from self._opening_steps(operation, wanted)
         if error is not None:
             self.error = error
             state, number = error_codes(error)
             operation.open_failed(state, number, str(error), number in _LOGIN_CODES)
 
     def _opening_steps(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        credentials: dict[str, str],
-        timeout: float,
+        self, operation: _engine.Operation, wanted: ToOpen
     ) -> Steps[Exception | None]:
         """Open a link and tell of it; or what came of trying."""
         raise NotImplementedError
@@ -283,23 +286,18 @@ class Opening(MySqlPerformer):
         sock.close()
 
     def _opening_steps(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        credentials: dict[str, str],
-        timeout: float,
+        self, operation: _engine.Operation, wanted: ToOpen
     ) -> Steps[Exception | None]:
         connection = self._connection
-        parameters = with_login(self.parameters, credentials)
-        if host is not None:
-            parameters = to_host(parameters, host, timeout)
+        parameters = with_login(self.parameters, wanted.credentials)
+        if wanted.host is not None:
+            parameters = to_host(parameters, wanted.host, wanted.timeout)
         search = self._search()
         try:
             yield DriverCall(partial(connection._aws_open_link, parameters))
         except OPENING_ERRORS as error:
             return error
-        self._opened(operation, link, connection, parameters, search)
+        self._opened(operation, wanted.link, connection, parameters, search)
         return None
 
     def _use(self, operation: _engine.Operation, link: int) -> Steps[None]:
@@ -320,40 +318,28 @@ class Recovery(MySqlPerformer):
         self.links = {}
 
     def _opening_steps(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        credentials: dict[str, str],
-        timeout: float,
+        self, operation: _engine.Operation, wanted: ToOpen
     ) -> Steps[Exception | None]:
-        deadline = monotonic() + timeout
-        error = yield from self._try_open(operation, link, host, credentials, timeout)
+        deadline = monotonic() + wanted.timeout
+        error = yield from self._try_open(operation, wanted)
         if error is None or not self._session.is_refused_login(*error_codes(error), str(error)):
             return error
         if not (yield from self._renew_login()):
             return error
         left = max(deadline - monotonic(), 0.001)
-        return (yield from self._try_open(operation, link, host, credentials, left))
+        return (yield from self._try_open(operation, replace(wanted, timeout=left)))
 
-    def _try_open(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        credentials: dict[str, str],
-        timeout: float,
-    ) -> Steps[Exception | None]:
+    def _try_open(self, operation: _engine.Operation, wanted: ToOpen) -> Steps[Exception | None]:
         connection = self._connection
-        parameters = with_login(connection._aws_parameters, credentials)
-        if host is not None:
-            parameters = to_host(parameters, host, timeout)
+        parameters = with_login(connection._aws_parameters, wanted.credentials)
+        if wanted.host is not None:
+            parameters = to_host(parameters, wanted.host, wanted.timeout)
         search = self._search()
         try:
             opened = yield DriverCall(partial(connection._aws_new_link, parameters))
         except OPENING_ERRORS as error:
             return error
-        self._opened(operation, link, opened, parameters, search)
+        self._opened(operation, wanted.link, opened, parameters, search)
         return None
 
     def _renew_login(self) -> Steps[bool]:
@@ -404,6 +390,22 @@ class Recovery(MySqlPerformer):
         reset_prepared(connection._aws_prepared_cursors)
         self._in_use(self._session, new)
         operation.used(connection._aws_take_gone())
+
+
+def driver_arguments(
+    names: PrivateNames, conninfo: str, kwargs: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The driver's own arguments, if its own connection is all that there can be; or None.
+
+    That is so where the driver lacks what ours is made of. If plugins are wanted then, this raises
+    ``UnsupportedOperationError``.
+    """
+    if not names.refusal:
+        return None
+    opening = Opening(conninfo, kwargs)
+    if not opening.session.idle:
+        raise FACE_ERRORS["UnsupportedOperationError"](names.refusal)
+    return opening.parameters
 
 
 def with_login(parameters: dict[str, Any], login: dict[str, str]) -> dict[str, Any]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from .. import _engine
 
@@ -163,11 +162,3 @@ def _listed(text: str) -> list[str]:
 def use(database: str) -> str:
     """The statement that chooses a database."""
     return f"USE `{database.replace('`', '``')}`"
-
-
-def reset_prepared(cursors: Any) -> None:
-    """Let prepared cursors prepare their statements anew: the old server's are gone."""
-    for cursor in list(cursors):
-        for name in ("_prepared", "_stmt", "_executed"):
-            if hasattr(cursor, name):
-                setattr(cursor, name, None)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from .. import _engine
+from ._private import hidden_link, is_pure, socket_of
 
 # States of TCP (Linux, net/tcp_states.h) after an end that this side has sent, and not the other
 # before it: FIN_WAIT1, FIN_WAIT2, TIME_WAIT, CLOSING.
@@ -104,7 +105,7 @@ class SocketSearch:
 
     def socket_of(self, link: Any) -> LinkSocket | None:
         """The socket of ``link``, which was opened since; None if it can't be told."""
-        if hasattr(link, "_socket"):
+        if is_pure(link):
             sock = socket_of(link)
             number = None if sock is None or sock.fileno() < 0 else sock.fileno()
         else:
@@ -112,7 +113,7 @@ class SocketSearch:
         return None if number is None else LinkSocket(number)
 
     def _hidden_socket(self, link: Any, port: int) -> int | None:
-        number = _engine.connector_socket(link._cmysql, port)
+        number = _engine.connector_socket(hidden_link(link), port)
         if self._before is None:
             return number
         new = {
@@ -127,14 +128,6 @@ class SocketSearch:
             (alone,) = new.values()
             return alone if _engine.is_connected_to(alone, port) else None
         return None
-
-
-def socket_of(link: Any) -> Any:
-    """The driver's own socket of a link of a pure build, blocking or for asyncio, or None."""
-    writer = getattr(link._socket, "_writer", None)
-    if writer is None:
-        return getattr(link._socket, "sock", None)
-    return writer.get_extra_info("socket") if link._socket.is_connected() else None
 
 
 def _open_sockets() -> dict[tuple[int, int], int]:

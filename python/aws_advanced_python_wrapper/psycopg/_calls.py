@@ -14,6 +14,7 @@ from .._core.waits import drive
 from ..errors import FailoverError
 from ._face import PsycopgFace
 from ._performer import Opening
+from ._private import lock_of, pool_of
 
 
 class Calls(PsycopgFace):
@@ -53,7 +54,7 @@ class Calls(PsycopgFace):
 
     def _aws_end_rollback(self) -> None:
         if self._aws_lost_its_link:
-            with self.lock:
+            with lock_of(self):
                 if self._aws_lost_its_link:
                     drive(self._aws_rollback_steps())
 
@@ -65,13 +66,13 @@ class Calls(PsycopgFace):
         try:
             super().__exit__(*error)  # type: ignore[misc]
         except FailoverError:
-            if not getattr(self, "_pool", None):
+            if not pool_of(self):
                 self.close()
             raise
 
     def set_read_only(self, value: bool | None) -> None:
         """Set :attr:`read_only`; see ``psycopg.Connection.set_read_only``."""
-        with self.lock:
+        with lock_of(self):
             drive(self._aws_set_read_only_steps(bool(value)))
         super().set_read_only(value)  # type: ignore[misc]
 

@@ -14,6 +14,7 @@ from .._core.waits import drive_async
 from ..errors import FailoverError
 from ._face import PsycopgFace
 from ._performer import Opening
+from ._private import lock_of, pool_of
 
 
 class AsyncCalls(PsycopgFace):
@@ -53,7 +54,7 @@ class AsyncCalls(PsycopgFace):
 
     async def _aws_end_rollback(self) -> None:
         if self._aws_lost_its_link:
-            async with self.lock:
+            async with lock_of(self):
                 if self._aws_lost_its_link:
                     await drive_async(self._aws_rollback_steps())
 
@@ -65,13 +66,13 @@ class AsyncCalls(PsycopgFace):
         try:
             await super().__aexit__(*error)  # type: ignore[misc]
         except FailoverError:
-            if not getattr(self, "_pool", None):
+            if not pool_of(self):
                 await self.close()
             raise
 
     async def set_read_only(self, value: bool | None) -> None:
         """Set :attr:`read_only`; see ``psycopg.AsyncConnection.set_read_only``."""
-        async with self.lock:
+        async with lock_of(self):
             await drive_async(self._aws_set_read_only_steps(bool(value)))
         await super().set_read_only(value)  # type: ignore[misc]
 

@@ -28,10 +28,12 @@ class BlockingPsycopgFace(Calls):
         super().__init_subclass__(**kwargs)
         if BlockingPsycopgFace in cls.__bases__:
             driver: Any = super(AwsWrapperConnection, cls)
-            # libpq forgets with a link whether a transaction was open.
-            cls.wait = _engine.watched(  # type: ignore[attr-defined]
-                driver.wait, state="transaction_status", busy=BUSY
-            )
+            wait = getattr(driver, "wait", None)
+            if wait is not None:
+                # libpq forgets with a link whether a transaction was open.
+                cls.wait = _engine.watched(  # type: ignore[attr-defined]
+                    wait, state="transaction_status", busy=BUSY
+                )
 
     def _aws_attend(self, call: tuple[Any, ...]) -> None:
         status = self.pgconn.transaction_status

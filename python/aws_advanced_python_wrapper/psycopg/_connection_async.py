@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +13,14 @@ from .._core.connection import AsyncAwsWrapperConnection, AwsWrapperConnection
 from .._core.waits import drive_async
 from ._calls_async import AsyncCalls
 from ._memory import BUSY
+from ._private import wait_interval
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .._engine import Session
 
-_WAIT_INTERVAL: float = (
-    inspect.signature(psycopg.AsyncConnection.wait).parameters["interval"].default
-)
+_WAIT_INTERVAL = wait_interval()
 
 
 class AsyncPsycopgFace(AsyncCalls, AsyncAwsWrapperConnection):

@@ -14,7 +14,8 @@ from ..errors import FailoverError
 from ._errors import FACE_ERRORS
 from ._link import last_state, reported_recovery
 from ._performer import Recovery
-from ._replay import OldLinks, put_link, replay_settings
+from ._private import closed_by_user, expire, put_link
+from ._replay import OldLinks, replay_settings
 from ._scram_keys import ConnectionInfo, connect_and_learn
 from ._transactions import Transactions
 
@@ -36,7 +37,6 @@ class PsycopgFace(Transactions):
     _aws_parameters: dict[str, Any]
     _aws_settings: _engine.Settings
     _aws_old_links: OldLinks | None = None
-    _expire_at: float
 
     @property
     def is_closed(self) -> bool:
@@ -50,15 +50,8 @@ class PsycopgFace(Transactions):
         return ConnectionInfo(self.pgconn) if type(told) is psycopg.ConnectionInfo else told
 
     @classmethod
-    def _connect_gen(cls, conninfo: str = "", **kwargs: Any) -> Any:
-        connect: Any = super()._connect_gen  # type: ignore[misc]
-        # Older releases of psycopg give a timeout, which is theirs to keep; a subclass may have a
-        # way of its own.
-        is_stock = connect.__func__ is psycopg.Connection._connect_gen.__func__  # type: ignore[attr-defined]
-        learning = connect_and_learn(conninfo) if is_stock and not kwargs else None
-        if learning is None:
-            return (yield from connect(conninfo, **kwargs))
-        return cls((yield from learning))  # type: ignore[call-arg]
+    def _aws_connect_gen(cls, conninfo: str) -> Any:
+        return connect_and_learn(conninfo)
 
     def _aws_failure_steps(self, error: BaseException, gen: Any, status: int) -> Steps[None]:
         if isinstance(error, FailoverError) or not isinstance(error, Exception):
@@ -80,7 +73,7 @@ class PsycopgFace(Transactions):
         self._aws_refuse_in_blocks()
 
     def _aws_closed_by_user(self) -> bool:
-        return self.is_closed and bool(self._closed)  # type: ignore[attr-defined]
+        return self.is_closed and closed_by_user(self)
 
     def _aws_error_codes(self, error: Any) -> tuple[str | None, int]:
         return error.sqlstate or last_state(self.pgconn), 0
@@ -110,7 +103,7 @@ class PsycopgFace(Transactions):
         self._aws_look_at_statements()
         self._aws_transaction_has_moved()
         self._aws_has_moved()
-        self._expire_at = 0.0  # to a pool of psycopg's: a new one is set up by its configure()
+        expire(self)  # in a pool of psycopg's: a new one is set up by its configure()
         if self._aws_old_links is None:
             self._aws_old_links = OldLinks()
         self._aws_old_links.retire(old)

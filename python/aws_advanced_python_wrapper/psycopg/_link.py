@@ -18,10 +18,11 @@ from time import monotonic
 from typing import Any
 
 import psycopg
-from psycopg import generators, pq
+from psycopg import pq
 
 from .. import _engine
 from .._core.waits import READ, WRITE, Computation, LinkGivenUp, NameLookup, SocketWait, Steps
+from ._private import error_of, execute, finish, library_of_ctypes
 from ._session_record import Told
 
 _SERVER_TEXT_ENCODING = "utf-8"
@@ -84,7 +85,7 @@ def connection_failed(
 ) -> psycopg.OperationalError:
     """Close a link that could not be opened; return the error that psycopg raises then."""
     text = f"connection failed: {pgconn.get_error_message(encoding)}"
-    return psycopg.OperationalError(text, pgconn=psycopg.errors.finish_pgconn(pgconn))
+    return psycopg.OperationalError(text, pgconn=finish(pgconn))
 
 
 @functools.cache
@@ -121,11 +122,11 @@ def tell(
         pgconn.send_query_params(told.text, told.params, told.types, told.formats)
     else:
         pgconn.send_query(told.text)
-    answer = _limited(generators.execute(pgconn), limit)
+    answer = _limited(execute(pgconn), limit)
     results = yield from _steps_of(answer, pgconn.socket, deadline)
     for result in results:
         if result.status not in _RESULT_OK:
-            raise psycopg.errors.error_from_result(result, encoding=_SERVER_TEXT_ENCODING)
+            raise error_of(result, _SERVER_TEXT_ENCODING)
         if not limit.takes_rows(result.ntuples):
             raise LinkGivenUp(limit.text)
     return [_rows(result) for result in results]
@@ -199,9 +200,7 @@ def last_state(pgconn: pq.abc.PGconn) -> str | None:
 def library() -> str:
     """The shared library by which psycopg's libpq can be found: the monitors speak by it, too."""
     if pq.__impl__ == "python":
-        from psycopg.pq import _pq_ctypes
-
-        return str(_pq_ctypes.pq._name)  # type: ignore[attr-defined]
+        return library_of_ctypes()
     return str(sys.modules[pq.PGconn.__module__].__file__)
 
 

@@ -4,19 +4,27 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 from weakref import ref
 
 import psycopg
 from psycopg import pq
-from psycopg._preparing import Prepare, PrepareManager
 
 from .. import _engine
 from .._core.face import Face
 from .._core.waits import Steps
 from ._link import tell
+from ._private import (
+    NAMES,
+    NOT_PREPARED,
+    TOLD_SETTINGS,
+    ExtendedConnection,
+    StatementAccount,
+    account_of,
+    blocks_of,
+    set_account,
+)
 from ._replay import REPORTED_NAMES
 from ._session_record import SessionRecord, Told, told_of
 
@@ -24,11 +32,10 @@ logger = logging.getLogger("aws_advanced_python_wrapper.psycopg")
 
 _IDLE = pq.TransactionStatus.IDLE
 BUSY = int(pq.TransactionStatus.ACTIVE)
-_NOT_PREPARED = (Prepare.NO, b"")
 _DONE = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
 
-class Prepared(PrepareManager):
+class Prepared(StatementAccount):
     """psycopg's account of the statements that were run, which tells of some of them.
 
     It is asked to validate each that it doesn't know yet. What may change the session it doesn't
@@ -36,7 +43,7 @@ class Prepared(PrepareManager):
     """
 
     @classmethod
-    def in_place_of(cls, other: PrepareManager, note: Callable[[Told], bool]) -> Prepared:
+    def in_place_of(cls, other: Any, note: Callable[[Told], bool]) -> Prepared:
         """An account for a link on which nothing was run, with the settings of another one."""
         made = cls()
         made.note = note
@@ -48,40 +55,34 @@ class Prepared(PrepareManager):
     note: Callable[[Told], bool]
     noted: dict[Any, bytes]
     """The names of those that were prepared all the same, as the application asked for."""
-    _looks = False
 
-    def validate(self, key: Any, prep: Prepare, name: bytes, results: Any) -> None:
-        super().validate(key, prep, name, results)
-        if not _engine.may_change_session(key[0]) or not _all_done(results):
+    def _aws_ran(self, text: bytes, key: Any, name: bytes, query: Any, results: Any) -> None:
+        if not _engine.may_change_session(text) or not _all_done(results):
             return
-        query = sys._getframe(1).f_locals.get("pgq")  # of cursors; in pipelines it is over
-        if self.note(Told(key[0]) if query is None else told_of(query)):
-            self._counts.pop(key, None)
-            if self._names.pop(key, None) is not None:
-                # The server keeps the last one of it, as ever.
-                if before := self.noted.pop(key, None):
-                    self._to_flush.append(before)
-                self.noted[key] = name
+        told = Told(text) if query is None else told_of(query)
+        if self.note(told) and self._aws_forget(key):
+            # The server keeps the last one of it, as ever.
+            if before := self.noted.pop(key, None):
+                self._aws_deallocate(before)
+            self.noted[key] = name
 
     def look_at_unprepared(self) -> None:
         """Without a threshold there is no account; what is to be run is noted before it runs."""
         # Not by __dict__: to ask for that makes each use of an attribute dearer from then on.
         if self.prepare_threshold is None:
             note = self.note
-            self.get = _engine.note_and_answer(  # type: ignore[method-assign]
-                lambda query: note(told_of(query)), _NOT_PREPARED
+            self._aws_answer_by(
+                _engine.note_and_answer(lambda query: note(told_of(query)), NOT_PREPARED)
             )
-            self._looks = True
-        elif self._looks:
-            del self.get
-            self._looks = False
+        else:
+            self._aws_answer()
 
 
 def _all_done(results: Any) -> bool:
     return all(result.status in _DONE for result in results)
 
 
-class Memory(Face):
+class Memory(ExtendedConnection, Face):
     """The part of psycopg's face that remembers what the session was told.
 
     It costs nothing where nothing is told: psycopg asks for the first run of each statement, and
@@ -91,16 +92,15 @@ class Memory(Face):
     pgconn: pq.abc.PGconn
     autocommit: Any
     _aws_state: int | None
-    _prepared: Any
-    _num_transactions: int
     _aws_record: SessionRecord | None = None
     _aws_misses_notifications = False
     """Whether the next to come has to hear that notifications may be lost."""
 
     def _aws_remember(self) -> None:
         """From now on what the session is told is kept."""
-        self._aws_record = SessionRecord()
-        self._aws_look_at_statements()
+        if NAMES.have(TOLD_SETTINGS):
+            self._aws_record = SessionRecord()
+            self._aws_look_at_statements()
 
     def _aws_look_at_statements(self) -> None:
         """Look at what goes over the link that the connection has now."""
@@ -112,23 +112,24 @@ class Memory(Face):
             connection = weak()
             return connection is not None and connection._aws_note_statement(told)
 
-        self._prepared = Prepared.in_place_of(self._prepared, note)
+        set_account(self, Prepared.in_place_of(account_of(self), note))
         self._aws_look_at_unprepared()
 
     @property
     def prepare_threshold(self) -> int | None:
         """After how many runs a statement is prepared; see psycopg."""
-        threshold: int | None = self._prepared.prepare_threshold
+        threshold: int | None = account_of(self).prepare_threshold
         return threshold
 
     @prepare_threshold.setter
     def prepare_threshold(self, value: int | None) -> None:
-        self._prepared.prepare_threshold = value
+        account_of(self).prepare_threshold = value
         self._aws_look_at_unprepared()
 
     def _aws_look_at_unprepared(self) -> None:
-        if isinstance(self._prepared, Prepared):
-            self._prepared.look_at_unprepared()
+        account = account_of(self)
+        if isinstance(account, Prepared):
+            account.look_at_unprepared()
 
     def _aws_note_statement(self, told: Told) -> bool:
         record = self._aws_record
@@ -139,7 +140,7 @@ class Memory(Face):
             in_transaction = not self.autocommit or self._aws_state not in (_IDLE, None)
         else:
             in_transaction = status != _IDLE
-        noted = record.note(told, in_transaction, self._num_transactions)
+        noted = record.note(told, in_transaction, blocks_of(self))
         if record.is_pending:
             self.__dict__["wait"] = self._aws_wait_observed
         return noted

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from types import MethodType
@@ -17,10 +18,11 @@ from psycopg.conninfo import conninfo_to_dict
 from .. import _engine
 from .._core.connection import AwsWrapperConnection
 from .._core.login_of_now import ask_for_login, pool_source
-from .._core.performer import Performer, split_arguments
+from .._core.performer import Performer, ToAsk, ToOpen, split_arguments
 from .._core.waits import DriverCall, LinkGivenUp, Steps
 from ._errors import FACE_ERRORS
 from ._link import Notices, ask, facts, link_options, monitor_driver, open_pgconn
+from ._private import NAMES, driver_class, pool_of
 from ._scram_keys import LoginKeys
 
 if TYPE_CHECKING:
@@ -45,11 +47,10 @@ class PsycopgPerformer(Performer):
     logger = logger
     face_errors = FACE_ERRORS
 
-    def _ask(
-        self, operation: _engine.Operation, link: int, statements: list[str], timeout: float
-    ) -> Steps[None]:
+    def _ask(self, operation: _engine.Operation, wanted: ToAsk) -> Steps[None]:
         try:
-            sets = yield from ask(self.pgconn_of(link), "; ".join(statements), timeout)
+            pgconn, text = self.pgconn_of(wanted.link), "; ".join(wanted.statements)
+            sets = yield from ask(pgconn, text, wanted.timeout)
         except LinkGivenUp as error:
             self.error = error
             operation.ask_failed(None, 0, str(error))
@@ -88,6 +89,10 @@ class Opening(PsycopgPerformer):
             self.session = _engine.Session(self._settings, host, monitor_driver())
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
+        if not self.session.idle:
+            if NAMES.refusal:
+                raise FACE_ERRORS["UnsupportedOperationError"](NAMES.refusal)
+            NAMES.warn(logger)
         self.links = {}
 
     def open(self) -> Steps[Any]:
@@ -103,10 +108,11 @@ class Opening(PsycopgPerformer):
         ) from self.error
 
     def _connect(self, parameters: dict[str, Any]) -> Steps[Any]:
+        made = driver_class(self._class) if NAMES.refusal else self._class
         connect = super(AwsWrapperConnection, self._class).connect  # type: ignore[misc]
-        if isinstance(connect, MethodType) and connect.__self__ is not self._class:
+        if isinstance(connect, MethodType) and connect.__self__ is not made:
             # What had patched psycopg has put a method back that is bound to psycopg's own class.
-            connect = MethodType(connect.__func__, self._class)
+            connect = MethodType(connect.__func__, made)
         try:
             return (yield DriverCall(partial(connect, "", **parameters, **self._arguments)))
         except psycopg.ProgrammingError as error:
@@ -120,33 +126,23 @@ class Opening(PsycopgPerformer):
     def close_link(self, link: int) -> None:
         self.links.pop(link)._aws_finish_link()
 
-    def _open(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        address: str,
-        credentials: dict[str, str],
-        timeout: float,
-    ) -> Steps[None]:
-        parameters = {**self._parameters, **credentials}
-        if host is not None:
-            parameters = _to_host(parameters, host, address)
-            parameters["connect_timeout"] = max(2, math.ceil(timeout))
+    def _open(self, operation: _engine.Operation, wanted: ToOpen) -> Steps[None]:
+        parameters = {**self._parameters, **wanted.credentials}
+        if wanted.host is not None:
+            parameters = _to_host(parameters, wanted)
+            parameters["connect_timeout"] = max(2, math.ceil(wanted.timeout))
         try:
-            self.links[link] = yield from self._connect(parameters)
+            self.links[wanted.link] = yield from self._connect(parameters)
         except psycopg.OperationalError as error:
             self.error = error
             login = "authentication failed" in str(error)
             operation.open_failed(error.sqlstate, 0, str(error), login)
         else:
-            operation.opened(**facts(self.pgconn_of(link)))
+            operation.opened(**facts(self.pgconn_of(wanted.link)))
 
-    def _ask(
-        self, operation: _engine.Operation, link: int, statements: list[str], timeout: float
-    ) -> Steps[None]:
+    def _ask(self, operation: _engine.Operation, wanted: ToAsk) -> Steps[None]:
         started = monotonic()
-        yield from super()._ask(operation, link, statements, timeout)
+        yield from super()._ask(operation, wanted)
         logger.debug("asked the server who it is, in %.1f ms", (monotonic() - started) * 1000)
 
     def _use(self, operation: _engine.Operation, link: int) -> Steps[None]:
@@ -193,38 +189,28 @@ class Recovery(PsycopgPerformer):
     def close_link(self, link: int) -> None:
         self.links.pop(link).finish()
 
-    def _open(
-        self,
-        operation: _engine.Operation,
-        link: int,
-        host: Any,
-        address: str,
-        credentials: dict[str, str],
-        timeout: float,
-    ) -> Steps[None]:
-        deadline = monotonic() + timeout
-        opened = yield from self._try_open(host, address, credentials, timeout)
+    def _open(self, operation: _engine.Operation, wanted: ToOpen) -> Steps[None]:
+        deadline = monotonic() + wanted.timeout
+        opened = yield from self._try_open(wanted)
         if isinstance(opened, tuple) and self._session.is_refused_login(*opened):
             if (yield from self._renew_login()):
                 left = max(deadline - monotonic(), 0.001)
-                opened = yield from self._try_open(host, address, credentials, left)
+                opened = yield from self._try_open(replace(wanted, timeout=left))
         if isinstance(opened, tuple):
             operation.open_failed(*opened, False)
         else:
-            self.links[link] = opened
+            self.links[wanted.link] = opened
             operation.opened(**facts(opened))
 
-    def _try_open(
-        self, host: Any, address: str, credentials: dict[str, str], timeout: float
-    ) -> Steps[pq.abc.PGconn | tuple[str | None, int, str]]:
+    def _try_open(self, wanted: ToOpen) -> Steps[pq.abc.PGconn | tuple[str | None, int, str]]:
         """Log in; if that fails, the SQLSTATE, no number, and the text of the error."""
         parameters = (
             _same_way(self._parameters, self._connection.pgconn)
-            if host is None
-            else _to_host(self._parameters, host, address)
+            if wanted.host is None
+            else _to_host(self._parameters, wanted)
         )
         try:
-            return (yield from self._log_in({**parameters, **credentials}, timeout))
+            return (yield from self._log_in({**parameters, **wanted.credentials}, wanted.timeout))
         except LinkGivenUp as error:
             return None, 0, str(error)
         except psycopg.OperationalError as error:
@@ -234,7 +220,7 @@ class Recovery(PsycopgPerformer):
         """Ask, once, whoever opened the connection for a login that differs from the refused."""
         connection = self._connection
         source = connection._aws_login_source or pool_source(
-            getattr(connection, "_pool", None), _engine.parse_conninfo
+            pool_of(connection), _engine.parse_conninfo
         )
         if self._login_is_new:
             return False
@@ -282,12 +268,12 @@ def _count_notices(pgconn: pq.abc.PGconn) -> None:
     pgconn.notice_handler = Notices(pgconn.notice_handler)
 
 
-def _to_host(parameters: dict[str, Any], host: Any, address: str) -> dict[str, Any]:
-    directed = {**parameters, "host": host.name, "port": host.port}
+def _to_host(parameters: dict[str, Any], wanted: ToOpen) -> dict[str, Any]:
+    directed = {**parameters, "host": wanted.host.name, "port": wanted.host.port}
     directed.pop("hostaddr", None)
     directed.pop("load_balance_hosts", None)
-    if address:
-        directed["hostaddr"] = address
+    if wanted.address:
+        directed["hostaddr"] = wanted.address
     return directed
 
 

@@ -3,19 +3,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ref
 
 from psycopg import pq
-from psycopg._connection_base import BaseConnection
-from psycopg._preparing import PrepareManager
 
 from .._core.waits import Steps
 from ._link import ask, cut_off
-
-if TYPE_CHECKING:
-    import psycopg
+from ._private import bring_cursor_over
 
 # The settings that servers report to their clients (PostgreSQL, src/backend/utils/misc/
 # guc_tables.c: GUC_REPORT) and that a session may change.
@@ -55,31 +50,6 @@ def replay_settings(
         yield from ask(new, "; ".join(statements), timeout)
 
 
-def put_link(connection: psycopg.Connection[Any], pgconn: pq.abc.PGconn) -> None:
-    """Make ``pgconn`` the link of a connection whose old one is lost.
-
-    The connection's own state (autocommit, isolation level, adapters, row factory, handlers)
-    stays; what belonged to the old server's session is reset.
-    """
-    weak: ref[BaseConnection[Any]] = ref(connection)
-    pgconn.notice_handler = partial(BaseConnection._notice_handler, weak)
-    pgconn.notify_handler = partial(BaseConnection._notify_handler, weak)
-    prepared = PrepareManager()
-    prepared.prepare_threshold = connection._prepared.prepare_threshold
-    prepared.prepared_max = connection._prepared.prepared_max
-    connection._prepared = prepared
-    pipeline = connection._pipeline
-    if pipeline is not None:
-        # Its block goes on, on the new link; what was queued is lost with the old one.
-        pipeline.command_queue.clear()
-        pipeline.result_queue.clear()
-        pipeline.pgconn = pgconn
-        pgconn.enter_pipeline_mode()
-    connection._tpc = None  # what was prepared is ended by its id, on any link
-    connection._num_transactions = 0
-    connection.pgconn = pgconn
-
-
 class OldLinks:
     """The links that a connection left and that something still refers to.
 
@@ -104,13 +74,6 @@ class OldLinks:
 
         Tells whether there may be more such cursors.
         """
-        frame = getattr(gen, "gi_frame", None)
-        cursor = None if frame is None else frame.f_locals.get("self")
-        own = getattr(cursor, "_pgconn", None)
-        if own is not None and any(old() is own for old in self._links):
-            cursor._pgconn = link  # type: ignore[union-attr]
-            if hasattr(cursor, "_described"):
-                cursor._described = False  # type: ignore[union-attr]  # the server's cursor is gone
-        del own
+        bring_cursor_over(gen, link, lambda own: any(old() is own for old in self._links))
         self._links = [old for old in self._links if old() is not None]
         return bool(self._links)

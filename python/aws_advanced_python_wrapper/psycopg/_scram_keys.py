@@ -30,10 +30,10 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import pq
-from psycopg._encodings import conninfo_encoding
 from psycopg.conninfo import conninfo_to_dict
 
 from ._link import connection_failed
+from ._private import LOGIN_KEYS, NAMES, encoding_of
 
 _MOST = 100  # of each that are remembered
 _CHALLENGE = re.compile(rb"AuthenticationSASLContinue\t.*?,s=([A-Za-z0-9+/=]+),i=(\d{1,7})[',]")
@@ -83,6 +83,8 @@ def connect_and_learn(conninfo: str) -> Generator[tuple[int, Any], Any, pq.abc.P
     """
     if conninfo in _settled or "password=" not in conninfo or _Trace.functions() is None:
         return None
+    if not NAMES.have(LOGIN_KEYS):
+        return None
     parameters = conninfo_to_dict(conninfo)
     scope = _scope_of(parameters)
     if scope is None or scope in _known or _without_scram(scope) in _known:
@@ -98,7 +100,7 @@ def connect_and_learn(conninfo: str) -> Generator[tuple[int, Any], Any, pq.abc.P
 def _connect(
     conninfo: str, scope: Scope, password: str, trace: _Trace
 ) -> Generator[tuple[int, Any], Any, pq.abc.PGconn]:
-    encoding = conninfo_encoding(conninfo)
+    encoding = encoding_of(conninfo)
     with trace:
         pgconn: Any = pq.PGconn.connect_start(conninfo.encode())
         trace.follow(pgconn)
@@ -137,7 +139,7 @@ class _Trace:
 
     def __init__(self) -> None:
         self._libc, self._libpq = self.functions()
-        self._pgconn: Any = None
+        self._link: Any = None
         self._file = os.memfd_create("trace of a login")
         self._stream = self._libc.fdopen(self._file, b"w")
         if not self._stream:
@@ -152,7 +154,7 @@ class _Trace:
         self._libc.fclose(self._stream)
 
     def follow(self, pgconn: Any) -> None:
-        self._pgconn = pgconn
+        self._link = pgconn
         if pgconn.pgconn_ptr is not None:
             self._libpq.PQtrace(pgconn.pgconn_ptr, self._stream)
 
@@ -163,9 +165,9 @@ class _Trace:
         return os.pread(self._file, 1 << 16, 0)
 
     def _end(self) -> None:
-        if self._pgconn is not None and self._pgconn.pgconn_ptr is not None:
-            self._libpq.PQuntrace(self._pgconn.pgconn_ptr)
-        self._pgconn = None
+        if self._link is not None and self._link.pgconn_ptr is not None:
+            self._libpq.PQuntrace(self._link.pgconn_ptr)
+        self._link = None
 
     @staticmethod
     @functools.cache

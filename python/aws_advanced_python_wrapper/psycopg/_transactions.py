@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from traceback import walk_tb
 from typing import Any
 
 import psycopg
@@ -19,6 +18,25 @@ from .._core.waits import Steps
 from ..errors import FailoverFailedError
 from ._link import ask
 from ._memory import BUSY, Memory
+from ._private import (
+    COMMIT,
+    END_PREPARED,
+    ENDS,
+    QUERY,
+    REFUSED_AT_ONCE,
+    ROLLBACK,
+    blocks_of,
+    commits_prepared,
+    end_of_block,
+    in_two_phase,
+    is_outermost,
+    is_prepared,
+    name_of,
+    pipeline_of,
+    rolls_back,
+    run,
+    statement_of,
+)
 from ._replay import OldLinks, reported_settings
 from ._session_record import SessionRecord
 
@@ -28,20 +46,6 @@ _IDLE = pq.TransactionStatus.IDLE
 _BAD = pq.ConnStatus.BAD
 
 _IN_TRANSACTION = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
-
-# What psycopg begins its work with, by names in the connection, so that it costs nothing while
-# nothing is lost: queries, by _start_query(), and what a block refuses, or ends the transaction.
-# What ends work (of cursors, COPY, pipelines) goes on.
-_REFUSED_AT_ONCE = ("_start_query", "_check_intrans_gen", "_tpc_begin_gen")
-_ENDS = ("_commit_gen", "_rollback_gen", "_tpc_finish_gen")
-# What psycopg runs a statement's text by.
-_OF_TEXTS = (
-    "_execute_gen",
-    "_executemany_gen_pipeline",
-    "_executemany_gen_no_pipeline",
-    "_stream_send_gen",
-)
-
 
 _ROLLBACK_TO = re.compile(
     rb"\s*ROLLBACK\s+(?:WORK\s+|TRANSACTION\s+)?TO\s+(?:SAVEPOINT\s+)?(\S+)", re.IGNORECASE
@@ -59,9 +63,6 @@ class Transactions(Memory):
     savepoint of a transaction that had begun before it, they are refused until that one ends, too.
     """
 
-    lock: Any
-    _tpc: Any
-    _pipeline: Any
     _aws_old_links: OldLinks | None
     _aws_open_blocks = 0
     _aws_block_is_savepoint = False
@@ -77,26 +78,25 @@ class Transactions(Memory):
     _aws_before_transaction: dict[bytes, bytes | None] | None = None
     """The settings at the last BEGIN that psycopg sent, which a lost transaction goes back to."""
 
-    def _get_tx_start_command(self) -> bytes:
+    def _aws_before_begin(self) -> None:
         if self._aws_session is not None:
             self._aws_before_transaction = reported_settings(self.pgconn)
-        command: bytes = super()._get_tx_start_command()  # type: ignore[misc]
-        return command
 
     def _aws_was_in_transaction(self, status: int, gen: Any, error: BaseException | None) -> bool:
         """Whether a transaction was open, by the link's status as a call began that failed.
 
         What failed is ``gen``; or ``error``, after it had begun.
         """
-        in_transaction = status != _IDLE or self._tpc is not None
+        in_transaction = status != _IDLE or in_two_phase(self)
         # With rows, COPY or a pipeline under way it tells nothing.
         begun = (
             not self.autocommit
             or (self._aws_state if status == BUSY else status) in _IN_TRANSACTION
         )
-        self._aws_ends_with_pipeline = self._pipeline is not None and not begun
-        prepared = self._tpc is not None and self._tpc[1]
-        open_work = in_transaction and not prepared and (begun or self._aws_ends_with_pipeline)
+        self._aws_ends_with_pipeline = pipeline_of(self) is not None and not begun
+        open_work = (
+            in_transaction and not is_prepared(self) and (begun or self._aws_ends_with_pipeline)
+        )
         goes_on = open_work and not self._aws_commits_after_loss
         self._aws_loses_work = goes_on and not _ends_transaction(gen, error)
         return in_transaction
@@ -106,9 +106,9 @@ class Transactions(Memory):
         # application's own is not known.
         in_block = self._aws_open_blocks > 0 and not self._aws_block_is_savepoint
         begun_by_psycopg = in_block or not self.autocommit
-        prepared = self._tpc is not None and self._tpc[1]
-        if in_transaction and begun_by_psycopg and not prepared and self._aws_before_transaction:
-            return self._aws_before_transaction
+        before = self._aws_before_transaction
+        if in_transaction and begun_by_psycopg and not is_prepared(self) and before:
+            return before
         return reported_settings(self.pgconn)
 
     @contextmanager
@@ -128,7 +128,7 @@ class Transactions(Memory):
 
     def _aws_has_begun(self, block: Any) -> Any:
         if self._aws_open_blocks == 1:
-            self._aws_block_is_savepoint = not block._outer_transaction
+            self._aws_block_is_savepoint = not is_outermost(block)
         return block
 
     @property
@@ -167,20 +167,20 @@ class Transactions(Memory):
 
     def _aws_check_end_of(self, block: Any) -> None:
         """A transaction block ends without an error."""
-        if self._aws_refuses and not block.force_rollback:
+        if self._aws_refuses and not rolls_back(block):
             raise self._aws_lost_transaction()
 
     @property
     def _aws_is_lost(self) -> bool:
         """Whether the open transaction has lost a part."""
-        return "_commit_gen" in self.__dict__
+        return COMMIT in self.__dict__
 
     @property
     def _aws_refuses(self) -> bool:
         """Whether the lost transaction refuses queries, too."""
-        if "_start_query" not in self.__dict__:
+        if QUERY not in self.__dict__:
             return False
-        if self._aws_lost_pipeline is not None and self._pipeline is not self._aws_lost_pipeline:
+        if self._aws_lost_pipeline is not None and pipeline_of(self) is not self._aws_lost_pipeline:
             self._aws_allow()
             return False
         return True
@@ -204,7 +204,7 @@ class Transactions(Memory):
         elif self._aws_open_blocks:
             self._aws_refuse_in_blocks()
         elif self._aws_loses_work and self._aws_ends_with_pipeline:
-            self._aws_lost_pipeline = self._pipeline
+            self._aws_lost_pipeline = pipeline_of(self)
             self._aws_refuse_queries()
 
     def _aws_refuse_in_blocks(self) -> None:
@@ -216,18 +216,18 @@ class Transactions(Memory):
             self._aws_allow()
 
     def _aws_refuse_queries(self) -> None:
-        for name in _REFUSED_AT_ONCE:
+        for name in REFUSED_AT_ONCE:
             self.__dict__[name] = partial(self._aws_begin_refused, name)
         self._aws_refuse_commit()
 
     def _aws_refuse_commit(self) -> None:
-        self.__dict__["_commit_gen"] = self._aws_commit_lost
-        self.__dict__["_rollback_gen"] = self._aws_rollback_lost
-        self.__dict__["_tpc_finish_gen"] = self._aws_finish_lost
+        self.__dict__[COMMIT] = self._aws_commit_lost
+        self.__dict__[ROLLBACK] = self._aws_rollback_lost
+        self.__dict__[END_PREPARED] = self._aws_finish_lost
         self.__dict__["wait"] = self._aws_wait_observed
 
     def _aws_allow(self) -> None:
-        for name in (*_REFUSED_AT_ONCE, *_ENDS):
+        for name in (*REFUSED_AT_ONCE, *ENDS):
             self.__dict__.pop(name, None)
         self._aws_lost_pipeline = None
         self._aws_observe_no_longer()
@@ -236,7 +236,7 @@ class Transactions(Memory):
         # In the place of the method, so that a connection that never moved pays nothing.
         if self._aws_old_links is not None and not self._aws_old_links.bring_over(gen, self.pgconn):
             self._aws_forget_old_links()
-        if self._aws_misses_notifications and getattr(gen, "__name__", "") not in _ENDS:
+        if self._aws_misses_notifications and name_of(gen) not in ENDS:
             gen.close()
             self._aws_tell_of_notifications()
         if self._aws_is_lost:
@@ -277,25 +277,22 @@ class Transactions(Memory):
     def _aws_begin_refused(self, name: str, *args: Any) -> Any:
         if self._aws_refuses:
             raise self._aws_lost_transaction()
-        return getattr(type(self), name)(self, *args)
+        return run(self, name, *args)
 
     def _aws_note_end(self, gen: Any, record: SessionRecord) -> None:
         """What the transaction told its session holds, or not, once ``gen`` has ended it."""
-        name, frame = getattr(gen, "__name__", ""), getattr(gen, "gi_frame", None)
-        local = {} if frame is None else frame.f_locals
-        step = _step_of(gen)
-        if name == "_exit_gen" and "exc_val" in local:  # pipelines have one, too
-            block = local["self"]
-            if local["exc_val"] is not None or block.force_rollback:
-                record.rolled_back(0 if block._outer_transaction else block._stack_index)
-            elif block._outer_transaction:
+        name, step = name_of(gen), _step_of(gen)
+        if block := end_of_block(gen):
+            if block.undone:
+                record.rolled_back(0 if block.outermost else block.depth)
+            elif block.outermost:
                 record.committed()
-        elif name == "_commit_gen" or step is Step.COMMITS:
+        elif name == COMMIT or step is Step.COMMITS:
             record.committed()
-        elif name == "_rollback_gen" or step is Step.ENDS:
+        elif name == ROLLBACK or step is Step.ENDS:
             record.rolled_back()
-        elif name == "_tpc_finish_gen":
-            record.committed() if local["action"] == "COMMIT" else record.rolled_back()
+        elif name == END_PREPARED:
+            record.committed() if commits_prepared(gen) else record.rolled_back()
         elif savepoint := _savepoint_of(gen):
             record.rolled_back_to(savepoint)
         self._aws_observe_no_longer()
@@ -303,20 +300,20 @@ class Transactions(Memory):
     def _aws_commit_lost(self) -> Any:
         refuses = self._aws_refuses
         if not self._aws_is_lost:
-            return (yield from type(self)._commit_gen(self))  # type: ignore[attr-defined]
-        if not self._num_transactions and not (refuses and self._aws_open_blocks):
+            return (yield from run(self, COMMIT))
+        if not blocks_of(self) and not (refuses and self._aws_open_blocks):
             self._aws_allow()
-            yield from type(self)._rollback_gen(self)  # type: ignore[attr-defined]
+            yield from run(self, ROLLBACK)
         raise self._aws_lost_transaction()
 
     def _aws_rollback_lost(self) -> Any:
         if not self._aws_open_blocks:
             self._aws_allow()
-        return type(self)._rollback_gen(self)  # type: ignore[attr-defined]
+        return run(self, ROLLBACK)
 
     def _aws_finish_lost(self, action: str, xid: Any) -> Any:
         if xid is not None and not self._aws_refuses:
-            return type(self)._tpc_finish_gen(self, action, xid)  # type: ignore[attr-defined]
+            return run(self, END_PREPARED, action, xid)
         return self._aws_commit_lost() if action == "COMMIT" else self._aws_rollback_lost()
 
 
@@ -337,19 +334,14 @@ def _savepoint_of(gen: Any) -> bytes:
 
 def _text_of(gen: Any, error: BaseException | None) -> bytes | None:
     """The text that a generator of psycopg's runs, if it runs one."""
-    frames = [getattr(gen, "gi_frame", None)]
-    if error is not None:
-        frames += [frame for frame, _ in walk_tb(error.__traceback__)]
-    for frame in filter(None, frames):
-        if frame.f_code.co_name in _OF_TEXTS:
-            return _bytes_of(frame.f_locals.get("query"), frame.f_locals.get("self"))
-    return None
+    found = statement_of(gen, error)
+    return None if found is None else _bytes_of(*found)
 
 
 def _ends_transaction(gen: Any, error: BaseException | None) -> bool:
     """Whether what failed was to end the transaction, well or not."""
     step = _step_of(gen, error)
-    return getattr(gen, "__name__", "") in _ENDS or step in (Step.COMMITS, Step.ENDS)
+    return name_of(gen) in ENDS or step in (Step.COMMITS, Step.ENDS)
 
 
 def _bytes_of(query: Any, cursor: Any) -> bytes:
