@@ -28,7 +28,11 @@ def check(package: Path) -> subprocess.CompletedProcess[str]:
     [
         ("_core/waits.py", "from ..psycopg import _link", "_core is not allowed to import"),
         ("psycopg/_link.py", "from ..mysql_connector import _link", "psycopg is not allowed"),
-        ("psycopg/_link.py", "from ._connection import PsycopgFace", "_link is not allowed"),
+        (
+            "psycopg/_link.py",
+            "from ._connection import WrappedPsycopgConnection",
+            "_link is not allowed",
+        ),
         ("_core/connection.py", "from .. import connect", "_core is not allowed"),
         ("_core/stray.py", "", "stray"),
     ],

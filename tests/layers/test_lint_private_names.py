@@ -26,11 +26,15 @@ def check(package: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("module", "line", "told"),
     [
-        ("psycopg/_face.py", "connection._tpc = None", "_tpc"),
-        ("psycopg/_face.py", "class A:\n    def f(self): self._tpc = None", "_tpc"),
-        ("psycopg/_face.py", "class A:\n    _pipeline: object", "_pipeline"),
-        ("psycopg/_face.py", "class A:\n    def _commit_gen(self): ...", "_commit_gen"),
-        ("psycopg/_face.py", 'getattr(connection, "_commit_gen")', "_commit_gen"),
+        ("psycopg/_wrapped_connection.py", "connection._tpc = None", "_tpc"),
+        ("psycopg/_wrapped_connection.py", "class A:\n    def f(self): self._tpc = None", "_tpc"),
+        ("psycopg/_wrapped_connection.py", "class A:\n    _pipeline: object", "_pipeline"),
+        (
+            "psycopg/_wrapped_connection.py",
+            "class A:\n    def _commit_gen(self): ...",
+            "_commit_gen",
+        ),
+        ("psycopg/_wrapped_connection.py", 'getattr(connection, "_commit_gen")', "_commit_gen"),
         ("psycopg/_link.py", "connection._not_in_a_table", "_not_in_a_table"),
         ("psycopg/_link.py", "from psycopg._preparing import Prepare", "psycopg._preparing"),
         ("psycopg/_link.py", "from psycopg import generators", "psycopg.generators"),
@@ -38,7 +42,7 @@ def check(package: Path) -> subprocess.CompletedProcess[str]:
         ("mysql_connector/_link.py", "import _mysql_connector", "_mysql_connector"),
         ("mysql_connector/_link.py", "import mysql.connector.network", "mysql.connector.network"),
         ("sqlalchemy_dialects/_rules.py", "connection._socket", "_socket"),
-        ("_core/face.py", "self.pgconn._pgconn_ptr", "_pgconn_ptr"),
+        ("_core/wrapped_connection.py", "self.pgconn._pgconn_ptr", "_pgconn_ptr"),
     ],
 )
 def test_planted_name_is_found(tmp_path: Path, module: str, line: str, told: str) -> None:

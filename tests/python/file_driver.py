@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from aws_advanced_python_wrapper import _engine
-from aws_advanced_python_wrapper._core.face import Face
 from aws_advanced_python_wrapper._core.face_errors import make_face_errors
 from aws_advanced_python_wrapper._core.performer import Performer, ToAsk, ToOpen
 from aws_advanced_python_wrapper._core.waits import DriverCall, Steps
+from aws_advanced_python_wrapper._core.wrapped_connection import WrappedConnection
 
 ENDPOINT = "database.cluster-xyz.us-east-1.rds.amazonaws.com"
 FACE_ERRORS = make_face_errors(sqlite3, __name__)
@@ -157,7 +157,7 @@ class _FilePerformer(Performer):
         operation.used()
 
 
-class FileConnection(Face):
+class FileConnection(WrappedConnection):
     """A connection that survives the loss of its link; each statement goes over the link."""
 
     _aws_face_errors = FACE_ERRORS

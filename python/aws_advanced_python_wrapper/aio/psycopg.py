@@ -12,7 +12,7 @@ from typing import Any
 import psycopg as _driver
 
 from .. import psycopg as _blocking
-from ..psycopg._connection_async import AsyncPsycopgConnection, AsyncPsycopgFace
+from ..psycopg._connection_async import AsyncPsycopgConnection, AsyncWrappedConnection
 
 AsyncConnection = AsyncPsycopgConnection
 
@@ -29,12 +29,12 @@ async def connect(conninfo: str = "", **kwargs: Any) -> AsyncPsycopgConnection[A
 @functools.cache
 def face_of(connection_class: type[Any]) -> type[Any]:
     """The wrapper's connection class for a subclass of ``psycopg.AsyncConnection``."""
-    if issubclass(connection_class, AsyncPsycopgFace):
+    if issubclass(connection_class, AsyncWrappedConnection):
         return connection_class
     if connection_class is _driver.AsyncConnection:
         return AsyncPsycopgConnection
     name = f"AwsWrapper{connection_class.__name__}"
-    return type(name, (AsyncPsycopgFace, connection_class), {"__module__": __name__})
+    return type(name, (AsyncWrappedConnection, connection_class), {"__module__": __name__})
 
 
 def __getattr__(name: str) -> Any:

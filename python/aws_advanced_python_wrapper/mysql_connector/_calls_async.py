@@ -14,16 +14,16 @@ import mysql.connector
 
 from .._core.waits import LinkGivenUp
 from ..errors import FailoverSuccessError, TransactionResolutionUnknownError
-from ._face import MySqlFace
 from ._link import deadline
 from ._private import between_statements
 from ._session_record import use
 from ._watched_async import watched
+from ._wrapped_connection import WrappedMySqlConnection
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
 
-class AsyncCalls(MySqlFace):
+class AsyncCalls(WrappedMySqlConnection):
     """Stands before the driver's class, whose calls it extends."""
 
     cmd_query: Any

@@ -15,7 +15,6 @@ from .._core.transaction_steps import Step
 from .._core.waits import LinkGivenUp, drive
 from ..errors import FailoverError
 from ._calls import Calls
-from ._face import CLOSE_WITHIN, NETWORK_METHODS
 from ._link import (
     DRIVER_ERRORS,
     LOST_WHILE_SENDING,
@@ -32,6 +31,7 @@ from ._performer import (
 from ._private import NAMES, error_in, is_closed, last_words
 from ._session_record import use
 from ._transactions import Gate, step_of_call
+from ._wrapped_connection import CLOSE_WITHIN, NETWORK_METHODS
 
 _LAST_WORDS_WITHIN = 1  # seconds; on a link that takes nothing more they are there, or never come
 _ERROR_PACKET = b"\xff"
@@ -40,7 +40,7 @@ logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 _MODULE = "aws_advanced_python_wrapper.mysql_connector"
 
 
-class BlockingMySqlFace(Calls):
+class BlockingWrappedConnection(Calls):
     """Makes a blocking connection class of mysql-connector survive its server."""
 
     charset: str
@@ -244,7 +244,7 @@ _OPEN: Closed = type("Open", (Closed,), {"__call__": False.__bool__})(False)
 _CLOSED: Closed = type("Closed", (Closed,), {"__call__": True.__bool__})(True)
 
 
-def _instrument(face: type[BlockingMySqlFace]) -> None:
+def _instrument(face: type[BlockingWrappedConnection]) -> None:
     for name in NETWORK_METHODS:
         method = getattr(face._aws_driver_class, name, None)
         if method is not None:
@@ -259,14 +259,18 @@ def _instrument(face: type[BlockingMySqlFace]) -> None:
 def _make_face(driver_class: Any) -> type[Any]:
     return type(
         f"AwsWrapper{driver_class.__name__}",
-        (BlockingMySqlFace, driver_class),
+        (BlockingWrappedConnection, driver_class),
         {"__module__": _MODULE, "_aws_driver_class": driver_class},
     )
 
 
 def face_of(driver_class: Any) -> type[Any]:
     """The wrapper's connection class for a class of mysql-connector, or a subclass of one."""
-    return driver_class if issubclass(driver_class, BlockingMySqlFace) else _make_face(driver_class)
+    return (
+        driver_class
+        if issubclass(driver_class, BlockingWrappedConnection)
+        else _make_face(driver_class)
+    )
 
 
 def new_connection(use_pure: Any = None, **kwargs: Any) -> Any:

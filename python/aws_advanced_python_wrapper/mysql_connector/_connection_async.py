@@ -18,7 +18,6 @@ from .._core.connection import AsyncAwsWrapperConnection
 from .._core.waits import LinkGivenUp, Steps, drive_async
 from ..errors import FailoverError
 from ._calls_async import AsyncCalls
-from ._face import CLOSE_WITHIN, NETWORK_METHODS
 from ._link import (
     DRIVER_ERRORS,
     LOST_WHILE_SENDING,
@@ -48,6 +47,7 @@ from ._private import (
 from ._socket import LinkSocket
 from ._transactions import step_of_call
 from ._watched_async import watched
+from ._wrapped_connection import CLOSE_WITHIN, NETWORK_METHODS
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
@@ -60,7 +60,7 @@ _DIRECTIONS = {
 }
 
 
-class AsyncMySqlFace(AsyncCalls, AsyncAwsWrapperConnection):
+class AsyncWrappedConnection(AsyncCalls, AsyncAwsWrapperConnection):
     """Makes a subclass of ``mysql.connector.aio.MySQLConnection`` survive its server."""
 
     _aws_names = NAMES_FOR_ASYNCIO
@@ -224,7 +224,7 @@ class AsyncMySqlFace(AsyncCalls, AsyncAwsWrapperConnection):
         abandon(link)
 
 
-class AsyncMySQLConnection(AsyncMySqlFace, _driver.MySQLConnection):  # type: ignore[misc]
+class AsyncMySQLConnection(AsyncWrappedConnection, _driver.MySQLConnection):  # type: ignore[misc]
     """A ``mysql.connector.aio.MySQLConnection`` that survives its server.
 
     Its class and cursors are the driver's own code. When the server is lost during a call, the
@@ -243,13 +243,13 @@ class AsyncMySQLConnection(AsyncMySqlFace, _driver.MySQLConnection):  # type: ig
 @functools.cache
 def face_of(driver_class: type[Any]) -> type[Any]:
     """The wrapper's connection class for a subclass of the driver's one for asyncio."""
-    if issubclass(driver_class, AsyncMySqlFace):
+    if issubclass(driver_class, AsyncWrappedConnection):
         return driver_class
     if driver_class is _driver.MySQLConnection:
         return AsyncMySQLConnection
     name = f"AwsWrapper{driver_class.__name__}"
     contents = {"__module__": _MODULE, "_aws_driver_class": driver_class}
-    return type(name, (AsyncMySqlFace, driver_class), contents)
+    return type(name, (AsyncWrappedConnection, driver_class), contents)
 
 
 def new_connection(driver_class: Any, conninfo: str = "", **kwargs: Any) -> Any:

@@ -32,7 +32,7 @@ from ._private import DEFAULTS, NAMES, OPTION_FILES, move_link, read_option_file
 from ._socket import LinkSocket, SocketSearch
 
 if TYPE_CHECKING:
-    from ._face import MySqlFace
+    from ._wrapped_connection import WrappedMySqlConnection
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
 
@@ -170,7 +170,7 @@ class MySqlPerformer(Performer):
 
     logger = logger
     face_errors = FACE_ERRORS
-    _connection: MySqlFace
+    _connection: WrappedMySqlConnection
 
     def _ask(self, operation: _engine.Operation, wanted: ToAsk) -> Steps[None]:
         try:
@@ -257,7 +257,7 @@ class Opening(MySqlPerformer):
         except _engine.EngineError as error:
             raise FACE_ERRORS["AwsWrapperError"](str(error)) from None
 
-    def into(self, connection: MySqlFace) -> Steps[None]:
+    def into(self, connection: WrappedMySqlConnection) -> Steps[None]:
         """Open ``connection``; it is untouched, or closed, if that fails."""
         connection._aws_parameters = self.parameters
         self._connection = connection
@@ -312,7 +312,7 @@ class Recovery(MySqlPerformer):
 
     _login_is_new = False
 
-    def __init__(self, connection: MySqlFace, session: _engine.Session) -> None:
+    def __init__(self, connection: WrappedMySqlConnection, session: _engine.Session) -> None:
         self._connection = connection
         self._session = session
         self.links = {}

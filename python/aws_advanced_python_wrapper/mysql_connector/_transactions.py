@@ -8,9 +8,9 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from .._core.face import Face
 from .._core.transaction_steps import Step, step_of_sql
 from .._core.waits import DriverCall, Steps
+from .._core.wrapped_connection import WrappedConnection
 from ..errors import FailoverError
 
 logger = logging.getLogger("aws_advanced_python_wrapper.mysql_connector")
@@ -34,7 +34,7 @@ class Gate(Enum):
     SAVEPOINT = "the transaction has a savepoint, of which the server says nothing yet"
 
 
-class Transactions(Face):
+class Transactions(WrappedConnection):
     """The part of mysql-connector's faces that knows what becomes of a lost transaction.
 
     It is open still on the next link, where it has done nothing: it can be rolled back, but not

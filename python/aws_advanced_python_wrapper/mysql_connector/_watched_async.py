@@ -11,7 +11,7 @@ from .. import _engine
 from .._core.waits import drive_async
 
 if TYPE_CHECKING:
-    from ._connection_async import AsyncMySqlFace
+    from ._connection_async import AsyncWrappedConnection
 
 
 def watched(
@@ -20,7 +20,7 @@ def watched(
     """What ``_engine.watched`` is for a method that blocks."""
 
     @functools.wraps(method)
-    async def call(self: AsyncMySqlFace, *args: Any, **kwargs: Any) -> Any:
+    async def call(self: AsyncWrappedConnection, *args: Any, **kwargs: Any) -> Any:
         session = self._aws_session
         if session is None:
             return await method(self, *args, **kwargs)

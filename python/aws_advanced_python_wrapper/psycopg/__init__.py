@@ -39,7 +39,7 @@ from psycopg import (  # noqa: F401  (PEP 249)
     threadsafety,
 )
 
-from ._connection import BlockingPsycopgFace, PsycopgConnection
+from ._connection import BlockingWrappedConnection, PsycopgConnection
 from ._errors import FACE_ERRORS
 
 AwsConnectError = FACE_ERRORS["AwsConnectError"]
@@ -67,12 +67,12 @@ def connect(conninfo: str = "", **kwargs: Any) -> PsycopgConnection[Any]:
 @functools.cache
 def face_of(connection_class: type[Any]) -> type[Any]:
     """The wrapper's connection class for a subclass of ``psycopg.Connection``."""
-    if issubclass(connection_class, BlockingPsycopgFace):
+    if issubclass(connection_class, BlockingWrappedConnection):
         return connection_class
     if connection_class is _driver.Connection:
         return PsycopgConnection
     name = f"AwsWrapper{connection_class.__name__}"
-    return type(name, (BlockingPsycopgFace, connection_class), {"__module__": __name__})
+    return type(name, (BlockingWrappedConnection, connection_class), {"__module__": __name__})
 
 
 def __getattr__(name: str) -> Any:

@@ -12,12 +12,12 @@ from typing import Any
 
 from .._core.waits import drive_async
 from ..errors import FailoverError
-from ._face import PsycopgFace
 from ._performer import Opening
 from ._private import lock_of, pool_of
+from ._wrapped_connection import WrappedPsycopgConnection
 
 
-class AsyncCalls(PsycopgFace):
+class AsyncCalls(WrappedPsycopgConnection):
     """Stands before the driver's class, whose calls it extends."""
 
     @classmethod

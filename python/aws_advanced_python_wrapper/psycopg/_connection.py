@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class BlockingPsycopgFace(Calls):
+class BlockingWrappedConnection(Calls):
     """Makes a subclass of ``psycopg.Connection`` survive its server.
 
     ``wait``, the driver's door to the network, is a watched call.
@@ -26,7 +26,7 @@ class BlockingPsycopgFace(Calls):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if BlockingPsycopgFace in cls.__bases__:
+        if BlockingWrappedConnection in cls.__bases__:
             driver: Any = super(AwsWrapperConnection, cls)
             wait = getattr(driver, "wait", None)
             if wait is not None:
@@ -47,7 +47,7 @@ class BlockingPsycopgFace(Calls):
         self.close()
 
 
-class PsycopgConnection(BlockingPsycopgFace, psycopg.Connection[Row]):
+class PsycopgConnection(BlockingWrappedConnection, psycopg.Connection[Row]):
     """A ``psycopg.Connection`` that survives its server.
 
     Its class, cursors, COPY, pipelines, transactions, notifications and pools

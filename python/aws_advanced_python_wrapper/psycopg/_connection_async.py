@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _WAIT_INTERVAL = wait_interval()
 
 
-class AsyncPsycopgFace(AsyncCalls, AsyncAwsWrapperConnection):
+class AsyncWrappedConnection(AsyncCalls, AsyncAwsWrapperConnection):
     """Makes a subclass of ``psycopg.AsyncConnection`` survive its server."""
 
     _aws_begin_call: Callable[[], bool] | None = None
@@ -80,7 +80,7 @@ class AsyncPsycopgFace(AsyncCalls, AsyncAwsWrapperConnection):
         self._aws_let_go_if_closed()
 
 
-class AsyncPsycopgConnection(AsyncPsycopgFace, psycopg.AsyncConnection[Row]):
+class AsyncPsycopgConnection(AsyncWrappedConnection, psycopg.AsyncConnection[Row]):
     """A ``psycopg.AsyncConnection`` that survives its server.
 
     Its class, cursors, COPY, pipelines, transactions, notifications and pools

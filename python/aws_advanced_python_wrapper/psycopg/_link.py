@@ -119,7 +119,9 @@ def tell(
     deadline = monotonic() + timeout
     limit = _engine.AnswerLimit(pgconn.socket)
     if told.params:
-        pgconn.send_query_params(told.text, told.params, told.types, told.formats)
+        # The oldest releases take lists only.
+        params, types, formats = list(told.params), list(told.types), list(told.formats)
+        pgconn.send_query_params(told.text, params, types, formats)
     else:
         pgconn.send_query(told.text)
     answer = _limited(execute(pgconn), limit)

@@ -12,8 +12,8 @@ import psycopg
 from psycopg import pq
 
 from .. import _engine
-from .._core.face import Face
 from .._core.waits import Steps
+from .._core.wrapped_connection import WrappedConnection
 from ._link import tell
 from ._private import (
     NAMES,
@@ -82,7 +82,7 @@ def _all_done(results: Any) -> bool:
     return all(result.status in _DONE for result in results)
 
 
-class Memory(ExtendedConnection, Face):
+class Memory(ExtendedConnection, WrappedConnection):
     """The part of psycopg's face that remembers what the session was told.
 
     It costs nothing where nothing is told: psycopg asks for the first run of each statement, and

@@ -26,7 +26,7 @@ from ._private import NAMES, driver_class, pool_of
 from ._scram_keys import LoginKeys
 
 if TYPE_CHECKING:
-    from ._face import PsycopgFace
+    from ._wrapped_connection import WrappedPsycopgConnection
 
 logger = logging.getLogger("aws_advanced_python_wrapper.psycopg")
 
@@ -69,7 +69,10 @@ class Opening(PsycopgPerformer):
     """The opening of a connection, by the driver's own connect."""
 
     def __init__(
-        self, connection_class: type[PsycopgFace], conninfo: str, kwargs: dict[str, Any]
+        self,
+        connection_class: type[WrappedPsycopgConnection],
+        conninfo: str,
+        kwargs: dict[str, Any],
     ) -> None:
         self._class = connection_class
         self._arguments = {k: kwargs.pop(k) for k in _CONNECT_ARGUMENTS if k in kwargs}
@@ -164,7 +167,7 @@ class Recovery(PsycopgPerformer):
     _login_is_new = False
 
     def __init__(
-        self, connection: PsycopgFace, session: _engine.Session, in_transaction: bool
+        self, connection: WrappedPsycopgConnection, session: _engine.Session, in_transaction: bool
     ) -> None:
         self._connection = connection
         self._session = session

@@ -21,8 +21,8 @@ from sqlalchemy.engine import (
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from .._core.face import Face
 from .._core.waits import Steps
+from .._core.wrapped_connection import WrappedConnection
 from ..errors import (
     FailoverError,
     FailoverFailedError,
@@ -65,13 +65,13 @@ def _commits_after_loss(connection: Connection) -> bool:
 def renew_when_moved(_: Any, record: ConnectionPoolEntry) -> None:
     """Let a new connection be replaced by a checkout after it has moved to another link."""
     connection = record.driver_connection
-    if isinstance(connection, Face):
+    if isinstance(connection, WrappedConnection):
         connection._aws_on_move = partial(_invalidate, weakref.ref(record))
         if connection._aws_moved:  # by a statement of the listeners before this one
             record.invalidate(soft=True)
 
 
-def _invalidate(record: weakref.ref[ConnectionPoolEntry], connection: Face) -> None:
+def _invalidate(record: weakref.ref[ConnectionPoolEntry], connection: WrappedConnection) -> None:
     entry = record()
     if entry is not None and entry.driver_connection is connection:
         entry.invalidate(soft=True)
@@ -129,7 +129,7 @@ class WrapperRules:
         connection = super().connect(*cargs, **cparams)  # type: ignore[misc]
         if self.dispatch.do_connect:
             driver_connection = self.get_driver_connection(connection)
-            if isinstance(driver_connection, Face):
+            if isinstance(driver_connection, WrappedConnection):
                 driver_connection._aws_login_source = partial(
                     login_by_listeners, self, cargs, cparams
                 )

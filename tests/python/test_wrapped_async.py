@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all faces are made of, on links without a server: opened, lost, replaced, cut off.
 
-The blocking tests in ``test_face.py`` are made of these, by ``tools/make_blocking.py``.
+The blocking tests in ``test_wrapped.py`` are made of these, by ``tools/make_blocking.py``.
 """
 
 from __future__ import annotations

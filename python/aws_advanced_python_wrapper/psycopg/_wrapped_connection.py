@@ -25,7 +25,7 @@ _REPLAY_TIMEOUT = 5.0
 _ENDING = ("FATAL", "PANIC")  # the severities of errors with which a server ends the session
 
 
-class PsycopgFace(Transactions):
+class WrappedPsycopgConnection(Transactions):
     """What a blocking and an awaited connection of psycopg have in common."""
 
     _aws_face_errors = FACE_ERRORS

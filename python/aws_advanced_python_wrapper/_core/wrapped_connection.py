@@ -50,7 +50,7 @@ def _refuse_clashes(face: type) -> None:
         )
 
 
-class Face(_engine.WatchedConnection, AwsWrapperConnection):
+class WrappedConnection(_engine.WatchedConnection, AwsWrapperConnection):
     """The part of a connection class that does not depend on its driver.
 
     A driver's face brackets each call that may wait for the server with the session's

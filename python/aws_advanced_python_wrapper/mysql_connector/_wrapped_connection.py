@@ -54,7 +54,7 @@ CLOSE_WITHIN = 3.0
 _IS_CONNECTED_WITHIN = 3.0
 
 
-class MySqlFace(Transactions):
+class WrappedMySqlConnection(Transactions):
     """Makes a connection class of mysql-connector survive its server."""
 
     _aws_face_errors = FACE_ERRORS
