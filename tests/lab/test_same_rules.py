@@ -17,6 +17,7 @@ from psycopg import pq
 
 from aws_advanced_python_wrapper import _engine, release_resources, statistics
 from aws_advanced_python_wrapper import psycopg as face
+from aws_advanced_python_wrapper._core.performer import ToOpen
 from aws_advanced_python_wrapper._core.waits import drive
 from aws_advanced_python_wrapper.psycopg._link import facts, monitor_driver
 from aws_advanced_python_wrapper.psycopg._performer import Recovery
@@ -199,7 +200,7 @@ def of_the_failover(connection: Any, target: Target) -> str | None:
     recovery._parameters["dbname"] = target.dbname
     host = type("Host", (), {"name": target.name, "port": target.port})
     answers: Any = Answers()
-    drive(recovery._open(answers, 1, host, target.address, {}, WITHIN))
+    drive(recovery._open(answers, ToOpen(1, host, target.address, {}, WITHIN)))
     recovery.close_links()
     failure: str | None = answers.failure
     return failure
