@@ -82,6 +82,6 @@ def test_secret_is_shown_neither_in_the_log_nor_in_an_error(
 
 def test_plugin_that_is_not_there_is_refused_with_those_there_are() -> None:
     with pytest.raises(
-        errors.AwsWrapperError, match="no plugin 'iam'; there are: execute_time, .*failover"
+        errors.AwsWrapperError, match=r"no plugin 'iam'; there are: execute_time, .*failover"
     ):
         psycopg.connect("host=127.0.0.1 port=1", plugins="failover,iam")
