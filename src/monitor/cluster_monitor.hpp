@@ -15,6 +15,7 @@
 #include "model/instance_template.hpp"
 
 #include "driver/driver.hpp"
+#include "monitor/host_use.hpp"
 #include "monitor/host_watch.hpp"
 #include "monitor/login_choice.hpp"
 #include "monitor/monitor.hpp"
@@ -80,6 +81,7 @@ public:
     /// False for a plain server, whose single host never changes.
     bool has_topology() const noexcept;
     const TopologyStore& topology() const noexcept { return store_; }
+    const std::shared_ptr<HostUse>& host_use() const noexcept { return host_use_; }
     const MonitorCounters& counters() const noexcept { return counters_; }
     /// Number of watched connections.
     std::size_t connections() const;
@@ -178,6 +180,7 @@ private:
     const MonitorHome home_;
     const ClusterParams params_;
     const std::shared_ptr<Driver> driver_;
+    const std::shared_ptr<HostUse> host_use_{std::make_shared<HostUse>()};
     MonitorCounters counters_;
     TopologyStore store_;
     TopologyCore core_;

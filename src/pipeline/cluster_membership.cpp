@@ -211,6 +211,11 @@ std::vector<std::pair<std::string, std::string>> ClusterMembership::refusals() c
     return alive ? cluster_->refusals() : std::vector<std::pair<std::string, std::string>>{};
 }
 
+std::shared_ptr<HostUse> ClusterMembership::host_use() const {
+    const bool alive = cluster_ && generation_ == fork_generation();
+    return alive ? cluster_->host_use() : std::make_shared<HostUse>();
+}
+
 TopologyPtr ClusterMembership::wait_topology(std::uint64_t newer_than, TimePoint until) {
     const auto& alive = cluster();
     return alive->topology().wait_newer(newer_than, until);

@@ -85,6 +85,9 @@ public:
     /// The connection is closed: the monitors' links by its login are soon to be, too.
     void leave_login() noexcept;
 
+    /// What this process has open to the cluster's hosts; of nobody's while none is joined.
+    std::shared_ptr<HostUse> host_use() const;
+
     TopologyPtr wait_topology(std::uint64_t newer_than, TimePoint until);
 
     /// Lets go of something that may belong to the parent of a fork: there it is never destroyed.

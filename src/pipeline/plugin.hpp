@@ -24,6 +24,7 @@
 #include "monitor/call_slot.hpp"
 #include "monitor/credentials_source.hpp"
 #include "monitor/watch_params.hpp"
+#include "pipeline/selection/strategy.hpp"
 
 namespace aws_wrapper {
 
@@ -131,8 +132,9 @@ public:
     virtual void tell(Event event) = 0;
     /// The hosts of the current view that may be chosen: those of a role, or all with `unknown`.
     virtual std::vector<Host> candidates(HostRole role) const = 0;
-    /// Hosts in the order in which a strategy, by its name, would have them tried.
-    virtual std::vector<Host> select(std::string_view strategy, std::vector<Host> hosts) = 0;
+    /// Hosts in the order in which a strategy, by its name, would have them tried; to be kept until
+    /// that is done.
+    virtual Selection select(std::string_view strategy, std::vector<Host> hosts) = 0;
     /// The report of the failover that runs.
     virtual FailoverReport& report() = 0;
 };

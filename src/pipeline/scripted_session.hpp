@@ -21,7 +21,6 @@
 #include "pipeline/documents.hpp"
 #include "pipeline/plugin.hpp"
 #include "pipeline/selection/candidates.hpp"
-#include "pipeline/selection/strategy.hpp"
 
 namespace aws_wrapper {
 
@@ -177,9 +176,10 @@ public:
     std::vector<Host> candidates(HostRole role) const override {
         return candidates_of(*topology_, role);
     }
-    std::vector<Host> select(std::string_view name, std::vector<Host> hosts) override {
+    Selection select(std::string_view strategy, std::vector<Host> hosts) override {
         const Draw no_shuffling = [](std::size_t count) { return count - 1; };
-        return strategy(name).in_order(std::move(hosts), no_shuffling);
+        return select_hosts(strategy, std::move(hosts), no_shuffling, SelectionWeights{settings_},
+                            *host_use_);
     }
     FailoverReport& report() override { return report_; }
 
@@ -190,6 +190,7 @@ protected:
     Endpoint endpoint_{classify_endpoint("x.cluster-abc.eu-west-1.rds.amazonaws.com")};
     bool has_topology_{true};
     std::map<std::string, Server> servers_;
+    std::shared_ptr<HostUse> host_use_{std::make_shared<HostUse>()};
     std::string current_{"a"};
     std::string link_leads_to_{"a"};  ///< where the link in use leads to by now
     std::string endpoint_leads_to_;
@@ -382,7 +383,7 @@ public:
     }
     void tell(Event event) override { session_.tell(std::move(event)); }
     std::vector<Host> candidates(HostRole role) const override { return session_.candidates(role); }
-    std::vector<Host> select(std::string_view strategy, std::vector<Host> hosts) override {
+    Selection select(std::string_view strategy, std::vector<Host> hosts) override {
         return session_.select(strategy, std::move(hosts));
     }
     FailoverReport& report() override { return session_.report(); }

@@ -47,6 +47,7 @@ struct KnownLink {
     bool was_used{false};
     std::shared_ptr<CallSlot> slot{};
     std::shared_ptr<HostWatch> watch{};
+    HostUse::Booking booking{};
 };
 
 }  // namespace
@@ -60,6 +61,7 @@ public:
           std::span<const PluginInfo> plugins,
           CallSlot*& at_hand)
         : settings_{std::move(settings)},
+          weights_{settings_},
           endpoint_{classify_endpoint(host)},
           membership_{settings_, host, std::move(driver)},
           chain_{[this](Io& io, OpenRequest request) { return open_link(io, std::move(request)); }},
@@ -220,12 +222,14 @@ private:
             return candidates_of(*topology(), role);
         }
 
-        std::vector<Host> select(std::string_view name, std::vector<Host> hosts) override {
-            return strategy(name).in_order(std::move(hosts), [](std::size_t count) {
+        Selection select(std::string_view strategy, std::vector<Host> hosts) override {
+            const Draw draw = [](std::size_t count) {
                 // Seeded when first needed: a seed costs more than all else of a session.
                 thread_local std::minstd_rand random{std::random_device{}()};
                 return std::uniform_int_distribution<std::size_t>{0, count - 1}(random);
-            });
+            };
+            return select_hosts(strategy, std::move(hosts), draw, state_.weights_,
+                                *state_.membership_.host_use());
         }
 
         FailoverReport& report() override { return state_.report_; }
@@ -342,6 +346,10 @@ private:
         if (request.host && wanted.address.empty()) {
             wanted.address = membership_.cluster()->address_of(request.host->id);
         }
+        HostUse::Booking booking;
+        if (request.host) {
+            booking = membership_.host_use()->book(request.host->id);
+        }
         auto facts = co_await io.open(std::move(wanted));
         if (!facts) {
             note_not_opened(request, facts.error());
@@ -365,6 +373,10 @@ private:
         link.facts.options.clear();
         link.host_id = opened.host_id;
         link.role = opened.role;
+        if (!request.host && !opened.host_id.empty()) {
+            booking = membership_.host_use()->book(opened.host_id);
+        }
+        link.booking = std::move(booking);
         co_return opened;
     }
 
@@ -543,6 +555,7 @@ private:
     }
 
     Settings settings_;
+    SelectionWeights weights_;
     Endpoint endpoint_;
     ClusterMembership membership_;
     Chain chain_;

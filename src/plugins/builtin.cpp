@@ -6,6 +6,7 @@
 #include <aws_wrapper/settings.hpp>
 
 #include "pipeline/plugin.hpp"
+#include "pipeline/selection/properties.hpp"
 #include "plugins/connect_time/info.hpp"
 #include "plugins/execute_time/info.hpp"
 #include "plugins/failover/info.hpp"
@@ -33,6 +34,7 @@ constexpr auto kProperties = joined(core_properties,
                                     failover_properties,
                                     host_monitoring_properties,
                                     initial_connection_properties,
+                                    selection_properties,
                                     to_come_properties);
 
 struct PropertyName {

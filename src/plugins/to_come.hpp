@@ -14,13 +14,13 @@ namespace aws_wrapper {
 
 namespace to_come {
 
-inline constexpr std::array kSelectors{
+inline constexpr std::array kReaderSelectors{
     PropertyChoice{"random", "random"},
     PropertyChoice{"round_robin", "round_robin"},
     PropertyChoice{"weighted_random", "weighted_random"},
     PropertyChoice{"highest_weight", "highest_weight"},
-    PropertyChoice{"fastest_response", "fastest_response"},
     PropertyChoice{"least_connections", "least_connections"},
+    PropertyChoice{"fastest_response", "fastest_response"},
 };
 inline constexpr std::array kAvailabilityStrategies{
     PropertyChoice{"exponential_backoff", "exponential_backoff"},
@@ -95,16 +95,6 @@ inline constexpr std::array to_come_properties{
         kind::integer(5, 1), "Attempts that exponential_backoff makes."),
     to_come::row("host selection", "host_availability_strategy_initial_backoff_time",
         to_come::time_sec(30, 1), "Seconds that exponential_backoff waits first."),
-    to_come::row("host selection", "round_robin_default_weight",
-        kind::integer(1, 1, to_come::kLargestWeight),
-        "Weight of a host that `round_robin_host_weight_pairs` does not name."),
-    to_come::row("host selection", "round_robin_host_weight_pairs", kind::list(),
-        "Items `host:weight` for the strategy `round_robin`."),
-    to_come::row("host selection", "weighted_random_default_weight",
-        kind::integer(1, 1, to_come::kLargestWeight),
-        "Weight of a host that `weighted_random_host_weight_pairs` does not name."),
-    to_come::row("host selection", "weighted_random_host_weight_pairs", kind::list(),
-        "Items `host:weight` for the strategy `weighted_random`."),
 
     to_come::row("global databases", "global_cluster_instance_host_patterns", kind::list(),
         "Items `region:host[:port]`, as `cluster_instance_host_pattern` is for one region."),
@@ -119,7 +109,7 @@ inline constexpr std::array to_come_properties{
         "`strict-writer-<region>`, `strict-reader-<region>` and `<region>`."),
 
     to_come::row("read_write_splitting", "reader_host_selector_strategy",
-        kind::choice(to_come::kSelectors, "random"), "How a reader is chosen.",
+        kind::choice(to_come::kReaderSelectors, "random"), "How a reader is chosen.",
         "reader_response_strategy"),
 
     to_come::row("srw", "srw_read_endpoint", kind::text(),

@@ -82,6 +82,28 @@ def test_reader_endpoint_leads_to_a_reader_whatever_its_name_says(
         assert connect(dsn, plugins="initial_connection") != cluster.truth().writer
 
 
+def test_readers_are_taken_in_turn(host: tuple[Cluster, Host]) -> None:
+    cluster, connect = host
+    found = [
+        connect(
+            cluster.dsn(cluster.reader_endpoint),
+            plugins="initial_connection",
+            initial_connection_host_selector_strategy="round_robin",
+        )
+        for _ in range(6)
+    ]
+    assert sorted(found[:2]) == sorted(set(cluster.instances) - {cluster.truth().writer})
+    assert found == found[:2] * 3
+
+
+def test_a_weight_that_is_none_is_refused(host: tuple[Cluster, Host]) -> None:
+    cluster, connect = host
+    with pytest.raises(
+        errors.AwsWrapperError, match=r"round_robin_host_weight_pairs.*instance-1:x"
+    ):
+        connect(cluster.dsn(), round_robin_host_weight_pairs="instance-1:x")
+
+
 def test_an_instance_is_what_was_asked_for(host: tuple[Cluster, Host]) -> None:
     cluster, connect = host
     for name, instance in cluster.instances.items():

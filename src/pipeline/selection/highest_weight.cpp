@@ -5,7 +5,7 @@
 
 namespace aws_wrapper {
 
-std::vector<Host> by_highest_weight(std::vector<Host> hosts, const Draw&) {
+std::vector<Host> by_highest_weight(std::vector<Host> hosts, const SelectionFacts&) {
     std::ranges::stable_sort(hosts, std::ranges::greater{}, &Host::weight);
     return hosts;
 }

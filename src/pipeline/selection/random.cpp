@@ -5,9 +5,9 @@
 
 namespace aws_wrapper {
 
-std::vector<Host> in_random_order(std::vector<Host> hosts, const Draw& draw) {
+std::vector<Host> in_random_order(std::vector<Host> hosts, const SelectionFacts& facts) {
     for (std::size_t left = hosts.size(); left > 1; --left) {
-        std::swap(hosts[draw(left)], hosts[left - 1]);
+        std::swap(hosts[facts.draw(left)], hosts[left - 1]);
     }
     return hosts;
 }

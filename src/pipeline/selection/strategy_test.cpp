@@ -1,22 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/selection/strategy.hpp"
 
+#include <map>
+#include <memory>
 #include <set>
 #include <string>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "plugins/failover/properties.hpp"
+#include <aws_wrapper/error.hpp>
+
+#include "pipeline/selection/properties.hpp"
 
 namespace aws_wrapper {
 namespace {
 
-std::vector<Host> hosts() {
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const Draw kFirst = [](std::size_t) { return std::size_t{0}; };
+
+std::vector<Host> hosts(const std::string& ids, const std::vector<int>& weights = {}) {
     std::vector<Host> made;
-    for (const auto weight : {1, 300, 2, 300}) {
+    for (const char id : ids) {
         Host host;
-        host.id = std::string{static_cast<char>('a' + made.size())};
-        host.weight = weight;
+        host.id = std::string{id};
+        host.name = host.id + ".example";
+        host.weight = weights.empty() ? 100 : weights[made.size()];
         made.push_back(std::move(host));
     }
     return made;
@@ -30,42 +42,135 @@ std::string ids(const std::vector<Host>& hosts) {
     return joined;
 }
 
-std::string order(std::string_view name, const Draw& draw) {
-    return ids(strategy(name).in_order(hosts(), draw));
+class SelectionTest : public ::testing::Test {
+protected:
+    void given(const Parameters& parameters) {
+        weights_ = SelectionWeights{Settings::parse(parameters)};
+    }
+
+    Selection select(std::string_view strategy, std::vector<Host> from, const Draw& draw = kFirst) {
+        return select_hosts(strategy, std::move(from), draw, weights_, *use_);
+    }
+
+    // Which host comes first, so many times over; nobody keeps its link.
+    std::string chosen(std::string_view strategy, const std::string& from, int times) {
+        std::string found;
+        for (int time = 0; time < times; ++time) {
+            found += select(strategy, hosts(from)).hosts.front().id;
+        }
+        return found;
+    }
+
+    SelectionWeights weights_;
+    std::shared_ptr<HostUse> use_{std::make_shared<HostUse>()};
+};
+
+TEST_F(SelectionTest, HighestWeightComesFirstAndEqualsKeepTheirOrder) {
+    EXPECT_EQ(ids(select("highest_weight", hosts("abcd", {1, 300, 2, 300})).hosts), "bdca");
 }
 
-TEST(Selection, HighestWeightComesFirstAndEqualsKeepTheirOrder) {
-    EXPECT_EQ(order("highest_weight", [](std::size_t) { return std::size_t{0}; }), "bdca");
-}
-
-TEST(Selection, RandomIsAnyOrderAsItIsDrawn) {
+TEST_F(SelectionTest, RandomIsAnyOrderAsItIsDrawn) {
     std::set<std::string> seen;
     for (std::size_t first = 0; first < 4; ++first) {
         for (std::size_t second = 0; second < 3; ++second) {
             for (std::size_t third = 0; third < 2; ++third) {
-                seen.insert(order("random", [&](std::size_t count) {
+                const Draw draw = [&](std::size_t count) {
                     return count == 4 ? first : count == 3 ? second : third;
-                }));
+                };
+                seen.insert(ids(select("random", hosts("abcd"), draw).hosts));
             }
         }
     }
     EXPECT_EQ(seen.size(), 24U);
 }
 
-TEST(Selection, NothingToChooseFromIsNothing) {
-    const Draw draw = [](std::size_t) { return std::size_t{0}; };
+TEST_F(SelectionTest, NothingToChooseFromIsNothing) {
     for (const auto& strategy : strategies()) {
-        EXPECT_TRUE(strategy.in_order({}, draw).empty()) << strategy.name;
+        EXPECT_TRUE(select(strategy.name, {}).hosts.empty()) << strategy.name;
     }
 }
 
-TEST(Selection, EachNameThatAPropertyTakesIsAStrategy) {
-    std::set<std::string_view> names;
-    for (const auto& strategy : strategies()) {
-        names.insert(strategy.name);
+TEST_F(SelectionTest, EachNameThatPropertiesTakeIsAStrategyAndKeepsAllHosts) {
+    EXPECT_EQ(std::size(choices::kStrategies), strategies().size());
+    for (const auto& choice : choices::kStrategies) {
+        auto found = ids(select(choice.meaning, hosts("abcd")).hosts);
+        std::ranges::sort(found);
+        EXPECT_EQ(found, "abcd") << choice.name;
     }
-    for (const auto& choice : choices::kFailoverSelectors) {
-        EXPECT_TRUE(names.contains(choice.meaning)) << choice.name;
+}
+
+TEST_F(SelectionTest, RoundRobinTakesEachInTurn) {
+    EXPECT_EQ(chosen("round_robin", "cab", 7), "abcabca");
+    EXPECT_EQ(ids(select("round_robin", hosts("abc")).hosts), "bca") << "the others follow";
+}
+
+TEST_F(SelectionTest, RoundRobinTakesAHostAsOftenAsItsWeightSays) {
+    given({{"round_robin_host_weight_pairs", std::string{"a:3, b.example : 2"}}});
+    EXPECT_EQ(chosen("round_robin", "abc", 7), "aaabbca");
+    given({});
+    EXPECT_EQ(chosen("round_robin", "abc", 3), "aab") << "a has two turns left; no more for b";
+}
+
+TEST_F(SelectionTest, RoundRobinRemembersWhoseTurnItIsAmongHostsThatCameAndWent) {
+    EXPECT_EQ(chosen("round_robin", "14", 1), "1");
+    EXPECT_EQ(chosen("round_robin", "23", 1), "2") << "other hosts, another turn";
+    EXPECT_EQ(chosen("round_robin", "14", 1), "4");
+    EXPECT_EQ(chosen("round_robin", "567", 2), "56");
+    EXPECT_EQ(chosen("round_robin", "57", 2), "57") << "the last one is gone: from the beginning";
+}
+
+TEST_F(SelectionTest, WeightedRandomDrawsAmongThoseThatAreLeft) {
+    given({{"weighted_random_host_weight_pairs", std::string{"a:1,b:5"}},
+           {"weighted_random_default_weight", std::int64_t{2}}});
+    std::map<std::string, int> firsts;
+    for (std::size_t drawn = 0; drawn < 8; ++drawn) {
+        const Draw draw = [drawn](std::size_t count) { return count == 8 ? drawn : 0; };
+        ++firsts[select("weighted_random", hosts("abc"), draw).hosts.front().id];
+    }
+    EXPECT_THAT(firsts, ElementsAre(std::pair{"a", 1}, std::pair{"b", 5}, std::pair{"c", 2}));
+}
+
+TEST_F(SelectionTest, WeightedRandomGoesByTheHostsOwnWeightsWhereNoneAreGiven) {
+    const Draw last = [](std::size_t count) { return count - 1; };
+    const Draw second = [](std::size_t count) { return count > 1 ? std::size_t{1} : 0; };
+    EXPECT_EQ(ids(select("weighted_random", hosts("abc", {1, 7, 1}), second).hosts).front(), 'b');
+    EXPECT_EQ(ids(select("weighted_random", hosts("abc", {1, 7, 0}), last).hosts).front(), 'c')
+        << "the least weight is 1";
+}
+
+TEST_F(SelectionTest, LeastConnectionsCountsWhatIsOpenAndWhatIsAboutToBe) {
+    const auto open = use_->book("a");
+    EXPECT_EQ(ids(select("least_connections", hosts("ab")).hosts), "ba");
+    const auto chosen = select("least_connections", hosts("ab"));
+    EXPECT_EQ(ids(chosen.hosts), "ba");
+    EXPECT_EQ(use_->links_to("b"), 1U) << "others see that it is taken";
+    const auto other = use_->book("b");
+    EXPECT_EQ(ids(select("least_connections", hosts("ab")).hosts), "ab");
+}
+
+TEST_F(SelectionTest, ABookingIsGivenBackOnce) {
+    {
+        auto booking = use_->book("a");
+        auto moved = std::move(booking);
+        EXPECT_EQ(use_->links_to("a"), 1U);
+        moved = use_->book("b");
+        EXPECT_EQ(use_->links_to("a"), 0U);
+    }
+    EXPECT_EQ(use_->links_to("b"), 0U);
+}
+
+TEST_F(SelectionTest, APairThatIsNoneIsRefusedByName) {
+    for (const char* pair : {"a", "a:", "a:x", ":3", "a:0", "a:-1", "a:1.5", "a:9999999", " :1"}) {
+        for (const char* name :
+             {"round_robin_host_weight_pairs", "weighted_random_host_weight_pairs"}) {
+            try {
+                given({{name, std::string{"b:2,"} + pair}});
+                ADD_FAILURE() << pair << " was taken";
+            } catch (const Error& error) {
+                EXPECT_EQ(error.code(), Errc::invalid_property);
+                EXPECT_THAT(error.what(), AllOf(HasSubstr(name), HasSubstr("host:weight")));
+            }
+        }
     }
 }
 

@@ -166,8 +166,8 @@ Task<OpenResult> TargetSearch::find_reader(Io& io, std::string avoid, TimePoint 
     auto timeout = std::min<Duration>(kFirstReaderTimeout, full_timeout);
     std::string last = "the topology lists no suitable host";
     for (int rounds = 1;; ++rounds) {
-        const auto hosts = round(avoid);
-        for (const auto& host : hosts) {
+        const auto selection = round(avoid);
+        for (const auto& host : selection.hosts) {
             const Duration remaining = deadline - io.now();
             if (remaining <= Duration{0}) {
                 break;
@@ -195,14 +195,15 @@ Task<OpenResult> TargetSearch::find_reader(Io& io, std::string avoid, TimePoint 
 
 // The order of one round: readers as the strategy says, the host just left at their end, and the
 // writer last (it may have become a reader, so even strict readers ask it, and check).
-std::vector<Host> TargetSearch::round(const std::string& avoid) {
+Selection TargetSearch::round(const std::string& avoid) {
     auto hosts = services_.candidates(HostRole::unknown);
     const auto rest = std::ranges::stable_partition(
         hosts, [](const Host& host) { return host.role != HostRole::writer; });
-    auto ordered = services_.select(policy_.strategy, {hosts.begin(), rest.begin()});
+    auto selection = services_.select(policy_.strategy, {hosts.begin(), rest.begin()});
+    auto& ordered = selection.hosts;
     std::ranges::stable_partition(ordered, [&](const Host& host) { return host.id != avoid; });
     ordered.insert(ordered.end(), rest.begin(), rest.end());
-    return ordered;
+    return selection;
 }
 
 Task<OpenResult> TargetSearch::attempt(Io& io, Host host, HostRole wanted, Duration timeout) {

@@ -52,7 +52,7 @@ private:
     /// so that its reason is told. Nothing if one was reached.
     Task<std::optional<OpenResult>> try_unreached(Io& io, HostRole wanted, TimePoint deadline);
     Task<OpenResult> attempt(Io& io, Host host, HostRole wanted, Duration timeout);
-    std::vector<Host> round(const std::string& avoid);
+    Selection round(const std::string& avoid);
 
     Services& services_;
     TargetPolicy policy_;

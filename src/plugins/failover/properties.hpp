@@ -6,6 +6,8 @@
 
 #include <aws_wrapper/property.hpp>
 
+#include "pipeline/selection/properties.hpp"
+
 namespace aws_wrapper {
 
 namespace choices {
@@ -14,10 +16,6 @@ inline constexpr std::array kFailoverModes{
     PropertyChoice{"strict_writer", "strict_writer"},
     PropertyChoice{"strict_reader", "strict_reader"},
     PropertyChoice{"reader_or_writer", "reader_or_writer"},
-};
-inline constexpr std::array kFailoverSelectors{
-    PropertyChoice{"random", "random"},
-    PropertyChoice{"highest_weight", "highest_weight"},
 };
 
 }  // namespace choices
@@ -54,8 +52,8 @@ inline constexpr Property<Milliseconds> failover_reader_connect_timeout_sec{
     "Longest time in seconds for the connection to one reader during a failover."};
 inline constexpr Property<std::string_view> failover_reader_host_selector_strategy{
     "failover_reader_host_selector_strategy", "failover",
-    kind::choice(choices::kFailoverSelectors, "random"),
-    "How a failover chooses among the readers. Upstream's other strategies are not there yet."};
+    kind::choice(choices::kStrategies, "random"),
+    "How a failover chooses among the readers. Upstream's `fastest_response` is not there yet."};
 inline constexpr Property<bool> enable_connect_failover{
     "enable_connect_failover", "failover", kind::boolean(false),
     "Whether opening a connection to a dead host fails over too, instead of raising the driver's "

@@ -49,12 +49,12 @@ public:
 private:
     // Tries each host that may stand in, or else the endpoint; the last failure if none will do.
     Task<OpenResult> one_round(Io& io, OpenRequest request, OpenNext next, TimePoint deadline) {
-        const auto hosts = candidates();
-        if (hosts.empty()) {
+        const auto selection = candidates();
+        if (selection.hosts.empty()) {
             co_return co_await to_endpoint(io, std::move(request), std::move(next), deadline);
         }
         OpenResult opened = tl::unexpected{Failure{}};
-        for (const auto& host : hosts) {
+        for (const auto& host : selection.hosts) {
             if (io.now() >= deadline) {
                 break;
             }
@@ -74,17 +74,17 @@ private:
         if (!first || wait == Milliseconds{0} || !services_.has_topology()) {
             co_return first;
         }
-        auto hosts = candidates();
-        if (hosts.empty()) {
+        auto selection = candidates();
+        if (selection.hosts.empty()) {
             const auto version = services_.topology()->version;
             const auto until = std::min<TimePoint>(deadline, io.now() + wait);
             co_await services_.await_topology(io, version, until);
-            hosts = candidates();
+            selection = candidates();
         }
-        if (hosts.empty() || hosts.front().id == first->host_id) {
+        if (selection.hosts.empty() || selection.hosts.front().id == first->host_id) {
             co_return first;
         }
-        request.host = hosts.front();
+        request.host = selection.hosts.front();
         auto second = co_await attempt(io, std::move(request), std::move(next), deadline);
         if (!second) {
             co_return first;
@@ -126,13 +126,13 @@ private:
     }
 
     // In the order in which they are to be tried; none: the endpoint itself.
-    std::vector<Host> candidates() {
+    Selection candidates() {
         const auto role = policy_.substituted(*services_.topology());
         if (role == WantedRole::none) {
             return {};
         }
         if (role == WantedRole::writer) {
-            return services_.candidates(HostRole::writer);
+            return {services_.candidates(HostRole::writer), {}};
         }
         const auto& settings = services_.settings();
         const auto strategy =

@@ -6,6 +6,8 @@
 
 #include <aws_wrapper/property.hpp>
 
+#include "pipeline/selection/properties.hpp"
+
 namespace aws_wrapper {
 
 namespace choices {
@@ -24,10 +26,6 @@ inline constexpr std::array kVerifiedRoles{
 inline constexpr std::array kWriterOrNone{
     PropertyChoice{"writer", "writer"},
     PropertyChoice{"none", "none"},
-};
-inline constexpr std::array kInitialSelectors{
-    PropertyChoice{"random", "random"},
-    PropertyChoice{"highest_weight", "highest_weight"},
 };
 
 }  // namespace choices
@@ -52,11 +50,11 @@ inline constexpr Property<std::string_view> verify_inactive_cluster_writer_endpo
     "known. Unless given, none if that endpoint is not substituted."};
 inline constexpr Property<std::string_view> initial_connection_host_selector_strategy{
     "initial_connection_host_selector_strategy", "initial_connection",
-    kind::choice(choices::kInitialSelectors, "random"),
-    "How a reader is chosen. Upstream's other strategies are not there yet."};
+    kind::choice(choices::kStrategies, "random"),
+    "How a reader is chosen. Upstream's `fastest_response` is not there yet."};
 inline constexpr Property<std::string_view> reader_initial_connection_host_selector_strategy{
     "reader_initial_connection_host_selector_strategy", "initial_connection",
-    kind::choice(choices::kInitialSelectors, "random"),
+    kind::choice(choices::kStrategies, "random"),
     "The old name of `initial_connection_host_selector_strategy`, which wins if both are given."};
 inline constexpr Property<Milliseconds> wait_for_initial_topology_ms{
     "wait_for_initial_topology_ms", "initial_connection",
