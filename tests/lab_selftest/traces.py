@@ -20,13 +20,18 @@ def processes_in(folder: str) -> list[int]:
     return found
 
 
-def shared_memory() -> set[str]:
-    """Return the ids of the System V segments of this machine that nobody uses."""
-    lines = Path("/proc/sysvipc/shm").read_text().splitlines()
-    rows = [dict(zip(lines[0].split(), line.split(), strict=False)) for line in lines[1:]]
-    return {row["shmid"] for row in rows if row["nattch"] == "0"}
+def segments_of(folder: str) -> set[str]:
+    """Return the ids of the System V segments of the servers whose data are in ``folder``."""
+    locks = Path(folder).glob("*/data/postmaster.pid")
+    return {lock.read_text().splitlines()[6].split()[1] for lock in locks}
 
 
 def gone(folder: str, segments: set[str]) -> bool:
-    """Tell whether nothing is left of the cluster that was in ``folder``."""
-    return not Path(folder).exists() and not processes_in(folder) and shared_memory() <= segments
+    """Tell whether nothing is left of the cluster that had ``folder`` and ``segments``.
+
+    Other clusters of this machine come and go meanwhile, so only its own count.
+    """
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()
+    column = lines[0].split().index("shmid")
+    there = {line.split()[column] for line in lines[1:]}
+    return not Path(folder).exists() and not processes_in(folder) and not there & segments
