@@ -86,8 +86,9 @@ test-sanitizers: build/asan/build.ninja build/tsan/build.ninja  ## The engine's 
 
 # The Python tests wait for servers most of the time, so three lanes run at once, each on clusters of its own.
 # The second lane has what takes half the time; what no lane names runs in the first.
-SECOND_LANE := $(patsubst %,tests/lab/test_%.py,async async_mysql async_sqlalchemy django healthy_mysql mysql \
-	mysql_socket proxies refusals same_rules_mysql session_state sqlalchemy tcp_keepalive unix_sockets)
+SECOND_LANE := $(patsubst %,tests/lab/test_%.py,async async_mysql async_sqlalchemy connection_tracker django \
+	healthy_mysql mysql mysql_socket proxies refusals same_rules_mysql session_state sqlalchemy tcp_keepalive \
+	unix_sockets)
 THIRD_LANE := tests/lab_selftest
 FIRST_LANE := $(patsubst %,--deselect=%,tests/storms $(SECOND_LANE) $(THIRD_LANE))
 

@@ -327,9 +327,12 @@ void bind_session(nb::module_& module) {
             "server can tell; `timed_out`: the driver gave the call up by a limit of its own, and "
             "`cancel_sql` ends on the server what it left running. `in_recovery` is what the "
             "server last reported; `between_transactions`: the link takes an 'ask' now.")
-        .def("attend", &Session::attend, "in_transaction"_a, nb::keep_alive<0, 1>(),
+        .def("attend", &Session::attend, "in_transaction"_a, "stands_alone"_a,
+             nb::keep_alive<0, 1>(),
              "Start what has to come before a call whose begin_call() said so. It has begun, and "
-             "goes on, if the outcome passed.")
+             "goes on, if the outcome's code is 'none' and its link isn't 'lost'; on a link that "
+             "is 'replaced' only if it stands alone: if it refers to nothing that an earlier call "
+             "has left on the link.")
         .def("set_read_only", &Session::set_read_only, "value"_a, nb::keep_alive<0, 1>(),
              "Start what comes before the driver's own setting, if `observes_properties`.")
         .def_prop_ro("observes_properties", &Session::observes_properties,

@@ -282,7 +282,8 @@ TEST(Settings, CheckEachItemOfALimitedList) {
 
 TEST(Settings, AnswerTheDefaultsOfWhatIsNotGiven) {
     const auto settings = Settings::parse({{"failover_mode", std::monostate{}}});
-    EXPECT_THAT(settings.get(property::plugins), ElementsAre("failover", "host_monitoring"));
+    EXPECT_THAT(settings.get(property::plugins),
+                ElementsAre("aurora_connection_tracker", "failover", "host_monitoring"));
     EXPECT_EQ(settings.get(property::wrapper_dialect), "auto");
     EXPECT_EQ(settings.get(property::failover_mode), "");
     EXPECT_FALSE(settings.is_given(property::failover_mode));

@@ -54,6 +54,11 @@ bool WatchedSocket::is_silent() const noexcept {
     return descriptor_ >= 0 && ::poll(&asked, 1, 0) == 0;
 }
 
+bool WatchedSocket::has_ended() const noexcept {
+    pollfd asked{descriptor_, POLLRDHUP, 0};
+    return descriptor_ >= 0 && ::poll(&asked, 1, 0) == 1;
+}
+
 bool CallSlot::abort(std::uint64_t call, AbortReason reason) noexcept {
     if (!socket_.valid()) {
         return false;  // the call can't be ended, and what ends by itself was answered

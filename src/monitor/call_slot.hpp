@@ -31,6 +31,8 @@ public:
     void shut_down() const noexcept;
     /// Nothing has arrived that was not read, neither data nor the end. False without a socket.
     bool is_silent() const noexcept;
+    /// The peer has ended the link, by what the kernel knows. False without a socket.
+    bool has_ended() const noexcept;
 
 private:
     int release() noexcept;
@@ -120,6 +122,11 @@ public:
         const TimePoint started{Duration{started_.load(std::memory_order_relaxed)}};
         return word != 0 && (word & kStateMask) == kIdle && now - started < within &&
                socket_.is_silent();
+    }
+
+    /// The server has ended the link, and no call has met that yet.
+    bool ended_at_rest() const noexcept {
+        return (word_.load(std::memory_order_relaxed) & kStateMask) == kIdle && socket_.has_ended();
     }
 
     /// For the owner: when the last call began.

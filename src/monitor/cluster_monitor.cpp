@@ -37,6 +37,7 @@ std::vector<std::pair<std::string, std::uint64_t>> MonitorCounters::read() const
             {"surveys_failed", surveys_failed},
             {"questions_unasked", questions_unasked},
             {"calls_aborted", calls_aborted},
+            {"links_retired", links_retired},
             {"writer_moves", writer_moves},
             {"rival_claims", rival_claims},
             {"rows_left_out", rows_left_out},
@@ -80,7 +81,11 @@ bool ClusterMonitor::is_same(const ClusterParams& params, const std::vector<Host
 }
 
 void ClusterMonitor::start() {
-    asio::post(home_.context, [self = shared_from_this()] { self->sync_runners(); });
+    asio::post(home_.context, [self = shared_from_this()] {
+        // Connections that will lie idle for long need a link by which the writer's end is seen.
+        self->core_.note_activity(Clock::now());
+        self->sync_runners();
+    });
 }
 
 void ClusterMonitor::stop() {
@@ -115,7 +120,24 @@ void ClusterMonitor::demand_proof(TimePoint since, TimePoint until) {
 
 void ClusterMonitor::publish(TimePoint seen_at) {
     remember(core_.hosts());
+    // First, so that whoever sees the new writer finds no link to the old one that looks well.
+    if (core_.writer_moved_at() != moved_when_retired_) {
+        moved_when_retired_ = core_.writer_moved_at();
+        retire_links_of_lost_writers();
+    }
     store_.publish(core_.hosts(), seen_at, core_.writer_proved_at());
+}
+
+void ClusterMonitor::retire_links_of_lost_writers() {
+    std::size_t retired = 0;
+    const std::lock_guard guard{mutex_};
+    for (const auto& [id, watch] : watches_) {
+        const auto lost_at = core_.writer_role_lost_at(id);
+        if (id != core_.writer_id() && lost_at != TimePoint{}) {
+            retired += watch->retire_links_since_before(lost_at);
+        }
+    }
+    counters_.links_retired.fetch_add(retired, std::memory_order_relaxed);
 }
 
 LoginChoice::Id ClusterMonitor::hold_login(DriverOptions options,

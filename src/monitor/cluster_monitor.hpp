@@ -50,6 +50,7 @@ struct MonitorCounters {
     /// of it, and the probes among them count as neither answered nor failed.
     std::atomic<std::uint64_t> questions_unasked{0};
     std::atomic<std::uint64_t> calls_aborted{0};
+    std::atomic<std::uint64_t> links_retired{0};
     std::atomic<std::uint64_t> writer_moves{0};
     /// Proofs of a writer that were not believed: another host claimed the role, too.
     std::atomic<std::uint64_t> rival_claims{0};
@@ -167,6 +168,7 @@ private:
     void tell_core(const std::function<void(TopologyCore&, TimePoint)>& change);
     void on_activity();
     void publish(TimePoint seen_at);
+    void retire_links_of_lost_writers();
     void on_survey(const std::string& host_id, const Survey& survey, TimePoint asked_at);
     void on_unreachable(const std::string& host_id, TimePoint asked_at);
     void on_unasked(const std::string& host_id, TimePoint asked_at);
@@ -184,6 +186,7 @@ private:
     MonitorCounters counters_;
     TopologyStore store_;
     TopologyCore core_;
+    TimePoint moved_when_retired_{};  // writer_moved_at(), as links were last retired for it
     std::map<std::string, std::shared_ptr<HostRunner>> runners_;
     TimePoint last_used_;
     std::atomic<bool> stopped_{false};

@@ -38,6 +38,13 @@ inline WatchParams by_default() {
     return params;
 }
 
+/// Of a connection that is watched for nothing but the loss of its writer.
+inline WatchParams tracked() {
+    WatchParams params;
+    params.leaves_lost_writer = true;
+    return params;
+}
+
 /// An application's connection: a socket, and the slot by which it is watched.
 class AppLink {
 public:
@@ -68,6 +75,7 @@ public:
             slot_.reset();
         }
     }
+    void end_by_server() { ::shutdown(peer_, SHUT_RDWR); }
     // True if no descriptor of the connection is open any more on this side.
     bool socket_gone() const {
         pollfd asked{peer_, POLLIN, 0};

@@ -68,6 +68,54 @@ TEST_F(ClusterMonitorTest, AClosedConnectionLeavesNoSocketBehindWhileTheMonitorS
     EXPECT_TRUE(link.socket_gone());
 }
 
+TEST_F(ClusterMonitorTest, IdleAndBusyLinksToALostWriterAreRetiredOnceAnotherIsProved) {
+    AppLink idle{monitor(), "a", tracked()};
+    AppLink busy{monitor(), "a", tracked()};
+    AppLink untracked{monitor(), "a", following()};
+    AppLink reader{monitor(), "b", tracked()};
+    busy.begin();
+    cluster_.kill("a");
+    cluster_.promote("b");
+    EXPECT_LE(time_until([&] { return writer_is("b"); }), 120ms);
+    EXPECT_EQ(idle.aborted(), AbortReason::retired) << "when the new one is to be seen";
+    EXPECT_EQ(busy.end(), AbortReason::retired);
+    EXPECT_EQ(untracked.aborted(), AbortReason::none);
+    EXPECT_EQ(reader.aborted(), AbortReason::none);
+    EXPECT_EQ(counter("links_retired"), 2U);
+}
+
+TEST_F(ClusterMonitorTest, LinksThatCameAfterTheMoveStay) {
+    AppLink before{monitor(), "a", tracked()};
+    run_for(1s);
+    cluster_.promote("b");
+    monitor().demand_proof(Clock::now(), Clock::now() + 10s);
+    EXPECT_LE(time_until([&] { return writer_is("b"); }), 120ms);
+    EXPECT_EQ(before.aborted(), AbortReason::retired) << "the host lives, and is a reader";
+    AppLink as_reader{monitor(), "a", tracked()};
+    run_for(60s, 10ms);
+    EXPECT_EQ(as_reader.aborted(), AbortReason::none);
+    AppLink writer{monitor(), "b", tracked()};
+    cluster_.promote("a");
+    monitor().demand_proof(Clock::now(), Clock::now() + 10s);
+    EXPECT_LE(time_until([&] { return writer_is("a"); }), 120ms);
+    EXPECT_EQ(as_reader.aborted(), AbortReason::none) << "it is on the writer now";
+    EXPECT_EQ(writer.aborted(), AbortReason::retired);
+}
+
+TEST_F(ClusterMonitorTest, OfAServerThatStartedAnewTheLinksThatItEndedAreRetired) {
+    AppLink ended{monitor(), "a", tracked()};
+    AppLink alive{monitor(), "a", tracked()};
+    run_for(1s);
+    ended.end_by_server();
+    run_for(10s, 10ms);
+    EXPECT_EQ(ended.aborted(), AbortReason::none) << "one session's end is its own matter";
+    cluster_.driver()->end_links(cluster_.name_of("a"), LinkEnd::unexplained);
+    run_for(10ms);
+    EXPECT_EQ(ended.aborted(), AbortReason::retired);
+    EXPECT_EQ(alive.aborted(), AbortReason::none);
+    EXPECT_TRUE(writer_is("a"));
+}
+
 TEST_F(ClusterMonitorTest, AServerThatRefusesTheMonitorsUserIsAlive) {
     cluster_.server("c").behaviour = NullDriver::Behaviour::rejects;
     auto params = by_default();

@@ -216,6 +216,7 @@ asio::awaitable<void> HostRunner::rest(TimePoint until) {
     if (first.index() == 1 && !stopped_) {
         link_.reset();
         if (std::get<1>(first) != LinkEnd::idle_limit) {
+            retire_ended_links();
             cluster_.on_link_ended(host_.id);
         }
     }
@@ -369,6 +370,9 @@ asio::awaitable<void> HostRunner::ask(Next next) {
     if (probe.end != Probe::End::answered) {
         link_.reset();
     }
+    if (probe.end == Probe::End::failed) {
+        retire_ended_links();
+    }
     conclude(probe);
     if (!next.survey) {
         co_return;
@@ -407,6 +411,14 @@ void HostRunner::conclude(Probe probe) {
     cluster_.on_suspicion(host_.id, core_.suspected());
     if (core_.suspected()) {
         writer_moved();
+    }
+}
+
+// A server that ended the monitor's link may have ended all others, too.
+void HostRunner::retire_ended_links() {
+    if (cluster_.has_topology()) {
+        const auto retired = watch_->retire_ended_links();
+        cluster_.counters_.links_retired.fetch_add(retired, std::memory_order_relaxed);
     }
 }
 

@@ -62,6 +62,7 @@ private:
                                                                          TimePoint deadline);
     void carry_out(const std::vector<AbortOrder>& orders, const HostWatch::Scan& scan);
     void conclude(Probe probe);
+    void retire_ended_links();
 
     ClusterMonitor& cluster_;
     const Host host_;

@@ -28,6 +28,23 @@ std::size_t HostWatch::size() const {
     return slots_.size();
 }
 
+template <typename Condition>
+std::size_t HostWatch::retire_links(Condition condition) noexcept {
+    const std::lock_guard guard{mutex_};
+    return static_cast<std::size_t>(std::ranges::count_if(slots_, [&](const auto& slot) {
+        return slot->params().leaves_lost_writer && condition(*slot) &&
+               slot->retire(AbortReason::retired);
+    }));
+}
+
+std::size_t HostWatch::retire_links_since_before(TimePoint time) noexcept {
+    return retire_links([time](const CallSlot& slot) { return slot.link_since() < time; });
+}
+
+std::size_t HostWatch::retire_ended_links() noexcept {
+    return retire_links([](const CallSlot& slot) { return slot.ended_at_rest(); });
+}
+
 HostWatch::Scan HostWatch::scan() {
     Scan scan;
     {

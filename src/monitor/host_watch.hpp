@@ -37,6 +37,12 @@ public:
     bool belongs_to_parent() const noexcept {
         return generation_ != aws_wrapper::fork_generation();
     }
+    /// Retires the links that came here before a time and are to leave a writer that is lost.
+    /// Returns how many. Any thread.
+    std::size_t retire_links_since_before(TimePoint time) noexcept;
+    /// The same for those that the server has ended, whenever they came.
+    std::size_t retire_ended_links() noexcept;
+
     bool ended() const noexcept {
         return belongs_to_parent() || ended_.load(std::memory_order_acquire);
     }
@@ -55,6 +61,9 @@ public:
     void end() noexcept;
 
 private:
+    template <typename Condition>
+    std::size_t retire_links(Condition condition) noexcept;
+
     std::atomic<bool> asleep_{true};
     std::atomic<bool> ended_{false};
     /// A link was added whose calls need attention sooner than those that the last scan saw: a

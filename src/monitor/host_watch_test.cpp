@@ -60,6 +60,21 @@ TEST(HostWatch, ALinkWhoseCallsNeedAttentionSoonerWakesAMonitorThatRestsForLonge
     }
 }
 
+TEST(HostWatch, RetiresLinksThatCameBeforeATimeIfTheyAreToLeave) {
+    WatchParams tracked;
+    tracked.leaves_lost_writer = true;
+    Watched other;
+    const auto before = std::make_shared<CallSlot>(tracked, WatchedSocket{}, t0);
+    const auto after = std::make_shared<CallSlot>(tracked, WatchedSocket{}, t0 + 2s);
+    other.watch.add(before);
+    other.watch.add(after);
+    EXPECT_EQ(other.watch.retire_links_since_before(t0 + 1s), 1U);
+    EXPECT_EQ(other.watch.retire_links_since_before(t0 + 1s), 0U) << "it was done";
+    EXPECT_EQ(before->aborted(), AbortReason::retired);
+    EXPECT_EQ(after->aborted(), AbortReason::none);
+    EXPECT_EQ(other.slot->aborted(), AbortReason::none);
+}
+
 TEST(HostWatch, AfterItsEndEachCallHasToBeArmedAnew) {
     Watched host;
     host.watch.call_began(*host.slot);

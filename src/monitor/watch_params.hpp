@@ -21,9 +21,15 @@ struct WatchParams {
     Length call_timeout{0};           ///< `socket_timeout`
     int detection_count{3};           ///< `failure_detection_count` (C)
     bool follows_writer{false};       ///< calls are void once another host is the writer
+    bool leaves_lost_writer{false};   ///< the link is, too, whether a call runs on it or not
     bool tells_ends{false};           ///< somebody wants to know how long each call took
 
     bool operator==(const WatchParams&) const = default;
+
+    /// Whether a monitor has to know of the link.
+    bool watches() const noexcept {
+        return leaves_lost_writer || first_attention() != Milliseconds::max();
+    }
 
     bool detects() const noexcept { return detection_time.count() > 0; }
 

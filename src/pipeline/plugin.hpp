@@ -61,6 +61,9 @@ using OpenNext = std::function<Task<OpenResult>(OpenRequest)>;
 /// A call of the application that is about to begin.
 struct Call {
     bool in_transaction{false};
+    /// It refers to nothing that an earlier call has left on the link: no result that is unread, no
+    /// statement that was prepared.
+    bool stands_alone{false};
 };
 
 /// What an application may set on its connection and a plugin may have to know of.

@@ -42,6 +42,7 @@ constexpr const char* kSocketTimeout = "the call took longer than socket_timeout
 // A link that the face has, in use or not.
 struct KnownLink {
     LinkFacts facts{};  // without its options
+    TimePoint since{};  // when its opening began
     std::string host_id{};
     HostRole role{HostRole::unknown};
     bool was_used{false};
@@ -89,8 +90,10 @@ public:
         return Operation{[this, &failure](Io& io) { return run_recover(io, std::move(failure)); }};
     }
 
-    Operation attend(bool in_transaction) {
-        return Operation{[this, in_transaction](Io& io) { return run_attend(io, in_transaction); }};
+    Operation attend(bool in_transaction, bool stands_alone) {
+        return Operation{[this, call = Call{in_transaction, stands_alone}](Io& io) {
+            return run_attend(io, call);
+        }};
     }
 
     Operation set_property(SessionProperty property, bool value) {
@@ -140,9 +143,7 @@ public:
         membership_.leave_login();
     }
 
-    bool idle() const noexcept {
-        return chain_.empty() && watch_params_.first_attention() == Milliseconds::max();
-    }
+    bool idle() const noexcept { return chain_.empty() && !watch_params_.watches(); }
 
     const Settings& settings() const noexcept { return settings_; }
     const ClusterMembership& membership() const noexcept { return membership_; }
@@ -298,9 +299,7 @@ private:
         co_return outcome;
     }
 
-    Task<Outcome> run_attend(Io& io, bool in_transaction) {
-        Call call;
-        call.in_transaction = in_transaction;
+    Task<Outcome> run_attend(Io& io, Call call) {
         const auto slot = links_[*in_use_]->slot;
         auto held = co_await hold_call(io, chain_, *slot, call);
         if (!held.passed()) {
@@ -311,10 +310,16 @@ private:
         }
         CallFailure failure;
         failure.message = "the connection was given up by a monitor";
-        failure.in_transaction = in_transaction;
+        failure.in_transaction = call.in_transaction;
         auto outcome = co_await run_recover(io, std::move(failure));
         if (outcome.passed()) {
             outcome.link = LinkFate::lost;
+        }
+        // Of this call nothing was sent, and the session is what it was.
+        const bool lost_nothing = outcome.code == Errc::failover_success && outcome.gone.empty();
+        if (lost_nothing && call.stands_alone && begins_call()) {
+            outcome.code = Errc::none;
+            outcome.message.clear();
         }
         co_return outcome;
     }
@@ -355,7 +360,7 @@ private:
             note_not_opened(request, facts.error());
             co_return tl::unexpected{std::move(facts.error())};
         }
-        links_[*id].emplace();
+        links_[*id].emplace().since = started;
         OpenedLink opened;
         opened.link = *id;
         opened.facts = std::move(*facts);
@@ -483,12 +488,12 @@ private:
     // The watch over calls.
 
     void watch_link(KnownLink& link) {
-        if (link.slot || (!meets_calls_ && !times_calls())) {
+        if (link.slot || (!meets_calls_ && !watch_params_.watches())) {
             return;
         }
         try {
             link.slot = std::make_shared<CallSlot>(
-                watch_params_, WatchedSocket{link.facts.descriptor}, Clock::now());
+                watch_params_, WatchedSocket{link.facts.descriptor}, link.since);
         } catch (const std::exception& error) {
             tell_unwatched(link, error.what());
             return;
@@ -496,12 +501,8 @@ private:
         arm(link);
     }
 
-    bool times_calls() const noexcept {
-        return watch_params_.first_attention() != Milliseconds::max();
-    }
-
     void arm(KnownLink& link) {
-        if (!times_calls()) {
+        if (!watch_params_.watches()) {
             return;
         }
         try {
@@ -581,7 +582,9 @@ bool Session::idle() const noexcept { return state_->idle(); }
 const Settings& Session::settings() const noexcept { return state_->settings(); }
 Operation Session::open() { return state_->open(); }
 Operation Session::recover(CallFailure failure) { return state_->recover(std::move(failure)); }
-Operation Session::attend(bool in_transaction) { return state_->attend(in_transaction); }
+Operation Session::attend(bool in_transaction, bool stands_alone) {
+    return state_->attend(in_transaction, stands_alone);
+}
 Operation Session::set_read_only(bool value) {
     return state_->set_property(SessionProperty::read_only, value);
 }

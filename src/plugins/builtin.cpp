@@ -7,6 +7,7 @@
 
 #include "pipeline/plugin.hpp"
 #include "pipeline/selection/properties.hpp"
+#include "plugins/aurora_connection_tracker/info.hpp"
 #include "plugins/connect_time/info.hpp"
 #include "plugins/execute_time/info.hpp"
 #include "plugins/failover/info.hpp"
@@ -72,9 +73,10 @@ static_assert(std::ranges::adjacent_find(kNames, {}, &PropertyName::name) == kNa
 // An explicit list, the outermost first: objects that register themselves vanish from a static
 // archive.
 std::span<const PluginInfo> builtin_plugins() {
-    static constexpr std::array kPlugins{execute_time_info, initial_connection_info,
-                                         failover_info,     host_monitoring_info,
-                                         connect_time_info, null_info};
+    static constexpr std::array kPlugins{
+        execute_time_info, initial_connection_info, aurora_connection_tracker_info,
+        failover_info,     host_monitoring_info,    connect_time_info,
+        null_info};
     return kPlugins;
 }
 

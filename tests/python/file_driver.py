@@ -203,7 +203,7 @@ class FileConnection(WrappedConnection):
 
     def attend_steps(self) -> Steps[None]:
         if self._aws_session is not None and self._aws_session.begin_call():
-            yield from self.cut_off(self._aws_attend_steps(self.in_transaction))
+            yield from self.cut_off(self._aws_attend_steps(None, self.in_transaction))
 
     def failure_steps(self, error: Exception) -> Steps[None]:
         if self._aws_session is not None:

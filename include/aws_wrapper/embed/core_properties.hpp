@@ -45,9 +45,9 @@ inline constexpr std::array kDriverDialects{
 namespace property {
 
 inline constexpr Property<PropertyList> plugins{
-    "plugins", "core", kind::list("failover,host_monitoring"),
+    "plugins", "core", kind::list("aurora_connection_tracker,failover,host_monitoring"),
     "Names of the plugins of the connection, separated by commas. An empty text means none. By "
-    "default those of upstream's that there are."};
+    "default those that a connection survives its host by."};
 inline constexpr Property<bool> auto_sort_wrapper_plugin_order{
     "auto_sort_wrapper_plugin_order", "core", kind::boolean(true),
     "Whether the plugins stand in the order that they have of their own. If not, the first one in "

@@ -49,8 +49,10 @@ public:
     Operation recover(CallFailure failure);
 
     /// What there is to do before a call whose begin_call() asked for it. It goes on, and has
-    /// begun, if the outcome passes; else nothing of it may be sent.
-    Operation attend(bool in_transaction);
+    /// begun, if the outcome's code is `none` and its link is not `lost`; else nothing of it may be
+    /// sent. On a link that is `replaced` it goes on only if it stands alone, referring to nothing
+    /// that an earlier call has left on the link, and if the session has lost nothing.
+    Operation attend(bool in_transaction, bool stands_alone);
 
     /// Whether any plugin has to know of what the application sets; if so, set_read_only() goes
     /// before the driver's own setting of it.

@@ -138,6 +138,13 @@ class WrappedConnection(_engine.WatchedConnection, AwsWrapperConnection):
     def _aws_inner_call_failed(self, error: BaseException) -> None:
         """A call within a watched one met an error, which need not come out of the latter."""
 
+    def _aws_stands_alone(self, call: Any) -> bool:  # noqa: ARG002
+        """Whether a call is known to refer to nothing that an earlier one has left on the link."""
+        return False
+
+    def _aws_bring_over(self, call: Any) -> None:
+        """The connection moved before a call, which goes on: let it use the link of now."""
+
     def _aws_watch(self, session: _engine.Session) -> None:
         self._aws_session = session
 
@@ -157,21 +164,34 @@ class WrappedConnection(_engine.WatchedConnection, AwsWrapperConnection):
         lost.outcome_known = True  # type: ignore[attr-defined]
         return lost
 
-    def _aws_attend_steps(self, in_transaction: bool) -> Steps[None]:
-        """Do what a call has to wait for; returns if it may be sent, and has begun."""
+    def _aws_attend_steps(self, call: Any, in_transaction: bool) -> Steps[None]:
+        """Do what a call has to wait for; returns if it may be sent, and has begun.
+
+        A link that was given up between two calls is replaced without an error, if nothing of the
+        session went with it.
+        """
         session = self._aws_session
         if session is None:
             return
         lost = self._aws_lost_error("the connection was given up by a monitor")
-        attend = partial(session.attend, in_transaction)
+        attend = partial(session.attend, in_transaction, self._aws_stands_alone(call))
         outcome = yield from self._aws_operation_steps(session, in_transaction, attend)
-        if outcome is None or not outcome.passed:
-            if outcome is None or outcome.link == "lost":
-                self._aws_finish_link()
-                self._aws_let_go()
-            if outcome is not None:
-                self._aws_raise_outcome(session, outcome, lost, sent=False)
+        if outcome is None or outcome.link == "lost":
+            self._aws_finish_link()
+            self._aws_let_go()
+        if outcome is None:
             raise lost
+        if outcome.code != "none" or outcome.link == "lost":
+            self._aws_raise_outcome(session, outcome, lost, sent=False)
+            raise lost
+        if outcome.link == "replaced":
+            self._aws_report = FailoverReport.from_engine(session.report)
+            logger.info("moved before a call, which has lost nothing: %s", self._aws_report)
+            try:
+                self._aws_bring_over(call)
+            except BaseException:
+                session.end_call()
+                raise
 
     def _aws_recovery_steps(
         self, error: Exception, in_transaction: bool, *, sent: bool = True

@@ -184,7 +184,7 @@ class BlockingWrappedConnection(Calls):
         return _CLOSED if is_closed(self) else _OPEN
 
     def _aws_attend(self, call: tuple[Any, ...]) -> None:
-        drive(self._aws_attend_steps(self._aws_was_in_transaction(call)))
+        drive(self._aws_attend_steps(call, self._aws_was_in_transaction(call)))
 
     def _aws_call_failed(self, error: BaseException, call: tuple[Any, ...]) -> None:
         if isinstance(error, DRIVER_ERRORS) and not isinstance(error, FailoverError):

@@ -33,8 +33,9 @@ def watched(
         else:
             try:
                 if session.begin_call():
-                    in_transaction = self._aws_was_in_transaction((method, *args, *kwargs.values()))
-                    await drive_async(self._aws_attend_steps(in_transaction))
+                    call = (method, *args, *kwargs.values())
+                    in_transaction = self._aws_was_in_transaction(call)
+                    await drive_async(self._aws_attend_steps(call, in_transaction))
                 try:
                     result = await method(self, *args, **kwargs)
                 except BaseException as error:

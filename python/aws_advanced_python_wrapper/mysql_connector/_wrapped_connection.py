@@ -47,6 +47,19 @@ NETWORK_METHODS = (
 )
 """The methods in which the driver, of any build, waits for its server. Some call others of them:
 the outermost is the call that is watched."""
+_OF_THE_LINK = (
+    "cmd_process_kill",
+    "cmd_stmt_close",
+    "cmd_stmt_execute",
+    "cmd_stmt_fetch",
+    "cmd_stmt_reset",
+    "cmd_stmt_send_long_data",
+    "consume_results",
+    "get_row",
+    "get_rows",
+    "next_result",
+)
+"""Those that mean something only on the link on which an earlier call was made."""
 CLOSE_WITHIN = 3.0
 """Seconds that closing waits for a server."""
 # Within which is_connected() answers, whatever the server does: what upstream grants it, unless
@@ -190,6 +203,9 @@ class WrappedMySqlConnection(Transactions):
 
     def _aws_recovery(self, session: _engine.Session, in_transaction: bool) -> Recovery:  # noqa: ARG002
         return Recovery(self, session)
+
+    def _aws_stands_alone(self, call: tuple[Any, ...]) -> bool:
+        return call[0].__name__ not in _OF_THE_LINK
 
     def _aws_closed_by_user(self) -> bool:
         return self._aws_session is None

@@ -37,7 +37,8 @@ class BlockingWrappedConnection(Calls):
 
     def _aws_attend(self, call: tuple[Any, ...]) -> None:
         status = self.pgconn.transaction_status
-        drive(self._aws_attend_steps(self._aws_was_in_transaction(status, call[1], None)))
+        in_transaction = self._aws_was_in_transaction(status, call[1], None)
+        drive(self._aws_attend_steps(call[1], in_transaction))
 
     def _aws_call_failed(self, error: BaseException, call: tuple[Any, ...], status: int) -> None:
         drive(self._aws_failure_steps(error, call[1], status))

@@ -59,7 +59,7 @@ class AsyncWrappedConnection(AsyncCalls, AsyncAwsWrapperConnection):
                 self._aws_state = status
             if begin_call():
                 in_transaction = self._aws_was_in_transaction(status, gen, None)
-                await drive_async(self._aws_attend_steps(in_transaction))
+                await drive_async(self._aws_attend_steps(gen, in_transaction))
         try:
             if timeout is None:
                 result = await self._aws_driver_wait(gen, interval)

@@ -46,7 +46,21 @@ _OF_TEXTS = (
     "_executemany_gen_no_pipeline",
     "_stream_send_gen",
 )
-_END_OF_BLOCK = "_exit_gen"
+_BEGIN_OF_BLOCK, _END_OF_BLOCK = "_enter_gen", "_exit_gen"
+_STANDING_ALONE = (
+    *_OF_TEXTS,
+    *ENDS,
+    _BEGIN_OF_BLOCK,
+    "_start_copy_gen",
+    "_declare_gen",
+    "_tpc_begin_gen",
+    "_set_autocommit_gen",
+    "_set_isolation_level_gen",
+    "_set_read_only_gen",
+    "_set_deferrable_gen",
+)
+"""The methods that refer to nothing that an earlier call has left on the link; of those that
+another release has as well, others are not known to do so."""
 _PREPARING = "_maybe_prepare_gen"
 
 
@@ -233,15 +247,15 @@ def put_link(connection: psycopg.Connection[Any], pgconn: pq.abc.PGconn) -> None
 
 
 def bring_cursor_over(gen: Any, link: pq.abc.PGconn, is_old: Callable[[Any], bool]) -> None:
-    """Let the cursor that ``gen`` belongs to use ``link``, if its own is an old one."""
-    frame = getattr(gen, "gi_frame", None)
-    cursor = None if frame is None else frame.f_locals.get("self")
-    own = getattr(cursor, "_pgconn", None)
-    if cursor is None or own is None or not is_old(own):
+    """Let the cursor, or the block, that ``gen`` belongs to use ``link``, if its own is old."""
+    owner: Any = _locals(gen).get("self")
+    name = "pgconn" if name_of(gen) == _BEGIN_OF_BLOCK else "_pgconn"
+    own = getattr(owner, name, None)
+    if own is None or not is_old(own):
         return
-    cursor._pgconn = link
-    if hasattr(cursor, "_described"):
-        cursor._described = False  # the server's cursor is gone
+    setattr(owner, name, link)
+    if hasattr(owner, "_described"):
+        owner._described = False  # the server's cursor is gone
 
 
 def is_outermost(block: Any) -> bool:
@@ -272,6 +286,16 @@ def end_of_block(gen: Any) -> EndOfBlock | None:
     block = local["self"]
     undone = local["exc_val"] is not None or block.force_rollback
     return EndOfBlock(undone, block._outer_transaction, block._stack_index)
+
+
+def begins_block(gen: Any) -> bool:
+    """Whether a generator is the begin of a transaction block, or of a pipeline."""
+    return name_of(gen) == _BEGIN_OF_BLOCK
+
+
+def stands_alone(gen: Any) -> bool:
+    """Whether a generator refers to nothing that an earlier call has left on the link."""
+    return name_of(gen) in _STANDING_ALONE
 
 
 def commits_prepared(gen: Any) -> bool:

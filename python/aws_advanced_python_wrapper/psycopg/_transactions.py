@@ -25,6 +25,7 @@ from ._private import (
     QUERY,
     REFUSED_AT_ONCE,
     ROLLBACK,
+    begins_block,
     blocks_of,
     commits_prepared,
     end_of_block,
@@ -35,6 +36,7 @@ from ._private import (
     pipeline_of,
     rolls_back,
     run,
+    stands_alone,
     statement_of,
 )
 from ._replay import OldLinks, reported_settings
@@ -234,16 +236,27 @@ class Transactions(Memory):
 
     def _aws_wait_observed(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         # In the place of the method, so that a connection that never moved pays nothing.
-        if self._aws_old_links is not None and not self._aws_old_links.bring_over(gen, self.pgconn):
-            self._aws_forget_old_links()
-        if self._aws_misses_notifications and name_of(gen) not in ENDS:
-            gen.close()
-            self._aws_tell_of_notifications()
+        self._aws_let_use_link(gen)
         if self._aws_is_lost:
             gen = self._aws_in_lost_transaction(gen)
         elif self._aws_record is not None and self._aws_record.is_pending:
             self._aws_note_end(gen, self._aws_record)
         return type(self).wait(self, gen, *args, **kwargs)  # type: ignore[attr-defined]
+
+    def _aws_stands_alone(self, gen: Any) -> bool:
+        return stands_alone(gen)
+
+    def _aws_bring_over(self, gen: Any) -> None:
+        if begins_block(gen):
+            self._aws_allow()  # no work was lost with a block that only begins
+        self._aws_let_use_link(gen)
+
+    def _aws_let_use_link(self, gen: Any) -> None:
+        if self._aws_old_links is not None and not self._aws_old_links.bring_over(gen, self.pgconn):
+            self._aws_forget_old_links()
+        if self._aws_misses_notifications and name_of(gen) not in ENDS:
+            gen.close()
+            self._aws_tell_of_notifications()
 
     def _aws_forget_old_links(self) -> None:
         self._aws_old_links = None
