@@ -21,6 +21,9 @@ PYTEST := PYTHONPATH=tests/first $(RUN) -m pytest
 # Reads lines, and runs a command with each for {}, so many at a time; what one prints comes together at its end.
 AT_A_TIME = xargs -P $(1) -I{} bash -c 'echo "$$0 ..."; told=$$(eval "$$0" 2>&1); code=$$?; echo "$$told"; exit $$code'
 
+# Where there is much memory, the servers of tests live there.
+test-python test-versions conformance compliance soak: export TMPDIR = $(shell tools/memory-folder)
+
 .PHONY: help
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 22

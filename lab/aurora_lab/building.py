@@ -18,6 +18,9 @@ from .publisher import Publisher, View
 from .replication import ReplicaSet
 from .resolver import Resolver
 
+_PASSWORD = secrets.token_urlsafe(16)
+"""The superuser's, of all clusters of this process: it is in the files that they begin with."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -105,28 +108,28 @@ def build(plan: Plan, resolver: Resolver | None) -> Parts:
     places.sweep_stale(plan.directory)
     with ExitStack() as stack:
         network, lock = places.claim_network(plan.port)
-        with lock:
-            folder = places.make_folder(network, plan.directory)
-            stack.callback(processes.sweep, folder)
-            sites = plan.sites(folder, network)
-            certificates = folder if plan.tls else None
-            if plan.tls:
-                _make_certificates(plan, folder, sites, programs)
-            relays = {
-                site.id: RelayOrder(
-                    site.gate_address,
-                    site.address,
-                    site.port,
-                    engine.rewriting(site, plan.kind, certificates),
-                )
-                for site in sites
-                if site.gate_address is not None
-            }
-            keeper = Keeper(folder, lock, relays)
-        password = secrets.token_urlsafe(16)
+        # Ours as well as the keeper's: without it the next cluster would sweep this one away.
+        stack.callback(lock.close)
+        folder = places.make_folder(network, plan.directory)
+        stack.callback(processes.sweep, folder)
+        sites = plan.sites(folder, network)
+        certificates = folder if plan.tls else None
+        if plan.tls:
+            _make_certificates(plan, folder, sites, programs)
+        relays = {
+            site.id: RelayOrder(
+                site.gate_address,
+                site.address,
+                site.port,
+                engine.rewriting(site, plan.kind, certificates),
+            )
+            for site in sites
+            if site.gate_address is not None
+        }
+        keeper = Keeper(folder, lock, relays)
         instances: dict[str, Instance] = {}
         for site in sites:
-            instances[site.id] = engine.server(site, plan.kind, programs, password, certificates)
+            instances[site.id] = engine.server(site, plan.kind, programs, _PASSWORD, certificates)
             stack.callback(instances[site.id].kill)
         stack.callback(keeper.finish)
         if resolver is None:

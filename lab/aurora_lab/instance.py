@@ -141,6 +141,10 @@ class Instance(ABC):
     def clone(self, source: Instance) -> None:
         """Replace the data folder by a copy of a running server, start, and follow that one."""
 
+    def join(self, source: Instance) -> None:
+        """Start as a reader of a server that was just created, and follow that one."""
+        self.clone(source)
+
     @abstractmethod
     def follow(self, primary: Instance) -> None:
         """Let a running reader follow ``primary`` from now on."""

@@ -67,15 +67,16 @@ class ReplicaSet(ABC, Generic[S]):
         return [i for i in self.readers() if i.id in self.in_sync and i.state == "up"]
 
     def build(self) -> None:
-        """Make every reader a copy of the running writer, and commits wait for all of them."""
+        """Make readers of a writer that was just created, and commits wait for all of them."""
         readers = self.readers()
         if not readers:
             return
         with ThreadPoolExecutor(len(readers)) as pool:
-            for done in [pool.submit(reader.clone, self.writer) for reader in readers]:
+            for done in [pool.submit(reader.join, self.writer) for reader in readers]:
                 done.result()
         self.following = {reader.id for reader in readers}
         self._admit_or_raise(self.following)
+        self.catch_up()
 
     def rebuild(self, reader: S) -> None:
         """Kill a server, copy the writer over it, and let it follow.

@@ -150,6 +150,8 @@ def test_death_of_the_keeper_alone_still_ends_clean(engine: str) -> None:
         segments = segments_of(folder)
         assert cluster.keeper_pid is not None
         os.kill(cluster.keeper_pid, signal.SIGKILL)
+        with Cluster(0, engine=engine, domain="b." + DOMAIN, name="b"):
+            assert len(processes_in(folder)) >= PROCESSES[engine], "its owner lives"
     assert gone(folder, segments)
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast, final
 import mysql.connector
 from mysql.connector.abstracts import MySQLConnectionAbstract
 
-from .. import processes
+from .. import pristine, processes
 from ..errors import LabError
 from ..instance import SUPERUSER, Instance, Site
 from ..programs import Programs
@@ -94,6 +94,11 @@ class Server(Instance):
 
     def create(self) -> None:
         """Make an empty data folder with the superuser in it, configured as a writer."""
+        self.configure(primary=None)
+        program = self._programs.path("mariadb-install-db")
+        pristine.put(self.data, program, self._init, self._programs.give)
+
+    def _init(self) -> None:
         user = f"'{SUPERUSER}'@'%'"
         self._write(
             "superuser.sql",
@@ -103,7 +108,6 @@ class Server(Instance):
             "DELETE FROM mysql.global_priv WHERE User IN ('', 'root');\n"
             "DELETE FROM mysql.proxies_priv;\n",
         )
-        self.configure(primary=None)
         self._programs.run(
             "mariadb-install-db",
             f"--defaults-file={self.folder / 'my.cnf'}",

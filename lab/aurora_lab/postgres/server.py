@@ -11,7 +11,7 @@ from typing import Any, final
 
 import psycopg
 
-from .. import processes
+from .. import pristine, processes
 from ..instance import SUPERUSER, Instance, Site
 from ..programs import Programs
 
@@ -89,6 +89,20 @@ class Server(Instance):
 
     def create(self) -> None:
         """Make an empty data folder with the superuser in it, configured as a writer."""
+        self._put_pristine()
+        self.configure(primary=None)
+
+    def join(self, source: Instance) -> None:
+        """Start as a reader that follows a server which began with the same empty data folder."""
+        self._put_pristine()
+        self.configure(primary=source)
+        self.start()
+
+    def _put_pristine(self) -> None:
+        program = self._programs.path("initdb")
+        pristine.put(self.data, program, self._init, self._programs.give)
+
+    def _init(self) -> None:
         self._write("password", self._password)
         self._programs.run(
             "initdb",
@@ -103,7 +117,6 @@ class Server(Instance):
             cwd=self.folder,
         )
         (self.folder / "password").unlink()
-        self.configure(primary=None)
 
     def clone(self, source: Instance) -> None:
         """Replace the data folder by a copy of a running server, start, and follow that one."""
