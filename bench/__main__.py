@@ -47,6 +47,7 @@ def measure(quick: bool, resolver: Resolver) -> Iterator[Figure]:
         yield from trouble.faults(cluster, quick)
         yield from neighbour.neighbour(cluster, quick)
         yield from side_by_side.faults(cluster, quick)
+        yield from side_by_side.idle(cluster, quick)
         yield from side_by_side.load(cluster, quick)
         yield from herd.herd(cluster, quick)
     domain = "gated.us-east-1.rds.amazonaws.com"

@@ -4,7 +4,7 @@
 Runs in our environment or in upstream's: it imports no other module of the benchmarks, and nothing
 of ours but what upstream has, too. Prints JSON: samples by name, in microseconds or milliseconds.
 
-usage: contender.py {statement,sqlalchemy,orm,connect,hear,hear_bare,mysql} DSN
+usage: contender.py {statement,sqlalchemy,orm,connect,hear,hear_bare,idle,idle_bare,mysql} DSN
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import json
 import statistics
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from time import monotonic, perf_counter_ns, process_time_ns, sleep
 from typing import Any
 
 import psycopg
 
 _PLUGINS = {"plugins": "failover,host_monitoring_v2", "wrapper_dialect": "aurora-pg"}
+_TRACKED = {**_PLUGINS, "plugins": "aurora_connection_tracker,failover,host_monitoring_v2"}
+IDLE = 50
 _TURNS = 30
 _STATEMENTS = 50
 
@@ -240,10 +243,70 @@ def _hear(connection: Any, dsn: str) -> Samples:
             sleep(0.005)
 
 
+def idle(dsn: str) -> Samples:
+    """Fifty connections lie idle in SQLAlchemy's pool as the writer crashes; then all are used.
+
+    Says "ready" on its standard error, and goes on after a line on its standard input. What each
+    checkout and its first statement took, in milliseconds, with what it was tried again for; how
+    many tries met an error; and a connect of now.
+    """
+    from aws_advanced_python_wrapper import AwsWrapperConnection
+
+    return _idle(
+        "postgresql+aws_wrapper_psycopg://",
+        lambda: AwsWrapperConnection.connect(psycopg.Connection.connect, dsn, **_TRACKED),
+    )
+
+
+def idle_bare(dsn: str) -> Samples:
+    """The same with the bare driver and the stock dialect."""
+    return _idle("postgresql+psycopg://", lambda: psycopg.connect(dsn, connect_timeout=2))
+
+
+def _idle(url: str, connect: Callable[[], Any]) -> Samples:
+    import sqlalchemy as sa
+
+    pool = sa.create_engine(url, creator=connect, pool_size=IDLE)
+    asked = sa.text("SELECT pg_catalog.pg_is_in_recovery()")
+
+    def check_out(stack: ExitStack) -> int:
+        errors = 0
+        until = monotonic() + 30
+        while True:
+            try:
+                taken = pool.connect()
+                stack.callback(taken.close)
+                if not taken.execute(asked).scalar_one():
+                    return errors
+            except Exception:
+                if monotonic() > until:
+                    raise
+                sleep(0.005)
+            errors += 1
+
+    with ExitStack() as stack:
+        for _ in range(IDLE):
+            check_out(stack)
+    print("ready", file=sys.stderr, flush=True)
+    sys.stdin.readline()
+    took, errors = [], 0
+    with ExitStack() as stack:
+        for _ in range(IDLE):
+            started = monotonic()
+            errors += check_out(stack)
+            took.append((monotonic() - started) * 1000)
+    connects = batch_of(lambda: connect().close())(20)
+    return {
+        "took": took,
+        "errors": [errors],
+        "connect": [statistics.median(connects) / 1_000_000],
+    }
+
+
 def main() -> None:
     """Measure, and print."""
     what, dsn = sys.argv[1:]
-    parts = (statement, sqlalchemy, orm, connect, hear, hear_bare, mysql)
+    parts = (statement, sqlalchemy, orm, connect, hear, hear_bare, idle, idle_bare, mysql)
     print(json.dumps({part.__name__: part for part in parts}[what](dsn)), flush=True)
     if "aws_advanced_python_wrapper" in sys.modules:
         # Upstream's threads would keep the process.

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from aurora_lab import Cluster, eventually
 
@@ -115,7 +114,7 @@ def faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
 
     All contenders live through the same faults, each in a process of its own.
     """
-    programs = _waiting_programs()
+    programs = _programs("hear")
     for how, stamp in (("crash", "topology_published"), ("freeze", "fault")):
         if quick and how == "freeze":
             continue  # upstream never hears it in time
@@ -133,8 +132,8 @@ def faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
                     heard[name].append(_WITHIN * 1000)
                     resumed[name].append(_WITHIN * 1000)
                 else:
-                    heard[name].append((told["heard"] - getattr(failover, stamp)) * 1000)
-                    resumed[name].append((told["next"] - failover.fault) * 1000)
+                    heard[name].append((told["heard"][0] - getattr(failover, stamp)) * 1000)
+                    resumed[name].append((told["next"][0] - failover.fault) * 1000)
             cluster.heal()
         what = "topology told" if how == "crash" else "fault"
         for name in programs:
@@ -149,12 +148,45 @@ def faults(cluster: Cluster, quick: bool) -> Iterator[Figure]:
                 yield Figure(title, median(found), "ms", None, detail, samples=found)
 
 
+def idle(cluster: Cluster, quick: bool) -> Iterator[Figure]:
+    """Connections that lie idle in a pool as the writer crashes: the next use of each.
+
+    They are used two seconds after the topology told of the new writer.
+    """
+    programs = _programs("idle")
+    seen: dict[str, list[dict[str, list[float]]]] = {name: [] for name in programs}
+    for _ in range(1 if quick else 5):
+        children = {name: _Waiting(*one, cluster.dsn()) for name, one in programs.items()}
+        failover = cluster.failover(how="crash")
+        used_at = failover.topology_published + 2
+        eventually(lambda at=used_at: time.monotonic() > at, within=10)
+        for name, child in children.items():
+            told = child.told(time.monotonic() + 60, "now\n")
+            if told is None:
+                raise RuntimeError(f"{name}: the connections were not there within a minute")
+            seen[name].append(told)
+        cluster.heal()
+    for name, rounds in seen.items():
+        ours = name == "ours"
+        errors = [told["errors"][0] for told in rounds]
+        title = "crash: errors at the next use of 50 idle connections"
+        yield Figure(f"{title}, {name}", max(errors), "", 0 if ours else None, spread(errors))
+        took = [one for told in rounds for one in told["took"]]
+        connects = [told["connect"][0] for told in rounds]
+        title = "crash: next use of an idle connection"
+        detail = f"longest {max(took):.1f}; a connect {median(connects):.1f}"
+        yield Figure(f"{title}, {name}", median(took), "ms", None, detail, samples=took)
+        if ours:
+            ratio = median(took) / median(connects)
+            yield Figure(f"{title}, {name} / a connect", ratio, "", 1.0)
+
+
 def load(cluster: Cluster, quick: bool) -> Iterator[Figure]:
     """What a crash makes one process ask of the new writer; not in the quick form.
 
     The servers count what the lab asks, too: the bare driver's figures tell how much that is.
     """
-    for name, (python, measure) in {} if quick else _waiting_programs().items():
+    for name, (python, measure) in {} if quick else _programs("hear").items():
         seen = []
         for _ in range(5):
             target = cluster.readers[0].id
@@ -172,18 +204,19 @@ def load(cluster: Cluster, quick: bool) -> Iterator[Figure]:
             yield Figure(title, median(found), "", None, spread(found))
 
 
-def _waiting_programs() -> dict[str, tuple[str, str]]:
+def _programs(measure: str) -> dict[str, tuple[str, str]]:
     """The interpreter of each contender, and the bare driver's; and what each runs in a fault."""
-    programs = {name: (python, "hear") for name, python in contenders().items()}
-    return {**programs, "bare": (sys.executable, "hear_bare")}
+    programs = {name: (python, measure) for name, python in contenders().items()}
+    return {**programs, "bare": (sys.executable, f"{measure}_bare")}
 
 
 class _Waiting:
-    """A contender's process that waits in a statement for the fault."""
+    """A contender's process that has done what comes before the fault."""
 
     def __init__(self, python: str, measure: str, dsn: str) -> None:
         self._child = subprocess.Popen(
             [python, str(_PROGRAM), measure, dsn],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -195,12 +228,13 @@ class _Waiting:
         ready = time.monotonic()
         eventually(lambda: time.monotonic() > ready + 0.3, within=5)
 
-    def told(self, until: float) -> dict[str, Any] | None:
-        """What it heard, in seconds of the monotonic clock; None if nothing until then."""
+    def told(self, until: float, said: str = "") -> dict[str, list[float]] | None:
+        """What it tells after it was ``said`` that; None if nothing until then."""
         try:
-            out, _ = self._child.communicate(timeout=max(0.0, until - time.monotonic()))
+            out, _ = self._child.communicate(said, timeout=max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.communicate()
             return None
-        return {name: values[0] for name, values in json.loads(out).items()} if out else None
+        found: dict[str, list[float]] | None = json.loads(out) if out else None
+        return found

@@ -331,8 +331,13 @@ void bind_session(nb::module_& module) {
              nb::keep_alive<0, 1>(),
              "Start what has to come before a call whose begin_call() said so. It has begun, and "
              "goes on, if the outcome's code is 'none' and its link isn't 'lost'; on a link that "
-             "is 'replaced' only if it stands alone: if it refers to nothing that an earlier call "
-             "has left on the link.")
+             "is 'replaced' only if it is the first one since hand_out(), and stands alone: if it "
+             "refers to nothing that an earlier call has left on the link.")
+        .def("hand_out", &Session::hand_out,
+             "Between two calls: a pool hands the connection out, to somebody who relies on "
+             "nothing that was done on it.")
+        .def_prop_ro("is_given_up", &Session::is_given_up,
+                     "A monitor has given the link up. Asks nobody.")
         .def("set_read_only", &Session::set_read_only, "value"_a, nb::keep_alive<0, 1>(),
              "Start what comes before the driver's own setting, if `observes_properties`.")
         .def_prop_ro("observes_properties", &Session::observes_properties,

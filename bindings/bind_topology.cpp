@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
+
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
 #include <aws_wrapper/topology.hpp>
@@ -15,6 +18,18 @@ void bind_topology(nb::module_& module) {
         .def_ro("name", &Host::name, "The name or address to connect to.")
         .def_ro("port", &Host::port)
         .def_ro("weight", &Host::weight)
+        .def_prop_ro(
+            "cpu", [](const Host& self) { return self.load.cpu; },
+            nb::for_getter(nb::sig("def cpu(self) -> float | None")),
+            "Percent of its processors' time, when the topology was last read; None if not told.")
+        .def_prop_ro(
+            "lag_ms",
+            [](const Host& self) {
+                const auto& lag = self.load.lag;
+                return lag ? std::optional{lag->count()} : std::nullopt;
+            },
+            nb::for_getter(nb::sig("def lag_ms(self) -> int | None")),
+            "Milliseconds by which its data were behind the writer's then; None if not told.")
         .def_prop_ro(
             "role", [](const Host& self) { return to_string(self.role); },
             "'writer', 'reader' or 'unknown'.")

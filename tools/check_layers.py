@@ -66,7 +66,12 @@ RULES: dict[str, tuple[tuple[str, ...], set[str] | None, bool]] = {
     "plugins": (("pipeline/", "plugins/", "dialect/", "model/"), ALL, False),
 }
 # A plugin's process-wide half, plugins/<name>/monitor.*, sees the engine's thread, too.
-MONITOR_OF_PLUGIN = ("monitor/monitor.hpp", "driver/driver.hpp", "driver/asio_wait.hpp")
+MONITOR_OF_PLUGIN = (
+    "monitor/monitor.hpp",
+    "driver/driver.hpp",
+    "driver/asio_wait.hpp",
+    "driver/resolve.hpp",
+)
 LEAVES = ("driver/pg/", "driver/mysql/")  # joined at link time, included by nobody else
 LIBPQ = re.compile(r"^(libpq-fe|libpq-events|postgres_ext|pg_config)\.h$|^libpq/")
 LIBMARIADB = re.compile(r"^(mysql|errmsg|mysqld_error|ma_\w+|mariadb_\w+)\.h$|^(mysql|mariadb)/")

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include <aws_wrapper/clock.hpp>
 
 namespace aws_wrapper {
 
@@ -17,6 +20,15 @@ constexpr const char* to_string(HostRole role) noexcept {
     return "unknown";
 }
 
+/// How busy a server was when the writer's topology was last read. Nothing of what it doesn't tell:
+/// Aurora's does, that of Multi-AZ clusters doesn't.
+struct HostLoad {
+    std::optional<float> cpu{};         ///< percent of its processors' time, 0 to 100
+    std::optional<Milliseconds> lag{};  ///< how far a reader's data are behind the writer's
+
+    bool operator==(const HostLoad&) const = default;
+};
+
 /// One database server of a cluster. A value; equality compares all fields.
 struct Host {
     std::string id;         ///< what the server calls itself (instance name or resource id)
@@ -24,6 +36,7 @@ struct Host {
     std::uint16_t port{0};  ///< TCP port; 0 = the dialect's default
     HostRole role{HostRole::unknown};
     std::int32_t weight{100};  ///< bigger = preferred by `highest_weight`
+    HostLoad load{};
 
     bool operator==(const Host&) const = default;
 };

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <utility>
@@ -34,6 +35,7 @@ struct Candidate {
     std::uint16_t port;
     bool writer;
     UpdateTime updated;
+    HostLoad load{};
 };
 
 void leave_out(Survey& survey, const char* kind, std::string_view value) {
@@ -118,6 +120,27 @@ UpdateTime read_time(std::optional<std::string_view> value) noexcept {
     return chrono::microseconds{at.time_since_epoch()}.count() + micros;
 }
 
+std::optional<double> read_number(std::optional<std::string_view> value) noexcept {
+    double number = 0;
+    const auto text = value.value_or("");
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool is_number = !text.empty() && read.ec == std::errc{} && std::isfinite(number);
+    return is_number ? std::optional{number} : std::nullopt;
+}
+
+HostLoad read_load(std::optional<std::string_view> cpu, std::optional<std::string_view> lag) {
+    constexpr double kPercent = 100;
+    constexpr double kLongestLag = 1e12;  // milliseconds: some 30 years
+    HostLoad load;
+    if (const auto number = read_number(cpu)) {
+        load.cpu = static_cast<float>(std::clamp(*number, 0.0, kPercent));
+    }
+    if (const auto number = read_number(lag)) {
+        load.lag = Milliseconds{static_cast<std::int64_t>(std::clamp(*number, 0.0, kLongestLag))};
+    }
+    return load;
+}
+
 std::uint16_t read_port(std::optional<std::string_view> value) noexcept {
     std::uint16_t port = 0;
     if (value) {
@@ -142,7 +165,8 @@ std::vector<Candidate> aurora_candidates(const Dialect& dialect,
             continue;
         }
         result.push_back({id, id, port_of(dialect, instances), is_true(cell(rows, row, 1)),
-                          read_time(cell(rows, row, 4))});
+                          read_time(cell(rows, row, 4)),
+                          read_load(cell(rows, row, 2), cell(rows, row, 3))});
     }
     return result;
 }
@@ -265,6 +289,7 @@ std::vector<Host> hosts_of(const std::vector<Candidate>& candidates,
                              : instances.host_for(candidate.name, role);
         host.id = candidate.name;
         host.port = candidate.port;
+        host.load = candidate.load;
         hosts.push_back(std::move(host));
     }
     return hosts;

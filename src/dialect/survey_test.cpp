@@ -46,7 +46,10 @@ std::vector<std::string> writers_of(const Survey& survey) {
     return ids;
 }
 
-Host host(const char* id, HostRole role) { return {id, id + std::string{".d"}, 5432, role, 100}; }
+// As aurora_row() tells it.
+Host host(const char* id, HostRole role) {
+    return {id, id + std::string{".d"}, 5432, role, 100, {5, Milliseconds{0}}};
+}
 
 TEST(Survey, AsksEverythingInOneGo) {
     EXPECT_EQ(survey_statements(dialect(DialectCode::pg)),
@@ -468,14 +471,37 @@ TEST(SurveyMysql, OfAPlainServerIsItsNameAndRole) {
     EXPECT_EQ(*survey, (Survey{.self_id = "ip-10-0-0-1:3306", .in_recovery = false}));
 }
 
+TEST(SurveyMysql, LoadThatIsNoNumberIsNotKnown) {
+    const ResultSet topology{Row{"w", "1", "5", "0", std::nullopt},
+                             Row{"a", "0", "61.25", "7.9", std::nullopt},
+                             Row{"b", "0", std::nullopt, std::nullopt, std::nullopt},
+                             Row{"c", "0", "nan", "inf", std::nullopt},
+                             Row{"d", "0", "", "-3", std::nullopt},
+                             Row{"e", "0", "1e300", "1e300", std::nullopt}};
+    const auto survey =
+        read_survey(kAuroraMysql, {topology, {Row{"w", "w"}}, {Row{"0"}}}, kInstances);
+    ASSERT_TRUE(survey);
+    const auto load_of = [&](const std::string& id) {
+        return std::ranges::find(survey->hosts, id, &Host::id)->load;
+    };
+    EXPECT_EQ(load_of("a"), (HostLoad{61.25F, Milliseconds{7}}));
+    EXPECT_EQ(load_of("b"), HostLoad{});
+    EXPECT_EQ(load_of("c"), HostLoad{});
+    EXPECT_EQ(load_of("d"), (HostLoad{std::nullopt, Milliseconds{0}}));
+    EXPECT_EQ(load_of("e"), (HostLoad{100, Milliseconds{1'000'000'000'000}}));
+}
+
 TEST(SurveyMysql, OfAnAuroraServerNamesAllHosts) {
     const ResultSet topology{Row{"w", "1", "5", "0", "2026-07-01 12:00:00"},
                              Row{"r", "0", "5", "12", "2026-07-01 12:00:00"}};
     const auto survey =
         read_survey(kAuroraMysql, {topology, {Row{"r", "r"}}, {Row{"1"}}}, kInstances);
     ASSERT_TRUE(survey);
-    EXPECT_THAT(survey->hosts, ElementsAre(Host{"w", "w.d", 3306, HostRole::writer},
-                                           Host{"r", "r.d", 3306, HostRole::reader}));
+    const HostLoad of_writer{5, Milliseconds{0}};
+    const HostLoad of_reader{5, Milliseconds{12}};
+    EXPECT_THAT(survey->hosts,
+                ElementsAre(Host{"w", "w.d", 3306, HostRole::writer, 100, of_writer},
+                            Host{"r", "r.d", 3306, HostRole::reader, 100, of_reader}));
     EXPECT_TRUE(survey->in_recovery);
     EXPECT_FALSE(survey->claims_writer);
 }

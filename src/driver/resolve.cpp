@@ -14,10 +14,10 @@ Failure timed_out(std::string_view what) {
     return Failure{Errc::timed_out, {}, fmt::format("{} did not finish before its deadline", what)};
 }
 
-asio::awaitable<tl::expected<std::string, Failure>> resolve(std::string name,
-                                                            TimePoint deadline,
-                                                            Urgency urgency,
-                                                            std::shared_ptr<NameLookups> lookups) {
+asio::awaitable<Addresses> resolve_all(std::string name,
+                                       TimePoint deadline,
+                                       Urgency urgency,
+                                       std::shared_ptr<NameLookups> lookups) {
     const auto executor = co_await asio::this_coro::executor;
     const auto over = std::make_shared<Timer>(executor);
     over->expires_at(deadline);
@@ -41,7 +41,18 @@ asio::awaitable<tl::expected<std::string, Failure>> resolve(std::string name,
         failure.message = fmt::format("the look-up of {}: {}", name, failure.message);
         co_return tl::unexpected{std::move(failure)};
     }
-    co_return answer->value().front();
+    co_return *answer;
+}
+
+asio::awaitable<tl::expected<std::string, Failure>> resolve(std::string name,
+                                                            TimePoint deadline,
+                                                            Urgency urgency,
+                                                            std::shared_ptr<NameLookups> lookups) {
+    auto addresses = co_await resolve_all(std::move(name), deadline, urgency, std::move(lookups));
+    if (!addresses) {
+        co_return tl::unexpected{std::move(addresses.error())};
+    }
+    co_return addresses->front();
 }
 
 }  // namespace aws_wrapper

@@ -15,10 +15,17 @@
 
 namespace aws_wrapper {
 
-/// The first of a host name's numeric addresses; the name itself if it is one. Nothing blocks, the
-/// deadline holds whatever the look-up does, and nobody waits for it any more when the coroutine
-/// has been cancelled. A name without an address, or with none in time, is Errc::unsupported: names
-/// are told by others than the host, which may be as well as ever.
+/// A host name's numeric addresses, in the system's order; the name itself if it is one. Nothing
+/// blocks, the deadline holds whatever the look-up does, and nobody waits for it any more when the
+/// coroutine has been cancelled. A name without an address, or with none in time, is
+/// Errc::unsupported: names are told by others than the host, which may be as well as ever.
+asio::awaitable<Addresses> resolve_all(
+    std::string name,
+    TimePoint deadline,
+    Urgency urgency,
+    std::shared_ptr<NameLookups> lookups = NameLookups::of_process());
+
+/// The first of them.
 asio::awaitable<tl::expected<std::string, Failure>> resolve(
     std::string name,
     TimePoint deadline,

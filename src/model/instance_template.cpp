@@ -117,7 +117,7 @@ InstanceTemplate InstanceTemplate::derive(std::string_view connect_host,
 }
 
 Host InstanceTemplate::host_for(std::string_view id, HostRole role, std::int32_t weight) const {
-    return {std::string{id}, with_id(pattern_, id), port_, role, weight};
+    return {std::string{id}, with_id(pattern_, id), port_, role, weight, {}};
 }
 
 bool InstanceTemplate::can_name(std::string_view id) const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "plugins/failover/outcomes.hpp"
+#include "pipeline/failover_outcomes.hpp"
 
 #include <utility>
 

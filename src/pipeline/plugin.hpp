@@ -41,7 +41,7 @@ struct OpenRequest {
     Purpose purpose{Purpose::first};
     /// A host of the cluster; without one the link goes where the application said.
     std::optional<Host> host{};
-    std::string address{};      ///< to connect there; empty: what is known of the host
+    std::string address{};  ///< to connect there; empty: what is known of the host, else its name
     Credentials credentials{};  ///< empty: as the application gave them
     std::string signed_name{};  ///< the name a token is made for; empty: the host's own
     Duration timeout{};         ///< zero: only what the application's parameters say

@@ -95,6 +95,9 @@ protected:
         ASSERT_TRUE(operation.done()) << "it goes on for ever";
     }
 
+    /// Opens a link through one plugin, whose `next` is the cluster.
+    OpenResult open_through(const PluginInfo& plugin, Purpose purpose);
+
     /// Since the last drive() began.
     Duration took() const { return Clock::now() - started_; }
     int requests() const { return requests_; }
@@ -174,7 +177,7 @@ public:
     }
     void tell(Event event) override { told_.push_back(std::move(event)); }
     std::vector<Host> candidates(HostRole role) const override {
-        return candidates_of(*topology_, role);
+        return candidates_of(*topology_, role, settings_);
     }
     Selection select(std::string_view strategy, std::vector<Host> hosts) override {
         const Draw no_shuffling = [](std::size_t count) { return count - 1; };
@@ -223,6 +226,13 @@ protected:
 
 private:
     static constexpr LinkId kFirstLink = 0;
+
+    static Task<Outcome> opened_by(Io& io, Chain& chain, Purpose purpose, OpenResult& opened) {
+        OpenRequest request;
+        request.purpose = purpose;
+        opened = co_await chain.open(io, 0, std::move(request));
+        co_return Outcome{};
+    }
 
     Task<std::monostate> closed(Io& io, LinkId link) {
         co_await io.close(link);
@@ -393,5 +403,14 @@ private:
     Chain& chain_;
     const std::size_t inside_;
 };
+
+inline OpenResult ScriptedSession::open_through(const PluginInfo& plugin, Purpose purpose) {
+    Chain chain{[this](Io& io, OpenRequest request) { return open(io, std::move(request)); }};
+    chain.add(plugin, std::make_unique<ScriptedServices>(*this, chain, chain.size() + 1));
+    OpenResult opened = tl::unexpected{Failure{}};
+    Operation operation{[&](Io& io) { return opened_by(io, chain, purpose, opened); }};
+    drive(operation);
+    return opened;
+}
 
 }  // namespace aws_wrapper

@@ -133,6 +133,11 @@ public:
         return slot_at_hand_ == nullptr || slot_at_hand_->aborted() == AbortReason::none;
     }
 
+    void hand_out() noexcept {
+        handed_out_after_ =
+            slot_at_hand_ == nullptr ? std::nullopt : std::optional{slot_at_hand_->view().call};
+    }
+
     void close() noexcept {
         slot_at_hand_ = nullptr;
         for (std::size_t id = 0; id < links_.size(); ++id) {
@@ -220,7 +225,7 @@ private:
         void tell(Event event) override { events().add(std::move(event)); }
 
         std::vector<Host> candidates(HostRole role) const override {
-            return candidates_of(*topology(), role);
+            return candidates_of(*topology(), role, settings());
         }
 
         Selection select(std::string_view strategy, std::vector<Host> hosts) override {
@@ -311,13 +316,14 @@ private:
         CallFailure failure;
         failure.message = "the connection was given up by a monitor";
         failure.in_transaction = call.in_transaction;
+        const bool is_first = handed_out_after_ == slot->view().call;
         auto outcome = co_await run_recover(io, std::move(failure));
         if (outcome.passed()) {
             outcome.link = LinkFate::lost;
         }
-        // Of this call nothing was sent, and the session is what it was.
-        const bool lost_nothing = outcome.code == Errc::failover_success && outcome.gone.empty();
-        if (lost_nothing && call.stands_alone && begins_call()) {
+        const bool lost_nothing = outcome.code == Errc::failover_success && outcome.gone.empty() &&
+                                  settings_.get(property::transfer_session_state_on_switch);
+        if (lost_nothing && is_first && call.stands_alone && begins_call()) {
             outcome.code = Errc::none;
             outcome.message.clear();
         }
@@ -350,6 +356,8 @@ private:
         wanted.host = request.host;
         if (request.host && wanted.address.empty()) {
             wanted.address = membership_.cluster()->address_of(request.host->id);
+        } else if (request.purpose == Purpose::probe && in_use_) {
+            wanted.address = links_[*in_use_]->facts.address;
         }
         HostUse::Booking booking;
         if (request.host) {
@@ -455,6 +463,7 @@ private:
             co_return used;
         }
         slot_at_hand_ = nullptr;
+        handed_out_after_.reset();
         const auto old = std::exchange(in_use_, id);
         if (old && keep_old) {
             tell(LinkChange::Kind::parked, *old);
@@ -562,6 +571,7 @@ private:
     Chain chain_;
     WatchParams watch_params_;
     bool meets_calls_{false};
+    std::optional<std::uint64_t> handed_out_after_;  // the number of a call on the link in use
     FailoverReport report_;
     std::array<std::optional<KnownLink>, kMostLinks> links_{};
     std::optional<LinkId> in_use_;
@@ -606,6 +616,12 @@ void Session::close() noexcept { state_->close(); }
     if (slot_->params().tells_ends) [[unlikely]] {
         state_->call_ended(Clock::now() - slot_->started());
     }
+}
+
+void Session::hand_out() noexcept { state_->hand_out(); }
+
+bool Session::is_given_up() const noexcept {
+    return slot_ != nullptr && slot_->aborted() != AbortReason::none;
 }
 
 bool Session::is_fresh() const noexcept {

@@ -17,6 +17,8 @@
 #include "plugins/initial_connection/info.hpp"
 #include "plugins/initial_connection/properties.hpp"
 #include "plugins/null/info.hpp"
+#include "plugins/stale_dns/info.hpp"
+#include "plugins/stale_dns/properties.hpp"
 #include "plugins/to_come.hpp"
 
 namespace aws_wrapper {
@@ -36,6 +38,7 @@ constexpr auto kProperties = joined(core_properties,
                                     host_monitoring_properties,
                                     initial_connection_properties,
                                     selection_properties,
+                                    stale_dns_properties,
                                     to_come_properties);
 
 struct PropertyName {
@@ -73,10 +76,14 @@ static_assert(std::ranges::adjacent_find(kNames, {}, &PropertyName::name) == kNa
 // An explicit list, the outermost first: objects that register themselves vanish from a static
 // archive.
 std::span<const PluginInfo> builtin_plugins() {
-    static constexpr std::array kPlugins{
-        execute_time_info, initial_connection_info, aurora_connection_tracker_info,
-        failover_info,     host_monitoring_info,    connect_time_info,
-        null_info};
+    static constexpr std::array kPlugins{execute_time_info,
+                                         initial_connection_info,
+                                         aurora_connection_tracker_info,
+                                         stale_dns_info,
+                                         failover_info,
+                                         host_monitoring_info,
+                                         connect_time_info,
+                                         null_info};
     return kPlugins;
 }
 

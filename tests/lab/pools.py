@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The places where connections of a program lie idle, each with a driver's own pool or without."""
+"""The pools in which the connections of a program lie idle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from aws_advanced_python_wrapper import mysql_connector
 from aws_advanced_python_wrapper import psycopg as face
-from aws_advanced_python_wrapper.aio import mysql_connector as async_mysql
 from aws_advanced_python_wrapper.aio import psycopg as async_face
 
 IDENTIFIER = {
@@ -45,22 +44,6 @@ class Idle:
 
     def close(self) -> None:
         self.stack.close()
-
-
-class Plain(Idle):
-    """Objects that the program keeps itself."""
-
-    def __init__(self, cluster: Cluster, count: int, **options: Any) -> None:
-        super().__init__(cluster, count, **options)
-        self._connections = [self.open_one(cluster.writer_endpoint) for _ in range(count)]
-        for connection in self._connections:
-            self.stack.callback(connection.close)
-
-    def check_out_all(self) -> list[str]:
-        found = [_ask(connection, self.cluster) for connection in self._connections]
-        for connection in self._connections:
-            connection.commit()
-        return found
 
 
 class PsycopgPool(Idle):
@@ -128,8 +111,8 @@ class SqlAlchemyPool(Idle):
 class _Awaited(Idle):
     """What is used on an event loop of its own."""
 
-    def __init__(self, cluster: Cluster, count: int, **same_way: Any) -> None:
-        super().__init__(cluster, count, **same_way)
+    def __init__(self, cluster: Cluster, count: int) -> None:
+        super().__init__(cluster, count)
         self._loop = asyncio.new_event_loop()
         self.stack.callback(self._loop.close)
         self.stack.callback(lambda: self._run(self.close_pool()))
@@ -199,31 +182,6 @@ class AsyncSqlAlchemyPool(_Awaited):
         return str((await connection.execute(sa.text(IDENTIFIER["pg"]))).scalar_one())
 
 
-class AsyncMySql(_Awaited):
-    """Objects that the program keeps itself."""
-
-    async def open_pool(self) -> None:
-        self._connections = [
-            await async_mysql.connect(self.cluster.dsn(), **self.same_way)
-            for _ in range(self.count)
-        ]
-        self._free = list(self._connections)
-
-    async def close_pool(self) -> None:
-        for connection in self._connections:
-            await connection.close()
-
-    async def check_out(self, stack: AsyncExitStack) -> Any:
-        connection = self._free.pop()
-        stack.callback(self._free.append, connection)
-        return connection
-
-    async def ask(self, connection: Any) -> str:
-        cursor = await connection.cursor()
-        await cursor.execute(IDENTIFIER["mysql"])
-        return str((await cursor.fetchone())[0])
-
-
 def _url(cluster: Cluster, dialect: str, query: dict[str, str]) -> sa.URL:
     return sa.URL.create(
         dialect,
@@ -244,18 +202,13 @@ def _ask(connection: Any, cluster: Cluster) -> str:
 
 
 POOLS: dict[str, tuple[str, Callable[[Cluster, int], Idle]]] = {
-    "psycopg": ("pg", Plain),
     "psycopg_pool": ("pg", PsycopgPool),
     "psycopg-sqlalchemy": ("pg", SqlAlchemyPool),
     "asyncio-psycopg_pool": ("pg", AsyncPsycopgPool),
     "asyncio-sqlalchemy": ("pg", AsyncSqlAlchemyPool),
-    "mysql-pure": ("mysql", partial(Plain, use_pure=True)),
-    "mysql-C": ("mysql", partial(Plain, use_pure=False)),
     "mysql-pool-pure": ("mysql", partial(MySqlPool, use_pure=True)),
     "mysql-pool-C": ("mysql", partial(MySqlPool, use_pure=False)),
     "mysql-sqlalchemy-pure": ("mysql", partial(SqlAlchemyPool, use_pure="true")),
     "mysql-sqlalchemy-C": ("mysql", partial(SqlAlchemyPool, use_pure="false")),
-    # Without TLS the driver for asyncio fails at a server that has none, unless it is told.
-    "mysql-asyncio": ("mysql", partial(AsyncMySql, use_pure="true", ssl_disabled="true")),
 }
 """By name: the kind of the cluster, and what opens connections to it that lie idle."""

@@ -50,8 +50,9 @@ public:
 
     /// What there is to do before a call whose begin_call() asked for it. It goes on, and has
     /// begun, if the outcome's code is `none` and its link is not `lost`; else nothing of it may be
-    /// sent. On a link that is `replaced` it goes on only if it stands alone, referring to nothing
-    /// that an earlier call has left on the link, and if the session has lost nothing.
+    /// sent. On a link that is `replaced` it goes on only if the session has lost nothing and the
+    /// call neither refers to nor follows upon anything on the link that was lost: if it stands
+    /// alone, and is the first one since hand_out().
     Operation attend(bool in_transaction, bool stands_alone);
 
     /// Whether any plugin has to know of what the application sets; if so, set_read_only() goes
@@ -66,6 +67,13 @@ public:
     /// to come first: the link was given up as the call before ended, or calls are being held.
     bool begin_call() noexcept;
     void end_call() noexcept;
+
+    /// Between two calls: a pool hands the connection out, to somebody who relies on nothing that
+    /// was done on it.
+    void hand_out() noexcept;
+
+    /// A monitor has given the link up. Asks nobody, and may become true at any moment.
+    bool is_given_up() const noexcept;
 
     /// Between two calls: true if the link is good as far as can be told without asking the server.
     /// A call began on it less than 5 s ago, no monitor has given it up, and nothing has arrived

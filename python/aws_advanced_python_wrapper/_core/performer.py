@@ -35,7 +35,7 @@ class ToOpen:
     host: Any
     """The engine's host, or None for where the application's own parameters lead."""
     address: str
-    """The host's numeric address, if it is known; or empty."""
+    """Its numeric address, if it is known; or empty. Without a host, where a probe has to go."""
     credentials: dict[str, str]
     """What of a login replaces that of the parameters."""
     timeout: float

@@ -167,8 +167,8 @@ class WrappedConnection(_engine.WatchedConnection, AwsWrapperConnection):
     def _aws_attend_steps(self, call: Any, in_transaction: bool) -> Steps[None]:
         """Do what a call has to wait for; returns if it may be sent, and has begun.
 
-        A link that was given up between two calls is replaced without an error, if nothing of the
-        session went with it.
+        A link that was given up while it lay in a pool is replaced without an error, if nothing of
+        the session went with it.
         """
         session = self._aws_session
         if session is None:

@@ -38,6 +38,8 @@ class AsyncCalls(WrappedMySqlConnection):
         """Tell whether the server answers; within ``socket_timeout``, or 3 s if there is none."""
         if self._aws_session is None or self._aws_session.in_call:
             return bool(await self._aws_driver_class.is_connected(self))
+        if self._aws_session.is_given_up:
+            return False
         try:
             with deadline(self._aws_link_socket, self._aws_answer_within):
                 return self._aws_answered(bool(await self._aws_watched_is_connected()))

@@ -13,6 +13,7 @@ import mysql.connector
 
 from .. import _engine
 from .._core.private_names import PrivateNames
+from .._core.waits import Steps
 from ..errors import FailoverSuccessError
 from ._errors import FACE_ERRORS
 from ._link import DRIVER_ERRORS, LOST_WHILE_WAITING, TIMEOUTS, cut_off
@@ -60,6 +61,7 @@ _OF_THE_LINK = (
     "next_result",
 )
 """Those that mean something only on the link on which an earlier call was made."""
+_RESETS = ("cmd_reset_connection", "reset_session")
 CLOSE_WITHIN = 3.0
 """Seconds that closing waits for a server."""
 # Within which is_connected() answers, whatever the server does: what upstream grants it, unless
@@ -203,6 +205,11 @@ class WrappedMySqlConnection(Transactions):
 
     def _aws_recovery(self, session: _engine.Session, in_transaction: bool) -> Recovery:  # noqa: ARG002
         return Recovery(self, session)
+
+    def _aws_attend_steps(self, call: tuple[Any, ...], in_transaction: bool) -> Steps[None]:
+        if call[0].__name__ in _RESETS:
+            self._aws_record.forget()  # what replaces a lost session now is as good as reset
+        yield from super()._aws_attend_steps(call, in_transaction)
 
     def _aws_stands_alone(self, call: tuple[Any, ...]) -> bool:
         return call[0].__name__ not in _OF_THE_LINK

@@ -36,9 +36,7 @@ class BlockingWrappedConnection(Calls):
                 )
 
     def _aws_attend(self, call: tuple[Any, ...]) -> None:
-        status = self.pgconn.transaction_status
-        in_transaction = self._aws_was_in_transaction(status, call[1], None)
-        drive(self._aws_attend_steps(call[1], in_transaction))
+        drive(self._aws_before_wait_steps(call[1], self.pgconn.transaction_status))
 
     def _aws_call_failed(self, error: BaseException, call: tuple[Any, ...], status: int) -> None:
         drive(self._aws_failure_steps(error, call[1], status))

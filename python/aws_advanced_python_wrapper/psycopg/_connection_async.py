@@ -58,8 +58,7 @@ class AsyncWrappedConnection(AsyncCalls, AsyncAwsWrapperConnection):
             if status != BUSY:
                 self._aws_state = status
             if begin_call():
-                in_transaction = self._aws_was_in_transaction(status, gen, None)
-                await drive_async(self._aws_attend_steps(gen, in_transaction))
+                await drive_async(self._aws_before_wait_steps(gen, status))
         try:
             if timeout is None:
                 result = await self._aws_driver_wait(gen, interval)

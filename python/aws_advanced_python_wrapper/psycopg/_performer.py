@@ -208,7 +208,7 @@ class Recovery(PsycopgPerformer):
     def _try_open(self, wanted: ToOpen) -> Steps[pq.abc.PGconn | tuple[str | None, int, str]]:
         """Log in; if that fails, the SQLSTATE, no number, and the text of the error."""
         parameters = (
-            _same_way(self._parameters, self._connection.pgconn)
+            self._same_way(wanted.address)
             if wanted.host is None
             else _to_host(self._parameters, wanted)
         )
@@ -218,6 +218,19 @@ class Recovery(PsycopgPerformer):
             return None, 0, str(error)
         except psycopg.OperationalError as error:
             return error.sqlstate, 0, str(error)
+
+    def _same_way(self, address: str) -> dict[str, Any]:
+        """The parameters of a link by the name that the connection's own came by, or to an address.
+
+        psycopg looks the name up and tells libpq the address, which has grown old since.
+        """
+        pgconn = self._connection.pgconn
+        way = {"host": pgconn.host.decode(), "port": pgconn.port.decode()}
+        directed = {**self._parameters, **way}
+        for name in ("load_balance_hosts", "target_session_attrs", "hostaddr"):
+            directed.pop(name, None)
+        address = address or self._given.get("hostaddr", "")
+        return {**directed, "hostaddr": address} if address else directed
 
     def _renew_login(self) -> Steps[bool]:
         """Ask, once, whoever opened the connection for a login that differs from the refused."""
@@ -277,17 +290,6 @@ def _to_host(parameters: dict[str, Any], wanted: ToOpen) -> dict[str, Any]:
     directed.pop("load_balance_hosts", None)
     if wanted.address:
         directed["hostaddr"] = wanted.address
-    return directed
-
-
-def _same_way(parameters: dict[str, Any], pgconn: pq.abc.PGconn) -> dict[str, Any]:
-    """The parameters of a link that takes the way of another one, wherever that leads by now."""
-    way = {"host": pgconn.host, "hostaddr": pgconn.hostaddr, "port": pgconn.port}
-    directed = {**parameters, **{name: part.decode() for name, part in way.items()}}
-    if not directed["hostaddr"]:
-        del directed["hostaddr"]
-    for name in ("load_balance_hosts", "target_session_attrs"):
-        directed.pop(name, None)
     return directed
 
 

@@ -49,18 +49,23 @@ _OF_TEXTS = (
 _BEGIN_OF_BLOCK, _END_OF_BLOCK = "_enter_gen", "_exit_gen"
 _STANDING_ALONE = (
     *_OF_TEXTS,
-    *ENDS,
+    END_PREPARED,
     _BEGIN_OF_BLOCK,
     "_start_copy_gen",
     "_declare_gen",
     "_tpc_begin_gen",
+)
+"""The methods that refer to nothing that an earlier call has left on the link; others are not known
+to."""
+_SILENT_WHEN_IDLE = (
+    COMMIT,
+    ROLLBACK,
     "_set_autocommit_gen",
     "_set_isolation_level_gen",
     "_set_read_only_gen",
     "_set_deferrable_gen",
 )
-"""The methods that refer to nothing that an earlier call has left on the link; of those that
-another release has as well, others are not known to do so."""
+"""The methods that send nothing without an open transaction."""
 _PREPARING = "_maybe_prepare_gen"
 
 
@@ -137,6 +142,21 @@ class ExtendedConnection:
 
     def _aws_before_begin(self) -> None:
         """psycopg is about to begin a transaction."""
+
+    def _aws_handed_out(self) -> None:
+        """A pool of psycopg_pool gives the connection to the application."""
+
+    _aws_pool: Any = None
+
+    @property
+    def _pool(self) -> Any:
+        return self._aws_pool
+
+    @_pool.setter
+    def _pool(self, pool: Any) -> None:
+        self._aws_pool = pool
+        if pool is not None:
+            self._aws_handed_out()
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "", **kwargs: Any) -> Any:
@@ -296,6 +316,12 @@ def begins_block(gen: Any) -> bool:
 def stands_alone(gen: Any) -> bool:
     """Whether a generator refers to nothing that an earlier call has left on the link."""
     return name_of(gen) in _STANDING_ALONE
+
+
+def sends_nothing(gen: Any, connection: Any) -> bool:
+    """Whether a generator of a connection's that has not begun will send nothing."""
+    is_idle = connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+    return is_idle and pipeline_of(connection) is None and name_of(gen) in _SILENT_WHEN_IDLE
 
 
 def commits_prepared(gen: Any) -> bool:

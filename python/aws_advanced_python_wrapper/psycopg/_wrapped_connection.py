@@ -14,7 +14,7 @@ from ..errors import FailoverError
 from ._errors import FACE_ERRORS
 from ._link import last_state, reported_recovery
 from ._performer import Recovery
-from ._private import closed_by_user, expire, put_link
+from ._private import closed_by_user, end_of_block, expire, put_link, sends_nothing
 from ._replay import OldLinks, replay_settings
 from ._scram_keys import ConnectionInfo, connect_and_learn
 from ._transactions import Transactions
@@ -52,6 +52,21 @@ class WrappedPsycopgConnection(Transactions):
     @classmethod
     def _aws_connect_gen(cls, conninfo: str) -> Any:
         return connect_and_learn(conninfo)
+
+    def _aws_handed_out(self) -> None:
+        if self._aws_session is not None:
+            self._aws_session.hand_out()
+
+    def _aws_before_wait_steps(self, gen: Any, status: int) -> Steps[None]:
+        in_transaction = self._aws_was_in_transaction(status, gen, None)
+        session = self._aws_session
+        if session is not None and session.is_given_up:
+            block = end_of_block(gen)
+            if block and block.undone:
+                return  # psycopg keeps to itself what goes wrong in a block's ROLLBACK
+            if sends_nothing(gen, self):
+                return
+        yield from self._aws_attend_steps(gen, in_transaction)
 
     def _aws_failure_steps(self, error: BaseException, gen: Any, status: int) -> Steps[None]:
         if isinstance(error, FailoverError) or not isinstance(error, Exception):

@@ -71,6 +71,13 @@ def renew_when_moved(_: Any, record: ConnectionPoolEntry) -> None:
             record.invalidate(soft=True)
 
 
+def renew_when_given_up(_: Any, record: ConnectionPoolEntry, __: Any) -> None:
+    """Let a checkout replace a connection whose host was lost while it lay in the pool."""
+    session = getattr(record.driver_connection, "_aws_session", None)
+    if session is not None and session.is_given_up:
+        raise DisconnectionError("the host of the connection was lost, or is not the writer now")
+
+
 def _invalidate(record: weakref.ref[ConnectionPoolEntry], connection: WrappedConnection) -> None:
     entry = record()
     if entry is not None and entry.driver_connection is connection:
@@ -123,6 +130,7 @@ class WrapperRules:
         """Let the pool renew what has moved, so that its "connect" event holds for each link."""
         super().engine_created(engine)  # type: ignore[misc]
         event.listen(engine, "connect", renew_when_moved)
+        event.listen(engine, "checkout", renew_when_given_up)
 
     def connect(self, *cargs: Any, **cparams: Any) -> Any:
         """Connect; a failover asks the listeners of "do_connect" for a login that is refused."""

@@ -18,6 +18,9 @@ inline constexpr std::array kStrategies{
     PropertyChoice{"weighted_random", "weighted_random"},
     PropertyChoice{"highest_weight", "highest_weight"},
     PropertyChoice{"least_connections", "least_connections"},
+    PropertyChoice{"lowest_load", "lowest_load"},
+    PropertyChoice{"lowest_load_by_cpu", "lowest_load_by_cpu"},
+    PropertyChoice{"lowest_load_by_lag", "lowest_load_by_lag"},
 };
 
 }  // namespace choices
@@ -41,11 +44,17 @@ inline constexpr Property<PropertyList> weighted_random_host_weight_pairs{
     "Items `host:weight` for the strategy `weighted_random`; a host is told by its id or its "
     "name."};
 
+inline constexpr Property<Milliseconds> reader_max_lag_ms{
+    "reader_max_lag_ms", "host selection", kind::milliseconds(Milliseconds{0}, Milliseconds{0}),
+    "Readers whose data were further behind the writer's when the topology was last read, in "
+    "milliseconds, are not chosen; 0: no limit."};
+
 }  // namespace property
 
 inline constexpr auto selection_properties = infos_of(property::round_robin_default_weight,
                                                       property::round_robin_host_weight_pairs,
                                                       property::weighted_random_default_weight,
-                                                      property::weighted_random_host_weight_pairs);
+                                                      property::weighted_random_host_weight_pairs,
+                                                      property::reader_max_lag_ms);
 
 }  // namespace aws_wrapper

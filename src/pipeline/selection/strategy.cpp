@@ -17,6 +17,9 @@ constexpr std::array kTable{
     Strategy{"weighted_random", in_weighted_random_order},
     Strategy{"highest_weight", by_highest_weight},
     Strategy{"least_connections", by_least_connections},
+    Strategy{"lowest_load", by_lowest_load},
+    Strategy{"lowest_load_by_cpu", by_lowest_cpu},
+    Strategy{"lowest_load_by_lag", by_lowest_lag},
 };
 
 }  // namespace

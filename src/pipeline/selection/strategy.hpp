@@ -46,6 +46,9 @@ std::vector<Host> in_weighted_random_order(std::vector<Host> hosts, const Select
 std::vector<Host> in_turn(std::vector<Host> hosts, const SelectionFacts& facts);
 std::vector<Host> by_highest_weight(std::vector<Host> hosts, const SelectionFacts& facts);
 std::vector<Host> by_least_connections(std::vector<Host> hosts, const SelectionFacts& facts);
+std::vector<Host> by_lowest_load(std::vector<Host> hosts, const SelectionFacts& facts);
+std::vector<Host> by_lowest_cpu(std::vector<Host> hosts, const SelectionFacts& facts);
+std::vector<Host> by_lowest_lag(std::vector<Host> hosts, const SelectionFacts& facts);
 
 /// All strategies that there are.
 std::span<const Strategy> strategies() noexcept;

@@ -11,6 +11,7 @@
 
 #include <aws_wrapper/error.hpp>
 
+#include "pipeline/selection/candidates.hpp"
 #include "pipeline/selection/properties.hpp"
 
 namespace aws_wrapper {
@@ -50,6 +51,20 @@ protected:
 
     Selection select(std::string_view strategy, std::vector<Host> from, const Draw& draw = kFirst) {
         return select_hosts(strategy, std::move(from), draw, weights_, *use_);
+    }
+
+    // How many of so many links that are opened and kept each host gets.
+    std::map<std::string, int> shares(std::string_view strategy,
+                                      const std::vector<Host>& from,
+                                      int links) {
+        std::map<std::string, int> found;
+        std::vector<HostUse::Booking> kept;
+        for (int link = 0; link < links; ++link) {
+            auto selected = select(strategy, from);
+            ++found[selected.hosts.front().id];
+            kept.push_back(std::move(selected.first));
+        }
+        return found;
     }
 
     // Which host comes first, so many times over; nobody keeps its link.
@@ -146,6 +161,57 @@ TEST_F(SelectionTest, LeastConnectionsCountsWhatIsOpenAndWhatIsAboutToBe) {
     EXPECT_EQ(use_->links_to("b"), 1U) << "others see that it is taken";
     const auto other = use_->book("b");
     EXPECT_EQ(ids(select("least_connections", hosts("ab")).hosts), "ab");
+}
+
+TEST_F(SelectionTest, LowestLoadTakesTheIdlestFirstAndGivesEachAsMuchAsItHasRoom) {
+    auto from = hosts("abc");
+    from[0].load.cpu = 90;
+    from[1].load.cpu = 0;
+    from[2].load.cpu = 50;
+    EXPECT_EQ(ids(select("lowest_load_by_cpu", from).hosts), "bca");
+    EXPECT_THAT(shares("lowest_load_by_cpu", from, 160),
+                ElementsAre(std::pair{"a", 10}, std::pair{"b", 100}, std::pair{"c", 50}));
+}
+
+TEST_F(SelectionTest, LowestLoadByLagPrefersTheFreshestData) {
+    auto from = hosts("ab");
+    from[0].load.lag = Milliseconds{300};
+    from[1].load.lag = Milliseconds{0};
+    EXPECT_EQ(ids(select("lowest_load_by_lag", from).hosts), "ba");
+    EXPECT_THAT(shares("lowest_load_by_lag", from, 50),
+                ElementsAre(std::pair{"a", 10}, std::pair{"b", 40}));
+}
+
+TEST_F(SelectionTest, LowestLoadGoesByBoth) {
+    auto from = hosts("ab");
+    from[0].load = {50, Milliseconds{0}};
+    from[1].load = {0, Milliseconds{300}};
+    EXPECT_EQ(ids(select("lowest_load", from).hosts), "ab");
+    from[1].load.lag = Milliseconds{50};
+    EXPECT_EQ(ids(select("lowest_load", from).hosts), "ba");
+}
+
+TEST_F(SelectionTest, HostsThatTellNoLoadShareAlike) {
+    for (const char* strategy : {"lowest_load", "lowest_load_by_cpu", "lowest_load_by_lag"}) {
+        for (const auto& [id, links] : shares(strategy, hosts("abc"), 640)) {
+            EXPECT_NEAR(links, 640 / 3, 1) << strategy << " " << id;
+        }
+    }
+}
+
+TEST(Candidates, LeavesOutReadersThatLagTooFar) {
+    Topology topology;
+    topology.hosts = hosts("wab");
+    topology.hosts[0].role = HostRole::writer;
+    topology.hosts[1].role = topology.hosts[2].role = HostRole::reader;
+    topology.hosts[1].load.lag = Milliseconds{80};
+    topology.hosts[2].load.lag = Milliseconds{81};
+    const auto limited = Settings::parse({{"reader_max_lag_ms", std::int64_t{80}}});
+    EXPECT_EQ(ids(candidates_of(topology, HostRole::reader, limited)), "a");
+    EXPECT_EQ(ids(candidates_of(topology, HostRole::unknown, limited)), "wa");
+    topology.hosts[1].load.lag.reset();
+    EXPECT_EQ(ids(candidates_of(topology, HostRole::reader, limited)), "a") << "nothing is told";
+    EXPECT_EQ(ids(candidates_of(topology, HostRole::reader, Settings::parse({}))), "ab");
 }
 
 TEST_F(SelectionTest, ABookingIsGivenBackOnce) {

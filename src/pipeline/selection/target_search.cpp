@@ -152,6 +152,27 @@ Task<TopologyPtr> TargetSearch::await_proof(Io& io,
     co_return topology;
 }
 
+Task<bool> TargetSearch::is_led_astray(Io& io, OpenedLink opened) {
+    const auto type = services_.endpoint().type;
+    if (type != EndpointType::rds_writer_cluster &&
+        type != EndpointType::rds_global_writer_cluster) {
+        co_return false;
+    }
+    if (opened.role == HostRole::reader) {
+        co_return true;
+    }
+    const auto topology = services_.topology();
+    const auto* writer = topology->writer();
+    if (writer == nullptr || writer->id == opened.host_id) {
+        co_return false;
+    }
+    // It may be our view that is old: nobody looks while the application rests.
+    if (opened.role != HostRole::writer) {
+        co_return true;
+    }
+    co_return co_await is_proved_elsewhere(io, opened.host_id);
+}
+
 Task<bool> TargetSearch::is_proved_elsewhere(Io& io, std::string host_id) {
     const auto since = io.now();
     const auto until = since + kWriterTimeout;

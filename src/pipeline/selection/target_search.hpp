@@ -37,10 +37,14 @@ public:
     Task<OpenResult> find_writer(Io& io, std::string avoid, TimePoint deadline);
     Task<OpenResult> find_reader(Io& io, std::string avoid, TimePoint deadline);
 
-    /// Whether the cluster proves within 5 s that its writer is another host than this one.
-    Task<bool> is_proved_elsewhere(Io& io, std::string host_id);
+    /// Whether the application's endpoint is a writer's, and has led to a host that is not the
+    /// writer, since its name lags behind; a host that claims to be it is believed, unless the
+    /// cluster proves another one within 5 s.
+    Task<bool> is_led_astray(Io& io, OpenedLink opened);
 
 private:
+    /// Whether the cluster proves within 5 s that its writer is another host than this one.
+    Task<bool> is_proved_elsewhere(Io& io, std::string host_id);
     /// Waits until `until` at most for a proof that is demanded until `deadline`.
     Task<TopologyPtr> await_proof(Io& io, TimePoint since, TimePoint until, TimePoint deadline);
     /// Asks the hosts that no monitor can ask by the connection's own login: nothing if none of

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/failover_outcomes.hpp"
 #include "pipeline/selection/target_search.hpp"
 #include "plugins/failover/info.hpp"
-#include "plugins/failover/outcomes.hpp"
 #include "plugins/failover/properties.hpp"
 #include "plugins/failover/reaction.hpp"
 
@@ -48,12 +48,7 @@ public:
                          opened.error().vendor_code);
             co_return noted_first(co_await search_.find(io, {}, deadline));
         }
-        if (!leads_astray(*opened)) {
-            co_return opened;
-        }
-        if (opened->role == HostRole::writer &&
-            !co_await search_.is_proved_elsewhere(io, opened->host_id)) {
-            // What is old is our view: nobody looks while the application rests.
+        if (!co_await search_.is_led_astray(io, *opened)) {
             co_return opened;
         }
         // The endpoint's name lags behind the cluster, as it does after each failover.
@@ -236,18 +231,6 @@ private:
     bool enabled() const { return services_.has_topology() && !services_.endpoint().is_proxy(); }
 
     Duration budget() const { return services_.settings().get(property::failover_timeout_sec); }
-
-    bool leads_astray(const OpenedLink& opened) const {
-        const auto type = services_.endpoint().type;
-        if (type != EndpointType::rds_writer_cluster &&
-            type != EndpointType::rds_global_writer_cluster) {
-            return false;
-        }
-        const auto topology = services_.topology();
-        const auto* writer = topology->writer();
-        return opened.role == HostRole::reader ||
-               (writer != nullptr && writer->id != opened.host_id);
-    }
 
     Reaction react(const CallFailure& failure) const {
         return reaction_to(failure, services_.classify(failure), mode_);

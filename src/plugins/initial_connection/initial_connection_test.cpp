@@ -30,21 +30,7 @@ protected:
 
     OpenResult open_for(Purpose purpose, const char* endpoint, const Parameters& parameters) {
         given(parameters, endpoint);
-        Services& session = *this;
-        Chain chain{[this](Io& io, OpenRequest request) { return open(io, std::move(request)); }};
-        chain.add(initial_connection_info,
-                  std::make_unique<ScriptedServices>(session, chain, chain.size() + 1));
-        OpenResult opened = tl::unexpected{Failure{}};
-        Operation operation{[&](Io& io) { return run(io, chain, purpose, opened); }};
-        drive(operation);
-        return opened;
-    }
-
-    static Task<Outcome> run(Io& io, Chain& chain, Purpose purpose, OpenResult& opened) {
-        OpenRequest request;
-        request.purpose = purpose;
-        opened = co_await chain.open(io, 0, std::move(request));
-        co_return Outcome{};
+        return open_through(initial_connection_info, purpose);
     }
 
     // Links that are open, and that nobody was given.

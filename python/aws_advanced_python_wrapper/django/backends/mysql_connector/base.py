@@ -42,8 +42,11 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
 
         Django asks for this around each request; ``connection_created`` is sent for the next one.
         """
-        if self.connection is not None and not self.in_atomic_block and self.connection._aws_moved:
-            self.close()
+        connection = self.connection
+        if connection is not None and not self.in_atomic_block:
+            session = connection._aws_session
+            if connection._aws_moved or (session is not None and session.is_given_up):
+                self.close()
         super().close_if_unusable_or_obsolete()
 
     @cached_property  # type: ignore[untyped-decorator]
