@@ -43,6 +43,12 @@ void bind_drivers(nb::module_& module) {
         "The monitors' way to MySQL and MariaDB.");
     nb::class_<LinkRecorder>(module, "LinkRecorder", "What a recording_driver() was asked for.")
         .def(nb::init<>())
+        .def(
+            "set_answer",
+            [](LinkRecorder& self, const nb::list& answer) {
+                self.set_answer(results_of(answer, nb::none()));
+            },
+            "answer"_a, "What its links answer from now on.")
         .def_prop_ro(
             "links",
             [](const LinkRecorder& self) {

@@ -8,6 +8,7 @@
 #include <aws_wrapper/embed/conninfo.hpp>
 #include <aws_wrapper/embed/core_properties.hpp>
 #include <aws_wrapper/error.hpp>
+#include <aws_wrapper/profiles.hpp>
 #include <aws_wrapper/settings.hpp>
 
 #include "binding.hpp"
@@ -123,6 +124,26 @@ void bind_settings(nb::module_& module) {
         "given"_a, "family"_a = "postgresql",
         "Check the wrapper's properties and split off the driver's parameters. `family` is "
         "'postgresql' or 'mysql'.");
+    module.def(
+        "add_or_replace_profile",
+        [](const std::string& name, const nb::dict& properties) {
+            add_or_replace_profile(name, parameters_of(properties));
+        },
+        "name"_a, "properties"_a, "See DriverConfigurationProfiles.");
+    module.def("remove_profile", &remove_profile, "name"_a, "Whether it was there.");
+    module.def("clear_profiles", &clear_profiles, "Remove all but the presets.");
+    module.def(
+        "find_profile",
+        [](std::string_view name, std::string_view family) -> nb::object {
+            const auto found = find_profile(name, family_of(family));
+            return found ? nb::object{dict_of(*found)} : nb::object{nb::none()};
+        },
+        "name"_a, "family"_a = "postgresql",
+        nb::sig("def find_profile(name: str, family: str = 'postgresql') -> "
+                "dict[str, typing.Any] | None"),
+        "What a profile holds, or None.");
+    module.def("profile_names", &profile_names, nb::sig("def profile_names() -> list[str]"),
+               "The names of all, the presets first.");
     module.def(
         "parse_conninfo", [](std::string_view text) { return dict_of(parse_conninfo(text)); },
         "conninfo"_a, "Read a libpq connection string or URI; unknown names are kept.");

@@ -29,6 +29,7 @@ MODEL_HEADERS = {
     "event",
     "host",
     "parameters",
+    "profiles",
     "property",
     "settings",
     "sql_state",

@@ -8,5 +8,6 @@
 #include <aws_wrapper/event.hpp>
 #include <aws_wrapper/failover_report.hpp>
 #include <aws_wrapper/host.hpp>
+#include <aws_wrapper/profiles.hpp>
 #include <aws_wrapper/settings.hpp>
 #include <aws_wrapper/topology.hpp>

@@ -176,6 +176,9 @@ ParameterValue possible(const PropertyInfo& info) {
             return info.choices.empty() ? "failover"s : std::string{info.choices.front().name};
         case PropertyType::text: break;
     }
+    if (info.name == "profile_name") {
+        return "C0"s;
+    }
     return info.name == "cluster_instance_host_pattern" ? "?.example.com"s : "any text"s;
 }
 

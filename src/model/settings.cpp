@@ -6,9 +6,11 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <aws_wrapper/embed/core_properties.hpp>
 #include <aws_wrapper/error.hpp>
+#include <aws_wrapper/profiles.hpp>
 #include <aws_wrapper/settings.hpp>
 #include <model/property_prefixes.hpp>
 #include <model/text.hpp>
@@ -288,10 +290,41 @@ Parameters in_driver_form(const Parameters& given, DatabaseFamily family) {
     return result;
 }
 
+bool gives(const Parameters& given, std::string_view name) {
+    const PropertyInfo* info = find_property(name);
+    return std::ranges::any_of(given, [&](const auto& one) {
+        return one.first == name || (info != nullptr && find_property(one.first) == info);
+    });
+}
+
+// With what its profile adds, if it names one.
+Parameters with_profile(const Parameters& given, DatabaseFamily family) {
+    const auto* chosen = find_parameter(given, property::profile_name.info.name);
+    if (chosen == nullptr || is_none(*chosen)) {
+        return given;
+    }
+    const auto profile = find_profile(to_text(*chosen), family);
+    if (!profile) {
+        throw Error{Errc::invalid_property,
+                    fmt::format("property \"{}\": the value \"{}\" is not allowed; expected one of "
+                                "the profiles {}",
+                                property::profile_name.info.name, to_text(*chosen),
+                                fmt::join(profile_names(), ", "))};
+    }
+    Parameters whole = given;
+    for (const auto& [name, value] : *profile) {
+        if (!gives(given, name)) {
+            whole.emplace_back(name, value);
+        }
+    }
+    return whole;
+}
+
 }  // namespace
 
-Settings Settings::parse(const Parameters& given, DatabaseFamily family) {
-    check_names(given);
+Settings Settings::parse(const Parameters& own, DatabaseFamily family) {
+    check_names(own);
+    const Parameters given = with_profile(own, family);
     Settings result{family};
     for (const auto& [name, value] : given) {
         const PropertyInfo* info = is_none(value) ? nullptr : find_property(without_prefix(name));

@@ -82,9 +82,6 @@ constexpr PropertyInfo row(std::string_view owner,
 
 // clang-format off: a table, with as much in a line as fits
 inline constexpr std::array to_come_properties{
-    to_come::row("core", "profile_name", kind::text(),
-        "Name of a profile that chooses the plugins."),
-
     to_come::row("aws", "aws_profile", kind::text(),
         "Profile of the AWS configuration that credentials are taken from."),
 

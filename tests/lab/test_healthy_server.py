@@ -155,7 +155,7 @@ def test_idle_transaction_that_the_server_ended_is_told_in_its_own_words(
 def test_idle_session_that_the_server_ended_moves_to_the_writer_of_now(
     aurora_cluster: Cluster, connect: Connect
 ) -> None:
-    connection = connect(autocommit=True)
+    connection = connect(autocommit=True, plugins="failover,host_monitoring")
     connection.execute(IDLE)
     eventually(is_gone(aurora_cluster, connection.info.backend_pid), within=10)
     aurora_cluster.failover(how="crash")
@@ -204,7 +204,9 @@ def test_block_whose_session_the_server_ended_can_do_no_more(
 def test_session_that_can_not_be_replaced_is_closed_with_the_drivers_error(
     aurora_cluster: Cluster, connect: Connect
 ) -> None:
-    connection = connect(autocommit=True, failover_timeout_sec=1)
+    connection = connect(
+        autocommit=True, failover_timeout_sec=1, plugins="failover,host_monitoring"
+    )
     connection.execute(IDLE)
     eventually(is_gone(aurora_cluster, connection.info.backend_pid), within=10)
     for instance in aurora_cluster.instances:

@@ -64,7 +64,7 @@ def test_frozen_writer_is_left_under_default_settings(
     error = call.raised()
     assert isinstance(error, errors.FailoverSuccessError)
     assert error.failover_report is not None
-    assert error.failover_report.trigger == "writer_moved"
+    assert error.failover_report.trigger == "retired"
     assert connection.current_host == aurora_cluster.truth().writer
 
 

@@ -16,6 +16,9 @@ from aws_advanced_python_wrapper import psycopg as face
 from aws_advanced_python_wrapper.aio import psycopg as aio_face
 from proxies import Proxy, before, bouncer, login
 
+AS_IT_IS: dict[str, Any] = {"prepare_threshold": None, "plugins": "failover,host_monitoring"}
+"""A connection that is left where it is, though its host is not the writer any more."""
+
 
 def demote(cluster: Cluster) -> str:
     """The writer crashes, and is back as a reader at its address."""
@@ -44,7 +47,7 @@ def test_write_on_a_server_that_was_demoted_behind_pgbouncer_is_a_failover(
 ) -> None:
     with bouncer(aurora_cluster) as proxy:
         arguments = login(aurora_cluster, proxy)
-        connection = face.connect(**arguments, prepare_threshold=None)
+        connection = face.connect(**arguments, **AS_IT_IS)
         old = demote(aurora_cluster)
         assert connection.current_host == old
         leads_to_a_standby(connection)
@@ -59,7 +62,7 @@ def test_write_on_a_server_that_was_demoted_behind_pgbouncer_is_a_failover(
 def test_write_in_a_transaction_behind_pgbouncer_is_one_too(aurora_cluster: Cluster) -> None:
     with bouncer(aurora_cluster) as proxy:
         arguments = {**login(aurora_cluster, proxy), "autocommit": False}
-        connection = face.connect(**arguments, prepare_threshold=None)
+        connection = face.connect(**arguments, **AS_IT_IS)
         demote(aurora_cluster)
         leads_to_a_standby(connection)
         assert connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
@@ -73,7 +76,7 @@ def test_write_in_a_transaction_behind_pgbouncer_is_one_too(aurora_cluster: Clus
 def test_asyncio_moves_from_a_demoted_server_behind_pgbouncer(aurora_cluster: Cluster) -> None:
     async def body(proxy: Proxy) -> None:
         arguments = login(aurora_cluster, proxy)
-        connection = await aio_face.connect(**arguments, prepare_threshold=None)
+        connection = await aio_face.connect(**arguments, **AS_IT_IS)
         await off_loop(demote, aurora_cluster)
         for sql in ("SELECT 1", "SELECT 1"):  # the first one may meet the end of its server
             with contextlib.suppress(psycopg.OperationalError):

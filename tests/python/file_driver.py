@@ -62,6 +62,7 @@ class Cluster:
         self.writer = "instance-1"
         self.links: list[Link] = []
         self.failing: set[str] = set()
+        self._asked = _engine.LinkRecorder()
         with self.connect(self.writer) as link:
             link.run("CREATE TABLE marks (n INTEGER)")
         link.close()
@@ -88,6 +89,7 @@ class Cluster:
     def fail_over(self, link: Link) -> None:
         """Lose the writer, by which a link is; the other host is it now."""
         self.writer = "instance-2"
+        self._asked.set_answer(_survey(self.writer, self.writer))
         link.lose()
 
     def survey(self, host: str) -> list[list[Any]]:
@@ -95,9 +97,8 @@ class Cluster:
         return _survey(host, self.writer)
 
     def monitors(self) -> _engine.MonitorDriver:
-        """What finds, when it first looks, the second host to be the writer."""
-        answer = _survey("instance-2", "instance-2")
-        return _engine.recording_driver(answer, _engine.LinkRecorder())
+        """What asks the writer of now who it is."""
+        return _engine.recording_driver(_survey(self.writer, self.writer), self._asked)
 
 
 def _survey(host: str, writer: str) -> list[list[Any]]:

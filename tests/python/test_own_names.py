@@ -29,7 +29,7 @@ FACES: list[tuple[type[Any], Callable[[type[Any]], type[Any]]]] = [
 PUBLIC = {name for name in vars(AwsWrapperConnection) if not name.startswith("_")}
 PUBLIC_OF_MYSQL = {"closed", "execute", "read_only", "set_autocommit", "set_read_only"}
 # Attributes that the drivers' own code gives to an object, and not to its class.
-OF_THE_DRIVERS = {"pgconn", "_expire_at", "_read_only", "_socket"}
+OF_THE_DRIVERS = {"pgconn", "_expire_at", "_pool", "_read_only", "_socket"}
 
 
 @pytest.mark.parametrize(("driver_class", "face_of"), FACES)

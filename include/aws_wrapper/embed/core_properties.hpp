@@ -48,6 +48,10 @@ inline constexpr Property<PropertyList> plugins{
     "plugins", "core", kind::list("aurora_connection_tracker,failover,host_monitoring"),
     "Names of the plugins of the connection, separated by commas. An empty text means none. By "
     "default those that a connection survives its host by."};
+inline constexpr Property<std::string_view> profile_name{
+    "profile_name", "core", kind::text(),
+    "Name of a profile: properties and parameters under one name, over which what is given itself "
+    "wins."};
 inline constexpr Property<bool> auto_sort_wrapper_plugin_order{
     "auto_sort_wrapper_plugin_order", "core", kind::boolean(true),
     "Whether the plugins stand in the order that they have of their own. If not, the first one in "
@@ -143,6 +147,7 @@ inline constexpr Property<Milliseconds> monitor_disposal_time_ms{
 }  // namespace property
 
 inline constexpr auto core_properties = infos_of(property::plugins,
+                                                 property::profile_name,
                                                  property::auto_sort_wrapper_plugin_order,
                                                  property::wrapper_dialect,
                                                  property::wrapper_driver_dialect,

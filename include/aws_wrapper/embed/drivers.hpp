@@ -54,6 +54,9 @@ public:
     LinkRecorder();
     std::vector<RecordedLink> links() const;
     void add(RecordedLink link);
+    /// What the links answer from now on, those that are open, too.
+    void set_answer(std::vector<ResultSet> answer);
+    std::vector<ResultSet> answer() const;
 
 private:
     struct State;

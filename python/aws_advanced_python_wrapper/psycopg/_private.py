@@ -257,7 +257,8 @@ def put_link(connection: psycopg.Connection[Any], pgconn: pq.abc.PGconn) -> None
         pipeline.command_queue.clear()
         pipeline.result_queue.clear()
         pipeline.pgconn = pgconn
-        pgconn.enter_pipeline_mode()
+        if connection.pgconn.pipeline_status != pq.PipelineStatus.OFF:  # else it only begins
+            pgconn.enter_pipeline_mode()
     connection._tpc = None  # what was prepared is ended by its id, on any link
     connection._num_transactions = 0
     connection.pgconn = pgconn

@@ -10,6 +10,7 @@ namespace aws_wrapper {
 struct LinkRecorder::State {
     mutable std::mutex mutex;
     std::vector<RecordedLink> links;
+    std::vector<ResultSet> answer;
 };
 
 LinkRecorder::LinkRecorder() : state_{std::make_shared<State>()} {}
@@ -17,6 +18,16 @@ LinkRecorder::LinkRecorder() : state_{std::make_shared<State>()} {}
 std::vector<RecordedLink> LinkRecorder::links() const {
     const std::lock_guard guard{state_->mutex};
     return state_->links;
+}
+
+void LinkRecorder::set_answer(std::vector<ResultSet> answer) {
+    const std::lock_guard guard{state_->mutex};
+    state_->answer = std::move(answer);
+}
+
+std::vector<ResultSet> LinkRecorder::answer() const {
+    const std::lock_guard guard{state_->mutex};
+    return state_->answer;
 }
 
 void LinkRecorder::add(RecordedLink link) {
@@ -28,26 +39,25 @@ namespace {
 
 class RecordingDriver final : public NullDriver {
 public:
-    RecordingDriver(std::vector<ResultSet> answer, LinkRecorder recorder)
-        : answer_{std::move(answer)}, recorder_{std::move(recorder)} {}
+    explicit RecordingDriver(LinkRecorder recorder) : recorder_{std::move(recorder)} {}
 
     asio::awaitable<tl::expected<std::unique_ptr<Link>, Failure>> connect(
         LinkTarget target,
         TimePoint deadline) override {
         recorder_.add({target.name, target.address, target.port, target.options});
-        server(target.name).answer = [this](const std::string&) { return answer_; };
+        server(target.name).answer = [this](const std::string&) { return recorder_.answer(); };
         co_return co_await NullDriver::connect(std::move(target), deadline);
     }
 
 private:
-    const std::vector<ResultSet> answer_;
     LinkRecorder recorder_;
 };
 
 }  // namespace
 
 std::shared_ptr<Driver> recording_driver(std::vector<ResultSet> answer, LinkRecorder recorder) {
-    return std::make_shared<RecordingDriver>(std::move(answer), std::move(recorder));
+    recorder.set_answer(std::move(answer));
+    return std::make_shared<RecordingDriver>(std::move(recorder));
 }
 
 }  // namespace aws_wrapper
