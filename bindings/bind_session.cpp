@@ -77,13 +77,13 @@ SqlState state_of(const nb::object& sqlstate) {
     return sqlstate.is_none() ? SqlState{} : SqlState{nb::cast<std::string>(sqlstate)};
 }
 
-Failure failure_of(const nb::object& sqlstate, int vendor_code, std::string message, bool login) {
+Failure failure_of(const nb::object& sqlstate, int vendor_code, std::string message) {
     Failure failure;
     failure.sqlstate = state_of(sqlstate);
     failure.vendor_code = vendor_code;
     failure.message = std::move(message);
     const bool numbered = !failure.sqlstate.empty() || vendor_code != 0;
-    failure.code = login ? Errc::login : numbered ? Errc::server : Errc::network;
+    failure.code = numbered ? Errc::server : Errc::network;
     return failure;
 }
 
@@ -196,12 +196,11 @@ void bind_session(nb::module_& module) {
             "Answer an ('open', ...): the link is there.")
         .def(
             "open_failed",
-            [](Operation& self, const nb::object& sqlstate, int vendor_code, std::string message,
-               bool login) {
-                self.answer(Opened{
-                    tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message), login)}});
+            [](Operation& self, const nb::object& sqlstate, int vendor_code, std::string message) {
+                self.answer(
+                    Opened{tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message))}});
             },
-            "sqlstate"_a.none(), "vendor_code"_a, "message"_a, "login"_a,
+            "sqlstate"_a.none(), "vendor_code"_a, "message"_a,
             "Answer an ('open', ...): it failed. `vendor_code` is MySQL's error number, or 0.")
         .def(
             "asked",
@@ -214,8 +213,8 @@ void bind_session(nb::module_& module) {
         .def(
             "ask_failed",
             [](Operation& self, const nb::object& sqlstate, int vendor_code, std::string message) {
-                self.answer(Asked{
-                    tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message), false)}});
+                self.answer(
+                    Asked{tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message))}});
             },
             "sqlstate"_a.none(), "vendor_code"_a, "message"_a,
             "Answer an ('ask', ...): it failed. Without any number the link counts as lost.")
@@ -237,8 +236,8 @@ void bind_session(nb::module_& module) {
         .def(
             "use_failed",
             [](Operation& self, const nb::object& sqlstate, int vendor_code, std::string message) {
-                self.answer(Used{
-                    tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message), false)}});
+                self.answer(
+                    Used{tl::unexpected{failure_of(sqlstate, vendor_code, std::move(message))}});
             },
             "sqlstate"_a.none(), "vendor_code"_a, "message"_a,
             "Answer a ('use', ...): it failed, and the link is closed.")

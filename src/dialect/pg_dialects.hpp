@@ -57,11 +57,10 @@ inline constexpr std::array<std::string_view, 3> kOwnLimitStates{
     "57P05",  // idle_session_timeout
 };
 
-// The first three are the server's, after 'FATAL:  '; the last is libpq's own.
-inline constexpr std::array<std::string_view, 4> kLoginTexts{
-    "\" does not exist",  // a role, a database; or libpq's own, a file
-    "password authentication failed",
-    "PAM authentication failed",
+// The first two are the server's, after 'FATAL:  '; the last is libpq's own.
+inline constexpr std::array<std::string_view, 3> kLoginTexts{
+    "\" does not exist",               // a role, a database; or libpq's own, a file
+    "authentication failed for user",  // by password, PAM, LDAP, a certificate...
     "no password supplied",
 };
 

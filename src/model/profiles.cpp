@@ -196,6 +196,7 @@ std::optional<Parameters> find_profile(std::string_view name, DatabaseFamily fam
 
 std::vector<std::string> profile_names() {
     std::vector<std::string> names;
+    names.reserve(kPresets.size());
     for (const auto& preset : kPresets) {
         names.emplace_back(preset.name);
     }

@@ -57,7 +57,7 @@ class Answers:
     def opened(self, **_: Any) -> None:
         pass
 
-    def open_failed(self, _state: Any, _code: int, message: str, _login: bool) -> None:
+    def open_failed(self, _state: Any, _code: int, message: str) -> None:
         self.failure = message
 
 

@@ -126,7 +126,7 @@ class _FilePerformer(Performer):
             self.links[wanted.link] = yield DriverCall(partial(self._cluster.connect, name))
         except sqlite3.OperationalError as error:
             self.error = error
-            operation.open_failed(None, 0, str(error), False)
+            operation.open_failed(None, 0, str(error))
             return
         reached = ENDPOINT if host is None else host.name
         operation.opened(reached, "10.0.0.1", 5432, -1, None, {"user": "john"})

@@ -160,7 +160,7 @@ class Application:
             operation.opened(ENDPOINT, "10.0.0.1", port, self._fd, None, options)
         else:
             self.wanted.append((host.name, address, host.port))
-            operation.open_failed(None, 0, "nobody there", False)
+            operation.open_failed(None, 0, "nobody there")
 
 
 def is_on(pattern: str, name: str) -> bool:

@@ -64,7 +64,11 @@ TEST_P(SharesTest, EachReaderGetsItsShareOf640ConnectionsOf64Threads) {
 
 INSTANTIATE_TEST_SUITE_P(HostUse,
                          SharesTest,
-                         ::testing::Values("round_robin", "least_connections"));
+                         ::testing::Values("round_robin",
+                                           "least_connections",
+                                           "lowest_load",
+                                           "lowest_load_by_cpu",
+                                           "lowest_load_by_lag"));
 
 }  // namespace
 }  // namespace aws_wrapper

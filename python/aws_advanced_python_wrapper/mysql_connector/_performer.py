@@ -42,7 +42,6 @@ _REPLAY_ERRORS: tuple[type[Exception], ...] = (LinkGivenUp, *DRIVER_ERRORS)
 # the client's), but for its words when it ends the link: ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED.
 _REFUSALS = frozenset((*range(1000, 2000), *range(3000, 6000))) - {1053, 1927}
 # The server answered, and refused the user: its numbers for that.
-_LOGIN_CODES = (1044, 1045, 1524, 1698, 1862)
 _LOGIN_NAMES = ("user", "username", "password", "passwd", "password1")
 _SAME_NAMES = (_LOGIN_NAMES[:2], _LOGIN_NAMES[2:])
 # How the driver says, without a number, that a ping failed (cursor() and ping()).
@@ -198,7 +197,7 @@ class MySqlPerformer(Performer):
         if error is not None:
             self.error = error
             state, number = error_codes(error)
-            operation.open_failed(state, number, str(error), number in _LOGIN_CODES)
+            operation.open_failed(state, number, str(error))
 
     def _opening_steps(
         self, operation: _engine.Operation, wanted: ToOpen

@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import _engine
 from .._core.waits import drive_async
-
-if TYPE_CHECKING:
-    from ._connection_async import AsyncWrappedConnection
 
 
 def watched(
@@ -20,7 +17,7 @@ def watched(
     """What ``_engine.watched`` is for a method that blocks."""
 
     @functools.wraps(method)
-    async def call(self: AsyncWrappedConnection, *args: Any, **kwargs: Any) -> Any:
+    async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         session = self._aws_session
         if session is None:
             return await method(self, *args, **kwargs)

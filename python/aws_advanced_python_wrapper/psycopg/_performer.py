@@ -138,8 +138,7 @@ class Opening(PsycopgPerformer):
             self.links[wanted.link] = yield from self._connect(parameters)
         except psycopg.OperationalError as error:
             self.error = error
-            login = "authentication failed" in str(error)
-            operation.open_failed(error.sqlstate, 0, str(error), login)
+            operation.open_failed(error.sqlstate, 0, str(error))
         else:
             operation.opened(**facts(self.pgconn_of(wanted.link)))
 
@@ -200,7 +199,7 @@ class Recovery(PsycopgPerformer):
                 left = max(deadline - monotonic(), 0.001)
                 opened = yield from self._try_open(replace(wanted, timeout=left))
         if isinstance(opened, tuple):
-            operation.open_failed(*opened, False)
+            operation.open_failed(*opened)
         else:
             self.links[wanted.link] = opened
             operation.opened(**facts(opened))

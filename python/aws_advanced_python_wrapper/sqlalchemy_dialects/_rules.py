@@ -32,6 +32,8 @@ from ..errors import (
 
 logger = logging.getLogger("aws_advanced_python_wrapper.sqlalchemy")
 
+_GIVEN_UP = "the host of the connection was lost, or is not the writer now"
+
 
 def give_up_if_half_is_lost(context: ExceptionContext) -> None:
     """Treat a failover that has lost a part of a transaction as a disconnect.
@@ -75,7 +77,7 @@ def renew_when_given_up(_: Any, record: ConnectionPoolEntry, __: Any) -> None:
     """Let a checkout replace a connection whose host was lost while it lay in the pool."""
     session = getattr(record.driver_connection, "_aws_session", None)
     if session is not None and session.is_given_up:
-        raise DisconnectionError("the host of the connection was lost, or is not the writer now")
+        raise DisconnectionError(_GIVEN_UP)
 
 
 def _invalidate(record: weakref.ref[ConnectionPoolEntry], connection: WrappedConnection) -> None:
@@ -182,6 +184,8 @@ class WrapperRules:
         session = getattr(self.get_driver_connection(dbapi_connection), "_aws_session", None)
         if session is not None and session.is_fresh():
             return True
+        if session is not None and session.is_given_up:
+            raise DisconnectionError(_GIVEN_UP)
         try:
             return bool(super().do_ping(dbapi_connection))  # type: ignore[misc]
         except FailoverFailedError:

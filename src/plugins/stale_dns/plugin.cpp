@@ -2,6 +2,7 @@
 #include <map>
 #include <string>
 
+#include <aws_wrapper/error.hpp>
 #include <aws_wrapper/parameters.hpp>
 
 #include "pipeline/failover_outcomes.hpp"
@@ -47,8 +48,17 @@ public:
             return;
         }
         const auto& [name, address] = opened_by_[change.link];
-        if (!address.empty() && name != address) {
+        if (address.empty() || name == address) {
+            return;
+        }
+        try {
             retire_when_elsewhere(name, interval, address, change.slot);
+        } catch (const Error& error) {
+            // No thread could be started, or the process exits: the link works all the same.
+            services_.tell({EventLevel::warning,
+                            "name_not_watched",
+                            "where " + name + " leads is not looked at: " + error.what(),
+                            {{"name", name}, {"reason", error.what()}}});
         }
     }
 
