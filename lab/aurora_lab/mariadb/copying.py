@@ -13,6 +13,9 @@ from pathlib import Path
 
 # What belongs to the running process, or to its part in replication.
 _NOT_COPIED = ("server.sock", "server.pid", "ibtmp*", "relay*", "*.info")
+# Mapped into memory by the server where the folder is in memory (InnoDB takes /dev/shm for
+# persistent memory), and then no time tells that they were written to.
+_MAPPED = ("ib_logfile*", "tc.log")
 _PASSES = 2
 """The second is the shorter one, so that the last finds little to do."""
 _CLOCK_STEP = 0.1
@@ -42,6 +45,11 @@ def copy_data(
             give(path)
 
 
+def _may_have_changed(entry: os.DirEntry[str], since: float) -> bool:
+    is_mapped = any(fnmatch.fnmatch(entry.name, pattern) for pattern in _MAPPED)
+    return is_mapped or entry.stat().st_mtime >= since
+
+
 def _mirror(source: Path, target: Path, since: float) -> None:
     """Copy what was changed after ``since``, and remove what is no longer there."""
     target.mkdir(mode=0o700, exist_ok=True)
@@ -55,7 +63,7 @@ def _mirror(source: Path, target: Path, since: float) -> None:
             _mirror(Path(entry.path), copy, since)
             continue
         try:
-            if entry.stat().st_mtime >= since or not copy.exists():
+            if _may_have_changed(entry, since) or not copy.exists():
                 shutil.copyfile(entry.path, copy)
         except FileNotFoundError:
             continue  # removed meanwhile: the next pass removes the copy as well
