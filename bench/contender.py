@@ -273,15 +273,18 @@ def _idle(url: str, connect: Callable[[], Any]) -> Samples:
         errors = 0
         until = monotonic() + 30
         while True:
+            taken = None
             try:
                 taken = pool.connect()
-                stack.callback(taken.close)
                 if not taken.execute(asked).scalar_one():
+                    stack.callback(taken.close)
                     return errors
             except Exception:
                 if monotonic() > until:
                     raise
                 sleep(0.005)
+            if taken is not None:
+                taken.close()
             errors += 1
 
     with ExitStack() as stack:
