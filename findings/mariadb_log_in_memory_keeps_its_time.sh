@@ -16,9 +16,9 @@ for package in mariadb-server-core=1:10.11.19-0+deb12u1 libaio1 liburing2 libnum
     apt-get download --quiet "$package" >/dev/null 2>&1
 done
 for package in ./*.deb; do
-    dpkg -x "$package" root
+    dpkg -x "$package" unpacked
 done
-LD_LIBRARY_PATH=$(echo "$folder"/root/usr/lib/*-linux-gnu) python3 - "$folder/root" <<'PROGRAM'
+LD_LIBRARY_PATH=$(echo "$folder"/unpacked/usr/lib/*-linux-gnu) python3 - "$folder/unpacked" <<'PROGRAM'
 import hashlib
 import os
 import shutil
@@ -28,7 +28,7 @@ import tempfile
 import time
 from pathlib import Path
 
-root = Path(sys.argv[1])
+unpacked = Path(sys.argv[1])
 as_root = ["--user=root"] if os.geteuid() == 0 else []
 
 
@@ -40,13 +40,13 @@ def look(where: str) -> tuple[bool, bool, bool]:
     with open(folder / "told", "w") as told:
         server = subprocess.Popen(
             [
-                root / "usr/sbin/mariadbd",
+                unpacked / "usr/sbin/mariadbd",
                 "--no-defaults",
                 "--bootstrap",
                 *as_root,
                 f"--datadir={data}",
-                f"--lc-messages-dir={root}/usr/share/mysql",
-                f"--character-sets-dir={root}/usr/share/mysql/charsets",
+                f"--lc-messages-dir={unpacked}/usr/share/mysql",
+                f"--character-sets-dir={unpacked}/usr/share/mysql/charsets",
             ],
             stdin=subprocess.PIPE,
             stdout=told,

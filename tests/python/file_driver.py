@@ -275,7 +275,7 @@ class Interruption:
         task = asyncio.current_task()
         assert task is not None
         task.cancel()
-        await asyncio.sleep(0)
+        await asyncio.Event().wait()  # which the cancellation ends
 
 
 def expect_interruption(call: Callable[[], Any]) -> bool:

@@ -41,7 +41,6 @@ _REPLAY_ERRORS: tuple[type[Exception], ...] = (LinkGivenUp, *DRIVER_ERRORS)
 # What a server refuses a statement with (MySQL, "Server Error Message Reference"; 2000 to 2999 are
 # the client's), but for its words when it ends the link: ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED.
 _REFUSALS = frozenset((*range(1000, 2000), *range(3000, 6000))) - {1053, 1927}
-# The server answered, and refused the user: its numbers for that.
 _LOGIN_NAMES = ("user", "username", "password", "passwd", "password1")
 _SAME_NAMES = (_LOGIN_NAMES[:2], _LOGIN_NAMES[2:])
 # How the driver says, without a number, that a ping failed (cursor() and ping()).
